@@ -1,0 +1,1 @@
+//! The assembly line: rule, stage, op dispatch, merge, trace.

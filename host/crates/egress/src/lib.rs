@@ -1,0 +1,1 @@
+//! The only way out: draft, splice, policy, client, mask.

@@ -1,0 +1,116 @@
+//! Identifiers of rows and requests: prefixed, time-sortable, unguessable.
+
+use std::fmt;
+
+use crate::name::validated_name;
+
+/// What an [`Id`] identifies; decides its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdKind {
+    /// A secret (`sec_`).
+    Secret,
+    /// One version of a secret (`sec_v_`).
+    SecretVersion,
+    /// A tenant (`tnt_`).
+    Tenant,
+}
+
+impl IdKind {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Secret => "sec_",
+            Self::SecretVersion => "sec_v_",
+            Self::Tenant => "tnt_",
+        }
+    }
+}
+
+/// A row identifier as the existing chassis writes them: prefix and base58 of 16 bytes,
+/// 48 bits of Unix milliseconds and 80 bits of randomness.
+///
+/// Unlike there (weakness S13) the 80 bits come from the operating system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(String);
+
+impl Id {
+    /// Mints a fresh identifier.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn mint(kind: IdKind, unix_millis: u64) -> Result<Self, getrandom::Error> {
+        let mut bytes = [0_u8; 16];
+        getrandom::fill(&mut bytes)?;
+        let time = unix_millis.to_be_bytes();
+        for (to, from) in bytes.iter_mut().zip(time.iter().skip(2)) {
+            *to = *from;
+        }
+        Ok(Self(format!("{}{}", kind.prefix(), bs58::encode(bytes).into_string())))
+    }
+
+    /// Takes an identifier as it stands in a database; ids are compared, never parsed.
+    #[must_use]
+    pub fn from_row(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The identifier as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+validated_name!(
+    /// Our own identifier of one request (R35): `req_` and 22 base58 characters.
+    /// Safe as a folder name; a client's `X-Request-ID` never becomes one (weakness T1).
+    RequestId,
+    "request id",
+    "expected req_ and 22 base58 characters",
+    |text| text.strip_prefix("req_").is_some_and(|rest| {
+        rest.len() == 22 && rest.bytes().all(|b| b.is_ascii_alphanumeric() && !b"0OIl".contains(&b))
+    })
+);
+
+impl RequestId {
+    /// Mints a fresh request id.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn mint() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0_u8; 16];
+        getrandom::fill(&mut bytes)?;
+        let text = bs58::encode(bytes).into_string();
+        // 16 bytes are 16 to 22 characters in base58; `1` is its zero digit.
+        Ok(Self(format!("req_{text:1>22}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_kind_sort_by_time() {
+        let early = Id::mint(IdKind::Secret, 1_700_000_000_000).unwrap();
+        let late = Id::mint(IdKind::Secret, 1_800_000_000_000).unwrap();
+        assert!(early < late);
+        assert!(early.as_str().starts_with("sec_"));
+    }
+
+    #[test]
+    fn minted_request_ids_parse_and_path_tricks_do_not() {
+        for _ in 0..200 {
+            let id = RequestId::mint().unwrap();
+            assert_eq!(RequestId::parse(id.as_str()), Ok(id));
+        }
+        for text in ["../../etc", "req_", "req_0000000000000000000000", "req_../../../../../../../etc"] {
+            assert!(RequestId::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The nouns the whole house talks about: no secrets, no I/O.
+//!
+//! **Use it when** two rooms must agree on a word. **Not when** the thing can hold a
+//! secret (go to `vault`), does I/O (`store`, `egress`) or runs something (`sandbox`,
+//! `chassis`).
+//!
+//! Invariants:
+//! 1. Nothing in this crate can hold the bytes of a secret; everything here may be logged.
+//!    A [`Value::Sealed`] names credentials of the running request by number; the bytes
+//!    are in `vault::Credentials`.
+//! 2. Every name is valid by construction; parsing is the only way in.
+//! 3. Every operation on a [`Value`] or [`Envelope`] is total: it returns or fails, it
+//!    never panics, and it never grows a document without a bound.
+//!
+//! Tests: beside the code.
+
+mod name;
+mod id;
+mod tenant;
+mod secret;
+mod op;
+mod destination;
+mod template;
+mod path;
+mod value;
+mod envelope;
+mod fault;
+
+pub use destination::{Destination, DestinationError, Scheme};
+pub use envelope::{Envelope, EnvelopeError};
+pub use fault::{Failure, Fault};
+pub use id::{Id, IdKind, RequestId};
+pub use name::NameError;
+pub use op::{Digest, OpName, OpRef};
+pub use path::{Path, PathError, Segment};
+pub use secret::{SecretName, SecretRef, Slot, StackName};
+pub use template::{FormatTemplate, TemplateError};
+pub use tenant::{TenantId, TenantSlug};
+pub use value::{CREDENTIAL_TEXT, CredentialId, Object, Sealed, SealedPart, Value, ValueError};

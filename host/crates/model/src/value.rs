@@ -1,0 +1,439 @@
+//! JSON values as rules and ops see them, and the one kind that is not JSON: a sealed value.
+
+use indexmap::IndexMap;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use crate::{Path, PathError};
+
+/// What everything that looks at a sealed value sees in its place (R1). It parses back
+/// as plain text and grants nothing.
+pub const CREDENTIAL_TEXT: &str = "[credential]";
+
+/// An object; members keep the order in which they came.
+pub type Object = IndexMap<String, Value>;
+
+/// The number of a credential among those of one request. Only `vault::Credentials`
+/// of that very request turns it into bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CredentialId(u32);
+
+impl CredentialId {
+    /// The credential at `index` of its request; for `vault`, which mints them.
+    #[must_use]
+    pub const fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    /// The index.
+    #[must_use]
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+}
+
+/// A piece of a sealed value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealedPart {
+    /// Text a rule put beside the credential, such as `Basic `.
+    Text(String),
+    /// A credential of this request.
+    Credential(CredentialId),
+}
+
+/// A text that contains a credential: it can be moved and concatenated, not looked into (R1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed(Vec<SealedPart>);
+
+impl Sealed {
+    /// A sealed value that is one credential.
+    #[must_use]
+    pub fn credential(id: CredentialId) -> Self {
+        Self(vec![SealedPart::Credential(id)])
+    }
+
+    /// The pieces, in order; at least one is a credential.
+    #[must_use]
+    pub fn parts(&self) -> &[SealedPart] {
+        &self.0
+    }
+
+    /// The credentials in it, in order.
+    pub fn credentials(&self) -> impl Iterator<Item = CredentialId> + '_ {
+        self.0.iter().filter_map(|part| match part {
+            SealedPart::Credential(id) => Some(*id),
+            SealedPart::Text(_) => None,
+        })
+    }
+
+    /// Puts `text` behind it.
+    pub fn push_text(&mut self, text: &str) {
+        match self.0.last_mut() {
+            Some(SealedPart::Text(last)) => last.push_str(text),
+            _ => self.0.push(SealedPart::Text(text.to_owned())),
+        }
+    }
+
+    /// Puts `text` before it.
+    pub fn prepend_text(&mut self, text: String) {
+        if !text.is_empty() {
+            self.0.insert(0, SealedPart::Text(text));
+        }
+    }
+
+    /// Puts another sealed value behind it.
+    pub fn push_sealed(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().cloned());
+    }
+}
+
+/// Why a text is not a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not JSON (RFC 8259), with the parser's position.
+    #[error("not JSON: line {line}, column {column}")]
+    NotJson {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// Nested deeper than [`Value::MAX_DEPTH`].
+    #[error("nested deeper than {} levels", Value::MAX_DEPTH)]
+    TooDeep,
+}
+
+/// A value of the envelope.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number; integers stay exact over the whole range of 64 bits.
+    Number(serde_json::Number),
+    /// Text.
+    String(String),
+    /// An array.
+    Array(Vec<Value>),
+    /// An object.
+    Object(Object),
+    /// A text with a credential in it.
+    Sealed(Sealed),
+}
+
+impl Value {
+    /// How deep documents may nest.
+    pub const MAX_DEPTH: usize = 96;
+    /// How far beyond the end of an array a write may reach; the gap is filled with `null`.
+    pub const MAX_GAP: usize = 1_024;
+
+    /// Parses JSON text (RFC 8259).
+    ///
+    /// # Errors
+    /// [`ValueError`]: not JSON, or nested too deep.
+    pub fn parse(text: &[u8]) -> Result<Self, ValueError> {
+        let json: serde_json::Value = serde_json::from_slice(text)
+            .map_err(|e| ValueError::NotJson { line: e.line(), column: e.column() })?;
+        let value = Self::from(json);
+        if value.depth() > Self::MAX_DEPTH { Err(ValueError::TooDeep) } else { Ok(value) }
+    }
+
+    /// An empty object.
+    #[must_use]
+    pub fn object() -> Self {
+        Self::Object(Object::new())
+    }
+
+    /// The value as compact JSON text; sealed values print as [`CREDENTIAL_TEXT`].
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The text, when it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The members, when it is an object.
+    #[must_use]
+    pub fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The integer, when it is a number without fraction in the range of 64 bits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a sealed value anywhere in it.
+    #[must_use]
+    pub fn has_sealed(&self) -> bool {
+        match self {
+            Self::Sealed(_) => true,
+            Self::Array(items) => items.iter().any(Self::has_sealed),
+            Self::Object(object) => object.values().any(Self::has_sealed),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => false,
+        }
+    }
+
+    /// The value at `path`, when there is one.
+    #[must_use]
+    pub fn get(&self, path: &Path) -> Option<&Self> {
+        path.segments().iter().try_fold(self, |value, segment| match value {
+            Self::Object(object) => object.get(segment.as_str()),
+            Self::Array(items) => items.get(segment.index()?),
+            _ => None,
+        })
+    }
+
+    /// Writes `new` at `path`, making what is missing on the way: an array where the next
+    /// segment is an index (or `-1`, append), otherwise an object. A scalar on the way is
+    /// replaced. Nothing is changed when it fails.
+    ///
+    /// # Errors
+    /// [`PathError::NotAnIndex`], [`PathError::Gap`].
+    pub fn set(&mut self, path: &Path, new: Self) -> Result<(), PathError> {
+        self.check_write(path)?;
+        let mut place = self;
+        for segment in path.segments() {
+            if !matches!(place, Self::Object(_) | Self::Array(_)) {
+                let array = segment.index().is_some() || segment.is_append();
+                *place = if array { Self::Array(Vec::new()) } else { Self::object() };
+            }
+            place = match place {
+                Self::Array(items) => {
+                    let index = segment.index().unwrap_or(items.len());
+                    if items.len() <= index {
+                        items.resize(index + 1, Self::Null);
+                    }
+                    match items.get_mut(index) {
+                        Some(item) => item,
+                        None => return Ok(()),
+                    }
+                }
+                Self::Object(object) => object.entry(segment.as_str().to_owned()).or_insert(Self::Null),
+                _ => return Ok(()),
+            };
+        }
+        *place = new;
+        Ok(())
+    }
+
+    /// Removes and returns what is at `path`; an array closes the gap.
+    pub fn remove(&mut self, path: &Path) -> Option<Self> {
+        let (last, parents) = path.segments().split_last()?;
+        let parent = parents.iter().try_fold(self, |value, segment| match value {
+            Self::Object(object) => object.get_mut(segment.as_str()),
+            Self::Array(items) => items.get_mut(segment.index()?),
+            _ => None,
+        })?;
+        match parent {
+            Self::Object(object) => object.shift_remove(last.as_str()),
+            Self::Array(items) => last.index().filter(|i| *i < items.len()).map(|i| items.remove(i)),
+            _ => None,
+        }
+    }
+
+    fn check_write(&self, path: &Path) -> Result<(), PathError> {
+        let mut place = Some(self);
+        let mut length;
+        for (depth, segment) in path.segments().iter().enumerate() {
+            let at = || {
+                let so_far = path.segments().iter().take(depth).map(|s| s.as_str().to_owned());
+                Path::from_segments(so_far).map(|p| p.to_string()).unwrap_or_default()
+            };
+            if let Some(Self::Object(object)) = place {
+                place = object.get(segment.as_str());
+                continue;
+            }
+            length = if let Some(Self::Array(items)) = place { items.len() } else { 0 };
+            match segment.index() {
+                Some(index) if index > length.saturating_add(Self::MAX_GAP) => {
+                    return Err(PathError::Gap { path: at(), index, max: Self::MAX_GAP });
+                }
+                Some(_) => {}
+                None if matches!(place, Some(Self::Array(_))) && !segment.is_append() => {
+                    return Err(PathError::NotAnIndex { path: at(), member: segment.as_str().to_owned() });
+                }
+                None => {}
+            }
+            place = match (place, segment.index()) {
+                (Some(Self::Array(items)), Some(index)) => items.get(index),
+                _ => None,
+            };
+        }
+        Ok(())
+    }
+
+    fn depth(&self) -> usize {
+        match self {
+            Self::Array(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Object(object) => 1 + object.values().map(Self::depth).max().unwrap_or(0),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => 0,
+        }
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(json: serde_json::Value) -> Self {
+        match json {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(b) => Self::Bool(b),
+            serde_json::Value::Number(n) => Self::Number(n),
+            serde_json::Value::String(s) => Self::String(s),
+            serde_json::Value::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            serde_json::Value::Object(map) => {
+                Self::Object(map.into_iter().map(|(k, v)| (k, Self::from(v))).collect())
+            }
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Self {
+        Self::Bool(b)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(n: i64) -> Self {
+        Self::Number(n.into())
+    }
+}
+
+impl From<u64> for Value {
+    fn from(n: u64) -> Self {
+        Self::Number(n.into())
+    }
+}
+
+/// A float; what JSON has no number for (NaN, infinities) becomes `null`.
+impl From<f64> for Value {
+    fn from(n: f64) -> Self {
+        serde_json::Number::from_f64(n).map_or(Self::Null, Self::Number)
+    }
+}
+
+impl FromIterator<(String, Value)> for Value {
+    fn from_iter<I: IntoIterator<Item = (String, Self)>>(members: I) -> Self {
+        Self::Object(members.into_iter().collect())
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(b) => serializer.serialize_bool(*b),
+            Self::Number(n) => n.serialize(serializer),
+            Self::String(s) => serializer.serialize_str(s),
+            Self::Sealed(_) => serializer.serialize_str(CREDENTIAL_TEXT),
+            Self::Array(items) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    seq.serialize_element(item)?;
+                }
+                seq.end()
+            }
+            Self::Object(object) => {
+                let mut map = serializer.serialize_map(Some(object.len()))?;
+                for (key, value) in object {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Path {
+        Path::parse(text).unwrap()
+    }
+
+    fn written(start: &str, at: &str, new: Value) -> String {
+        let mut value = Value::parse(start.as_bytes()).unwrap();
+        value.set(&path(at), new).unwrap();
+        value.to_json()
+    }
+
+    #[test]
+    fn writes_make_what_is_missing() {
+        assert_eq!(written("{}", "a.b", Value::from(1_i64)), r#"{"a":{"b":1}}"#);
+        assert_eq!(written("{}", "a.1", Value::from("x")), r#"{"a":[null,"x"]}"#);
+        assert_eq!(written(r#"{"a":[1]}"#, "a.-1", Value::from(2_i64)), r#"{"a":[1,2]}"#);
+        assert_eq!(written("{}", "a.-1.b", Value::Null), r#"{"a":[{"b":null}]}"#);
+        assert_eq!(written(r#"{"a":5}"#, "a.b", Value::from(true)), r#"{"a":{"b":true}}"#);
+    }
+
+    #[test]
+    fn a_failed_write_changes_nothing() {
+        let mut value = Value::parse(br#"{"a":[1,2]}"#).unwrap();
+        let before = value.clone();
+        assert!(matches!(value.set(&path("a.x"), Value::Null), Err(PathError::NotAnIndex { .. })));
+        assert!(matches!(value.set(&path("a.999999"), Value::Null), Err(PathError::Gap { .. })));
+        assert!(matches!(value.set(&path("b.999999.c"), Value::Null), Err(PathError::Gap { .. })));
+        assert_eq!(value, before);
+    }
+
+    #[test]
+    fn integers_stay_exact_and_order_is_kept() {
+        let text = r#"{"z":9007199254740993,"a":18446744073709551615,"f":1.5}"#;
+        assert_eq!(Value::parse(text.as_bytes()).unwrap().to_json(), text);
+    }
+
+    #[test]
+    fn a_sealed_value_prints_as_fixed_text() {
+        let mut sealed = Sealed::credential(CredentialId::new(0));
+        sealed.prepend_text("Basic ".to_owned());
+        sealed.push_text("!");
+        let value: Value = [("h".to_owned(), Value::Sealed(sealed))].into_iter().collect();
+        assert_eq!(value.to_json(), r#"{"h":"[credential]"}"#);
+        assert!(value.has_sealed());
+        assert!(!Value::parse(value.to_json().as_bytes()).unwrap().has_sealed());
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(Value::parse(deep(96).as_bytes()).is_ok());
+        assert_eq!(Value::parse(deep(97).as_bytes()), Err(ValueError::TooDeep));
+        assert!(Value::parse(deep(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn remove_closes_the_gap() {
+        let mut value = Value::parse(br#"{"a":[1,2,3],"b":1}"#).unwrap();
+        assert_eq!(value.remove(&path("a.1")), Some(Value::from(2_i64)));
+        assert_eq!(value.remove(&path("b")), Some(Value::from(1_i64)));
+        assert_eq!(value.remove(&path("c.d")), None);
+        assert_eq!(value.to_json(), r#"{"a":[1,3]}"#);
+    }
+}

@@ -1,0 +1,1 @@
+//! Locked, wiped, undumpable memory behind a safe interface.

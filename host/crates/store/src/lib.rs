@@ -1,0 +1,1 @@
+//! Rows at rest; this crate cannot decrypt any of them.

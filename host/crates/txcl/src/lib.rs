@@ -1,0 +1,1 @@
+//! Rule text to checked rules, and their evaluation; pure.

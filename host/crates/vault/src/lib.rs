@@ -1,0 +1,1 @@
+//! Sealed to cleartext to bag; the only mint of cleartext.

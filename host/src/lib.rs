@@ -1,0 +1,1 @@
+//! A chassis that runs a tenant's ops and keeps the tenant's secrets.

@@ -1,0 +1,2 @@
+//! The binary: parse, configure, run, exit code.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Checks that the house stands as host/README.md says.

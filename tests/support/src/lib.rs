@@ -1,0 +1,1 @@
+//! What every black-box test stands on: Host, Upstream, Canary, leak search.
