@@ -1,1 +1,35 @@
 //! Locked, wiped, undumpable memory behind a safe interface.
+//!
+//! **Use it when** bytes are a secret's or a guest's: [`Locked`] for keys and credentials,
+//! [`Reservations`] for the linear memories of guests, [`harden`] once at the start of the
+//! process. **Not when** bytes may be seen (use the heap), or when they are opened secrets
+//! of one call (`vault::Cleartext`).
+//!
+//! Invariants:
+//! 1. Memory is wiped, behind a barrier that no optimiser removes, when its owner is
+//!    dropped, before its pages are recycled or go back to the kernel.
+//! 2. Memory is never recycled larger than it was made; what a guest grew is inaccessible
+//!    again before anyone else gets it, or it is unmapped (R24).
+//! 3. It is in no core dump and zero in forked children.
+//! 4. It is locked into memory as far as `RLIMIT_MEMLOCK` goes, guests within half of it;
+//!    what is not is used all the same and counted ([`unlocked_bytes`]).
+//! 5. `unsafe` stands in one file, `region.rs`.
+//!
+//! Tests: `tests.rs`, `tests/limits.rs`; what a guest sees, in `sandbox/tests`.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod error;
+mod ledger;
+mod region;
+mod reservations;
+mod locked;
+mod harden;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use harden::{Hardened, harden};
+pub use ledger::unlocked_bytes;
+pub use locked::Locked;
+pub use reservations::{Reservation, Reservations, Shape};

@@ -1,0 +1,153 @@
+//! One private mapping: inaccessible, then opened from its start, locked, and wiped.
+#![allow(
+    unsafe_code,
+    reason = "mmap, mprotect, mlock and madvise take raw addresses; this is the one file that calls them"
+)]
+
+use std::ffi::c_void;
+use std::ptr::{NonNull, null_mut};
+
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
+use zeroize::Zeroize;
+
+use crate::Error;
+use crate::ledger::{self, Share, Tally};
+
+/// Address space whose first `open` bytes can be read and written; the rest faults.
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    len: usize,
+    open: usize,
+    share: Share,
+    tally: Tally,
+}
+
+// SAFETY: a region owns its mapping alone; nothing in it is tied to a thread.
+unsafe impl Send for Region {}
+// SAFETY: through `&Region` bytes are only read.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Reserves `len` bytes of address space, none of them accessible.
+    pub(crate) fn reserve(len: usize, share: Share) -> Result<Self, Error> {
+        // SAFETY: a fresh private mapping at an address of the kernel's choice touches nothing that exists.
+        let base = unsafe { rustix::mm::mmap_anonymous(null_mut(), len, ProtFlags::empty(), map_flags()) };
+        let base = base.map_err(|os| Error::NoMemory { bytes: len, os })?;
+        let base = NonNull::new(base.cast::<u8>())
+            .ok_or(Error::NoMemory { bytes: len, os: rustix::io::Errno::NOMEM })?;
+        let region = Self { base, len, open: 0, share, tally: Tally::default() };
+        region.keep_out_of_dumps_and_children()?;
+        Ok(region)
+    }
+
+    /// The start of the mapping.
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// How many bytes are accessible.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// What of it is locked and what is not.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Opens the region up to `to` bytes and locks what is new, if the budget has it.
+    pub(crate) fn open_to(&mut self, to: usize) -> Result<(), Error> {
+        if to > self.len || to % rustix::param::page_size() != 0 {
+            return Err(Error::Size { bytes: to, capacity: self.len });
+        }
+        if to <= self.open {
+            return Ok(());
+        }
+        let (from, bytes) = (self.at(self.open), to - self.open);
+        let rights = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the range lies inside our own mapping and nothing refers to it yet.
+        unsafe { rustix::mm::mprotect(from, bytes, rights) }.map_err(|os| Error::NoMemory { bytes, os })?;
+        self.open = to;
+        if ledger::claim(bytes, self.share) {
+            // SAFETY: as above; locking does not change contents.
+            if unsafe { rustix::mm::mlock(from, bytes) }.is_ok() {
+                self.tally.locked += bytes;
+                return Ok(());
+            }
+            ledger::release(Tally { locked: bytes, unlocked: 0 });
+        }
+        ledger::count_unlocked(bytes);
+        self.tally.unlocked += bytes;
+        Ok(())
+    }
+
+    /// Makes everything from `to` on inaccessible again and gives its pages back; `kept`
+    /// is the tally of what stays. Wipe first: the kernel clears pages only when it hands
+    /// them out again.
+    pub(crate) fn close_to(&mut self, to: usize, kept: Tally) -> Result<(), Error> {
+        let Some(bytes) = self.open.checked_sub(to).filter(|b| *b > 0) else { return Ok(()) };
+        let from = self.at(to);
+        let failed = |os| Error::NoMemory { bytes, os };
+        // SAFETY: the range lies inside our own mapping, `&mut self` says that nobody refers to it.
+        unsafe {
+            // Locked pages cannot be given back (EINVAL), so unlock first.
+            rustix::mm::munlock(from, bytes).map_err(failed)?;
+            rustix::mm::madvise(from, bytes, Advice::LinuxDontNeed).map_err(failed)?;
+            rustix::mm::mprotect(from, bytes, MprotectFlags::empty()).map_err(failed)?;
+        }
+        ledger::release(Tally {
+            locked: self.tally.locked - kept.locked,
+            unlocked: self.tally.unlocked - kept.unlocked,
+        });
+        self.open = to;
+        self.tally = kept;
+        Ok(())
+    }
+
+    /// The accessible bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the first `open` bytes are mapped, readable and initialised (zero pages at first).
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.open) }
+    }
+
+    /// The accessible bytes.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`, and writable; `&mut self` makes the borrow the only one.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), self.open) }
+    }
+
+    /// Overwrites the accessible bytes with zeros, behind a barrier that no optimiser removes.
+    pub(crate) fn wipe(&mut self) {
+        self.bytes_mut().zeroize();
+    }
+
+    fn at(&self, offset: usize) -> *mut c_void {
+        self.base.as_ptr().wrapping_add(offset).cast()
+    }
+
+    /// A core dump or a forked child must not carry secrets away.
+    fn keep_out_of_dumps_and_children(&self) -> Result<(), Error> {
+        for advice in [Advice::LinuxDontDump, Advice::LinuxWipeOnFork] {
+            // SAFETY: advice about our own mapping; neither changes its contents in this process.
+            unsafe { rustix::mm::madvise(self.at(0), self.len, advice) }
+                .map_err(|os| Error::NoMemory { bytes: self.len, os })?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.wipe();
+        // SAFETY: the mapping is ours alone and nothing refers to it any more. That it fails
+        // is impossible for a whole mapping of our own, and there is nobody to tell.
+        let unmapped = unsafe { rustix::mm::munmap(self.at(0), self.len) };
+        debug_assert!(unmapped.is_ok());
+        ledger::release(self.tally);
+    }
+}
+
+/// Address space only: a reservation of 4 GiB must not count as 4 GiB of memory.
+fn map_flags() -> MapFlags {
+    MapFlags::PRIVATE | MapFlags::NORESERVE
+}
