@@ -1,1 +1,43 @@
 //! The assembly line: rule, stage, op dispatch, merge, trace.
+//!
+//! **Use it when** an event is to be run through a workspace's rules. **Not when** it is
+//! about a single op (`sandbox`), a single request out (`egress`), a secret at rest
+//! (`vault`) or how an event reaches us (the `txco` package).
+//!
+//! The life of a request: [`Chassis::run`] takes the current [`RuleSet`] and keeps it;
+//! scope by scope, the files whose rules match run at once (`scope`), each rule in its own
+//! [`Step`] (`dispatch`): its clauses are evaluated, the secrets it names are packed by the
+//! vault for the one op or request that was declared, the op runs or the request is sent,
+//! and what came back is projected, overlaid and merged. [`Trace`] writes it down.
+//!
+//! Invariants:
+//! 1. A rule that declares a secret and cannot have it never runs its op (D3).
+//! 2. Outputs merge in the order of file names, whatever finished first (D9).
+//! 3. The bytes of a credential end with the request: `Credentials` is dropped in `run`.
+//! 4. Nothing but `trace` writes about a request, and it writes names, never values.
+//!
+//! Tests: beside the code; `tests/blackbox` runs whole workspaces.
+
+#![forbid(unsafe_code)]
+
+mod settings;
+mod merge;
+mod workspace;
+mod ruleset;
+mod registry;
+mod trace;
+mod protect;
+mod request;
+mod rooms;
+mod outbound;
+mod walk;
+mod dispatch;
+mod scope;
+mod chassis;
+
+pub use chassis::{Chassis, Parts};
+pub use request::{Outcome, Request, RequestFailure};
+pub use ruleset::{LoadErrors, RuleSet};
+pub use settings::Settings;
+pub use trace::{SecretUse, Step, Trace, TraceMode, traced_requests};
+pub use workspace::Misplaced;

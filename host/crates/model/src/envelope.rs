@@ -79,6 +79,17 @@ impl Envelope {
         Ok(())
     }
 
+    /// Lets `merge` add `output` to the document; an output with a `body` ends what was
+    /// received as one.
+    pub fn absorb(&mut self, output: Object, merge: impl FnOnce(&mut Object, Object)) {
+        if output.contains_key("body") {
+            self.received = None;
+        }
+        if let Value::Object(document) = &mut self.document {
+            merge(document, output);
+        }
+    }
+
     /// Removes what is at `path`.
     pub fn remove(&mut self, path: &Path) -> Option<Value> {
         self.forget_if_body(path);

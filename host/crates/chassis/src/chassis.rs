@@ -1,0 +1,172 @@
+//! One request from the event to the shaped envelope.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use model::{Failure, Fault, StackName};
+use sandbox::Sandbox;
+use serde_json::json;
+use txcl::Clock;
+use vault::{Credentials, Vault};
+
+use crate::dispatch::Place;
+use crate::registry::Registry;
+use crate::request::{Outcome, Request};
+use crate::rooms::Rooms;
+use crate::ruleset::RuleSet;
+use crate::scope::run_scope;
+use crate::settings::Settings;
+use crate::trace::{Recording, Start, Trace};
+use crate::walk::{Next, next};
+
+/// The rooms below, put together.
+pub struct Parts {
+    /// The secret store, when it is on.
+    pub vault: Option<Arc<Vault>>,
+    /// Runs ops.
+    pub sandbox: Sandbox,
+    /// Sends requests.
+    pub egress: egress::Client,
+    /// Keeps traces.
+    pub trace: Trace,
+    /// Limits of a run.
+    pub settings: Settings,
+}
+
+/// The assembly line: rules in, requests through.
+pub struct Chassis {
+    rooms: Rooms,
+    /// Owns the epoch ticker that enforces every op's wall-clock limit.
+    sandbox: Sandbox,
+    trace: Trace,
+    rules: ArcSwapOption<RuleSet>,
+}
+
+impl Chassis {
+    /// Puts the rooms together and compiles the built-in ops.
+    ///
+    /// # Errors
+    /// When a built-in op is not what its lock says, or does not compile.
+    pub fn new(parts: Parts) -> Result<Self, sandbox::Error> {
+        let registry = Registry::of_builtins(&parts.sandbox)?;
+        Ok(Self {
+            rooms: Rooms {
+                vault: parts.vault,
+                egress: parts.egress,
+                registry,
+                settings: parts.settings,
+                places: Mutex::default(),
+            },
+            sandbox: parts.sandbox,
+            trace: parts.trace,
+            rules: ArcSwapOption::empty(),
+        })
+    }
+
+    /// Makes `rules` the current ones; requests under way keep theirs.
+    pub fn install(&self, rules: RuleSet) {
+        self.rules.store(Some(Arc::new(rules)));
+    }
+
+    /// The current rules, when there are any.
+    #[must_use]
+    pub fn rules(&self) -> Option<Arc<RuleSet>> {
+        self.rules.load_full()
+    }
+
+    /// How many ops were compiled and how many came from the code cache.
+    #[must_use]
+    pub fn ready(&self) -> sandbox::Ready {
+        self.sandbox.ready()
+    }
+
+    /// Runs one request. Never fails as a call: what goes wrong is in the outcome.
+    pub async fn run(&self, request: Request) -> Outcome {
+        let began = Instant::now();
+        let Some(rules) = self.rules() else {
+            let failure = Failure::new(Fault::Unavailable, "no rules are loaded");
+            return Outcome::failed(request.envelope, failure);
+        };
+        let recording = self.trace.begin(&Start {
+            request: &request.id,
+            tenant: request.tenant_slug.as_str(),
+            stack: rules.entry().as_str(),
+            started: Timestamp::now(),
+            envelope: &request.envelope,
+        });
+        recording.event("request.start", json!({ "tenant": request.tenant_slug.as_str() }));
+        // Wiped when this function ends, on every path.
+        let credentials = Arc::new(Credentials::new());
+        let walk = self.walk(&request, &rules, &credentials, &recording);
+        let outcome = match tokio::time::timeout(self.rooms.settings.op_timeout_max, walk).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                let detail = format!("longer than {} s", self.rooms.settings.op_timeout_max.as_secs());
+                Outcome::failed(request.envelope.clone(), Failure::new(Fault::RequestTimeout, detail))
+            }
+        };
+        recording.end(&outcome.envelope, outcome.failure.as_ref().map(|f| &f.failure), began.elapsed());
+        outcome
+    }
+
+    /// Scope after scope, from the entry stack's first to where nothing is left.
+    async fn walk(
+        &self,
+        request: &Request,
+        rules: &RuleSet,
+        credentials: &Arc<Credentials>,
+        recording: &Recording,
+    ) -> Outcome {
+        let mut outcome = Outcome { envelope: request.envelope.clone(), failure: None, steps: Vec::new() };
+        let mut stack = rules.entry().clone();
+        let mut from = 0;
+        let mut entered = 0_u32;
+        while let Some((owner, scope, files)) = rules.scope(&stack, from) {
+            entered = entered.saturating_add(1);
+            if self.rooms.settings.stage_entries > 0 && entered > self.rooms.settings.stage_entries {
+                let detail = format!("more than {} stage entries, last {owner}/{scope}", self.rooms.settings.stage_entries);
+                outcome.fail(Failure::new(Fault::BudgetExhausted, detail), String::new());
+                break;
+            }
+            let Ok(owner) = StackName::parse(owner) else { break };
+            recording.event("stage.enter", json!({ "stack": owner.as_str(), "scope": scope }));
+            let place = Place {
+                rooms: &self.rooms,
+                request,
+                credentials,
+                stack: &owner,
+                scope,
+                // One time for all ops of a scope entry (R26).
+                clock: Clock { now: Timestamp::now() },
+            };
+            let envelope = std::mem::take(&mut outcome.envelope);
+            let end = run_scope(&place, files, envelope, recording).await;
+            outcome.envelope = end.envelope;
+            outcome.steps.extend(end.steps);
+            if let Some((failure, rule)) = end.failure {
+                let rule = if rule.is_empty() { rule } else { format!("{owner}/{scope}/{rule}") };
+                recording.event("request.halt", json!({ "rule": rule, "error": failure.fault.code() }));
+                outcome.fail(failure, rule);
+                break;
+            }
+            recording.event("stage.merge", json!({ "stack": owner.as_str(), "scope": scope }));
+            match next(&mut outcome.envelope, rules, &stack, scope) {
+                Ok(Next::Scope { stack: to, from: first }) => {
+                    stack = to;
+                    from = first;
+                }
+                Ok(Next::Halt) => {
+                    recording.event("request.halt", json!({ "stack": owner.as_str(), "scope": scope }));
+                    break;
+                }
+                Err(failure) => {
+                    outcome.fail(failure, String::new());
+                    break;
+                }
+            }
+        }
+        outcome
+    }
+}

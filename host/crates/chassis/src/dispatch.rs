@@ -1,0 +1,398 @@
+//! One rule: from its matched WHEN to what it leaves for the merge.
+//!
+//! Everything that can go wrong here ends the rule with a typed failure and nothing sent
+//! or half-built (D3); the caller halts the request.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use egress::Reply;
+use jiff::Timestamp;
+use model::{Envelope, Failure, Fault, Object, OpName, OpRef, Path, SecretRef, Value};
+use sandbox::{Op, OpInput};
+use txcl::{Clock, Exec, Prepared, Rule};
+use vault::{Caller, Credentials, SecretBag};
+
+use crate::merge::weight;
+use crate::outbound::{OnError, Outbound, outbound};
+use crate::protect::{check_op_field, project};
+use crate::request::Request;
+use crate::rooms::Rooms;
+use crate::trace::{SecretUse, Step};
+
+/// Inputs up to this weight keep an op with a small budget on the request's own thread (R26).
+const INLINE_WEIGHT: usize = 64 << 10;
+
+/// Where and when a rule runs.
+pub(crate) struct Place<'a> {
+    pub(crate) rooms: &'a Rooms,
+    pub(crate) request: &'a Request,
+    pub(crate) credentials: &'a Arc<Credentials>,
+    /// The stack that owns the rule.
+    pub(crate) stack: &'a model::StackName,
+    pub(crate) scope: u32,
+    pub(crate) clock: Clock,
+}
+
+/// What a rule did.
+pub(crate) struct Done {
+    pub(crate) step: Step,
+    pub(crate) input: Option<Envelope>,
+    /// What it adds to the envelope; present when it did not fail.
+    pub(crate) output: Option<Object>,
+}
+
+impl Place<'_> {
+    /// Runs `rule` on `envelope`.
+    pub(crate) async fn run(&self, rule: &Rule, envelope: &Envelope) -> Done {
+        let began = Instant::now();
+        let mut step = Step {
+            stack: self.stack.as_str().to_owned(),
+            scope: self.scope,
+            rule: rule.name().to_owned(),
+            operation: rule.exec().map_or_else(String::new, Exec::to_string),
+            transport: transport(rule.exec()),
+            started: Timestamp::now(),
+            elapsed: std::time::Duration::ZERO,
+            secrets: Vec::new(),
+            notes: Vec::new(),
+            log: Vec::new(),
+            failure: None,
+        };
+        let prepared = rule.prepare(envelope, &self.clock);
+        let (input, result) = match prepared {
+            Ok(prepared) => {
+                let prepared = Arc::new(prepared);
+                let result = self.exec(rule, &prepared, &mut step).await;
+                (Some(prepared.input.clone()), result)
+            }
+            Err(failure) => (None, Err(failure)),
+        };
+        step.elapsed = began.elapsed();
+        let output = match result {
+            Ok(output) => Some(output),
+            Err(failure) => {
+                self.report(&step, &failure);
+                step.failure = Some(failure);
+                None
+            }
+        };
+        Done { step, input, output }
+    }
+
+    async fn exec(&self, rule: &Rule, prepared: &Arc<Prepared>, step: &mut Step) -> Result<Object, Failure> {
+        let (output, upstream) = match rule.exec() {
+            Some(Exec::Builtin { name, .. }) => (self.op(rule, name, prepared, step).await?, None),
+            Some(Exec::Http(url)) => self.http(rule, url, prepared, step).await?,
+            other if !rule.secrets().is_empty() => {
+                let what = other.map_or_else(|| "no EXEC".to_owned(), Exec::to_string);
+                return Err(Failure::new(
+                    Fault::SecretDeclarationInvalid,
+                    format!("WITH secrets: there is nothing to give secrets to ({what})"),
+                ));
+            }
+            None | Some(Exec::Noop) => (Object::new(), None),
+            Some(Exec::Stage(stage)) => (control("goto", Value::from(stage.as_str())), None),
+            Some(other @ Exec::Other { .. }) => {
+                return Err(Failure::new(Fault::OpUnsupported, format!("EXEC {other:#}: not in this release")));
+            }
+        };
+        let output = rule.overlay(Value::Object(output), prepared, &self.clock)?;
+        let Value::Object(mut output) = output else {
+            return Err(Failure::new(Fault::Internal, "EMIT made something other than an object"));
+        };
+        if let Some(record) = upstream {
+            let mut by_rule = Object::new();
+            by_rule.insert(rule.name().to_owned(), Value::Object(record));
+            crate::merge::merge(&mut output, control("upstream", Value::Object(by_rule)));
+        }
+        Ok(output)
+    }
+
+    async fn op(
+        &self,
+        rule: &Rule,
+        name: &OpName,
+        prepared: &Arc<Prepared>,
+        step: &mut Step,
+    ) -> Result<Object, Failure> {
+        let registry = &self.rooms.registry;
+        let op = registry.builtin(name).ok_or_else(|| {
+            Failure::new(Fault::OpUnknown, format!("there is no op txco://{name}; there are {}", registry.names()))
+        })?;
+        self.remember(step, rule.secrets(), "reveal", &format!("txco://{name}"));
+        let bag = self.pack_reveal(op.reference(), rule.secrets())?;
+        versions(step, &bag);
+        let output = self.call(op, rule, prepared, bag).await?;
+        step.log = output.log;
+        let mut object = Value::object();
+        for (path, value) in output.fields {
+            check_op_field(&path)?;
+            object
+                .set(&path, value)
+                .map_err(|error| Failure::new(Fault::OpOutputInvalid, format!("{name}: {error}")))?;
+        }
+        match object {
+            Value::Object(object) => Ok(object),
+            _ => Ok(Object::new()),
+        }
+    }
+
+    /// Calls the op on this thread when it is quick, otherwise on the blocking pool, where a
+    /// tenant has a bounded number of places.
+    async fn call(
+        &self,
+        op: &Arc<Op>,
+        rule: &Rule,
+        prepared: &Arc<Prepared>,
+        bag: SecretBag<vault::Reveal>,
+    ) -> Result<sandbox::OpOutput, Failure> {
+        let facts = Facts {
+            op: Arc::clone(op),
+            prepared: Arc::clone(prepared),
+            credentials: Arc::clone(self.credentials),
+            request: self.request.id.clone(),
+            stack: self.stack.as_str().to_owned(),
+            scope: self.scope,
+            rule: rule.name().to_owned(),
+            now_millis: u64::try_from(self.clock.now.as_millisecond()).unwrap_or(0),
+        };
+        if op.inline() && weight(prepared.input.document()) <= INLINE_WEIGHT {
+            return facts.call(bag).map_err(|e| e.failure());
+        }
+        let places = self.rooms.places(&self.request.tenant_slug);
+        let place = places
+            .acquire_owned()
+            .await
+            .map_err(|_| Failure::new(Fault::OpBusy, "the chassis is shutting down"))?;
+        let called = tokio::task::spawn_blocking(move || {
+            let result = facts.call(bag).map_err(|e| e.failure());
+            drop(place);
+            result
+        });
+        called.await.unwrap_or_else(|_| Err(Failure::new(Fault::Internal, "an op's thread ended early")))
+    }
+
+    async fn http(
+        &self,
+        rule: &Rule,
+        url: &str,
+        prepared: &Prepared,
+        step: &mut Step,
+    ) -> Result<(Object, Option<Object>), Failure> {
+        let Outbound { draft, on_error, into } = outbound(url, prepared, &self.rooms.settings)?;
+        let destination = draft.destination().clone();
+        self.remember(step, rule.secrets(), "splice", &destination.to_string());
+        let bag = match &self.rooms.vault {
+            _ if rule.secrets().is_empty() => SecretBag::<vault::Splice>::empty(destination),
+            None => return Err(store_off()),
+            Some(vault) => vault
+                .pack_splice(&self.caller(), &destination, rule.secrets())
+                .map_err(|e| e.failure())?,
+        };
+        versions(step, &bag);
+        let sent = self.rooms.egress.send(draft, bag, self.credentials).await;
+        let (reply, failure) = match sent {
+            Ok(reply) => {
+                notes(step, &reply);
+                let verdict = reply.verdict().err();
+                (Some(reply), verdict)
+            }
+            Err(error) => (None, Some(error.failure())),
+        };
+        match (failure, on_error) {
+            // A request that could not be made right is no upstream's error: never go on.
+            (Some(failure), OnError::Halt) => Err(failure),
+            (Some(failure), OnError::Continue) if !is_upstreams(failure.fault) => Err(failure),
+            (failure, _) => received(reply, failure, into.as_ref()),
+        }
+    }
+
+    fn pack_reveal(&self, op: &OpRef, refs: &[SecretRef]) -> Result<SecretBag<vault::Reveal>, Failure> {
+        match &self.rooms.vault {
+            _ if refs.is_empty() => Ok(SecretBag::<vault::Reveal>::empty()),
+            None => Err(store_off()),
+            Some(vault) => vault.pack_reveal(&self.caller(), op, refs).map_err(|e| e.failure()),
+        }
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        Caller { tenant: &self.request.tenant, stack: Some(self.stack) }
+    }
+
+    /// The secrets a step declares, before it is known whether it gets them.
+    fn remember(&self, step: &mut Step, refs: &[SecretRef], mode: &'static str, destination: &str) {
+        step.secrets.extend(refs.iter().map(|r| SecretUse {
+            slot: r.slot.clone(),
+            name: r.name.clone(),
+            version: None,
+            mode,
+            destination: destination.to_owned(),
+        }));
+    }
+
+    /// The log lines of a rule that failed: one for operators, one per secret it did not get.
+    fn report(&self, step: &Step, failure: &Failure) {
+        tracing::warn!(
+            request_id = %self.request.id,
+            tenant = %self.request.tenant_slug,
+            stack = %step.stack,
+            scope = step.scope,
+            rule = %step.rule,
+            code = failure.fault.code(),
+            secret_name = failure.secret.as_ref().map(tracing::field::display),
+            detail = %failure.detail,
+            "rule failed"
+        );
+    }
+}
+
+/// What one op call needs, owned, so that it can move to another thread.
+struct Facts {
+    op: Arc<Op>,
+    prepared: Arc<Prepared>,
+    credentials: Arc<Credentials>,
+    request: model::RequestId,
+    stack: String,
+    scope: u32,
+    rule: String,
+    now_millis: u64,
+}
+
+impl Facts {
+    fn call(&self, bag: SecretBag<vault::Reveal>) -> Result<sandbox::OpOutput, sandbox::Error> {
+        let input = OpInput {
+            request: &self.request,
+            stack: &self.stack,
+            scope: self.scope,
+            rule: &self.rule,
+            now_millis: self.now_millis,
+            params: &self.prepared.params,
+            envelope: &self.prepared.input,
+        };
+        self.op.call(&input, bag, &self.credentials)
+    }
+}
+
+/// What a reply, or its absence, adds to the envelope (R5).
+fn received(
+    reply: Option<Reply>,
+    failure: Option<Failure>,
+    into: Option<&Path>,
+) -> Result<(Object, Option<Object>), Failure> {
+    let mut record = Object::new();
+    let mut output = Value::object();
+    if let Some(reply) = reply {
+        record.insert("status".to_owned(), Value::from(u64::from(reply.status)));
+        record.insert("headers".to_owned(), headers(&reply.headers));
+        match (Value::parse(&reply.body), &failure) {
+            (Ok(Value::Object(object)), None) => {
+                let object = Value::Object(project(object));
+                let nested = match into {
+                    Some(place) => output.set(place, object),
+                    None => {
+                        output = object;
+                        Ok(())
+                    }
+                };
+                nested.map_err(|error| Failure::new(Fault::RuleFailed, format!("WITH into: {error}")))?;
+            }
+            (Ok(value), _) => {
+                record.insert("body".to_owned(), value);
+            }
+            (Err(_), _) if reply.body.is_empty() => {}
+            (Err(_), _) => {
+                record.insert("body".to_owned(), Value::from(String::from_utf8_lossy(&reply.body).into_owned()));
+            }
+        }
+    }
+    if let Some(failure) = failure {
+        let error = [("code", failure.fault.code()), ("message", failure.detail.as_str())];
+        let error: Value = error.into_iter().map(|(k, v)| (k.to_owned(), Value::from(v))).collect();
+        record.insert("error".to_owned(), error);
+    }
+    match output {
+        Value::Object(output) => Ok((output, Some(record))),
+        _ => Ok((Object::new(), Some(record))),
+    }
+}
+
+/// Header values by lower-case name; a header that came several times is an array.
+fn headers(all: &[(String, String)]) -> Value {
+    let mut object = Object::new();
+    for (name, value) in all {
+        let value = Value::from(value.as_str());
+        match object.get_mut(&name.to_ascii_lowercase()) {
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![std::mem::replace(first, Value::Null), value]),
+            None => {
+                object.insert(name.to_ascii_lowercase(), value);
+            }
+        }
+    }
+    Value::Object(object)
+}
+
+fn notes(step: &mut Step, reply: &Reply) {
+    step.notes.extend(reply.not_sent.iter().map(|path| format!("credential_not_sent {path}")));
+    if reply.masked > 0 {
+        step.notes.push(format!("echo_masked {}", reply.masked));
+    }
+    if reply.echo_unmasked_short {
+        step.notes.push("echo_unmasked_short".to_owned());
+    }
+}
+
+/// Fills in the versions that were really opened, and tells the log.
+fn versions<P>(step: &mut Step, bag: &SecretBag<P>) {
+    for granted in bag.granted() {
+        tracing::debug!(
+            secret_name = %granted.name,
+            version = granted.version,
+            op = %step.operation,
+            rule = %step.rule,
+            outcome = "ok",
+            "secret_materialize"
+        );
+        for used in step.secrets.iter_mut().filter(|used| used.slot == *granted.slot) {
+            used.version = Some(granted.version);
+        }
+    }
+}
+
+fn control(key: &str, value: Value) -> Object {
+    let mut inner = Object::new();
+    inner.insert(key.to_owned(), value);
+    let mut outer = Object::new();
+    outer.insert("_txc".to_owned(), Value::Object(inner));
+    outer
+}
+
+fn store_off() -> Failure {
+    Failure::new(Fault::SecretStoreUnavailable, "the secret store is off; the start-up log says why")
+}
+
+fn transport(exec: Option<&Exec>) -> &'static str {
+    match exec {
+        None | Some(Exec::Noop) => "noop",
+        Some(Exec::Builtin { .. }) => "txco",
+        Some(Exec::Http(_)) => "http",
+        Some(Exec::Stage(_)) => "stage",
+        Some(Exec::Other { .. }) => "other",
+    }
+}
+
+/// Whether `on_error = "continue"` may go on after it.
+fn is_upstreams(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::UpstreamUnreachable
+            | Fault::UpstreamTls
+            | Fault::UpstreamTimeout
+            | Fault::UpstreamRedirect
+            | Fault::UpstreamStatus
+            | Fault::UpstreamTooLarge
+            | Fault::UpstreamEncoding
+            | Fault::UpstreamProtocol
+    )
+}

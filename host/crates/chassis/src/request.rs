@@ -1,0 +1,56 @@
+//! An event on its way in, and what became of it.
+
+use model::{Envelope, Failure, Path, RequestId, TenantId, TenantSlug, Value};
+
+use crate::trace::Step;
+
+/// An event that came in.
+#[derive(Debug)]
+pub struct Request {
+    /// Our own id of it (R35).
+    pub id: RequestId,
+    /// The tenant it belongs to.
+    pub tenant: TenantId,
+    /// The same, for people.
+    pub tenant_slug: TenantSlug,
+    /// What it brought.
+    pub envelope: Envelope,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The envelope as the last scope left it.
+    pub envelope: Envelope,
+    /// Why the request halted, when it did not end well.
+    pub failure: Option<RequestFailure>,
+    /// What each rule did, in the order of scopes and names.
+    pub steps: Vec<Step>,
+}
+
+/// A failure, and whose.
+#[derive(Debug, Clone)]
+pub struct RequestFailure {
+    /// What went wrong.
+    pub failure: Failure,
+    /// The rule, `stack/scope/name`; empty when no single rule is to blame.
+    pub rule: String,
+}
+
+impl Outcome {
+    pub(crate) fn failed(envelope: Envelope, failure: Failure) -> Self {
+        let failure = Some(RequestFailure { failure, rule: String::new() });
+        Self { envelope, failure, steps: Vec::new() }
+    }
+
+    pub(crate) fn fail(&mut self, failure: Failure, rule: String) {
+        self.failure = Some(RequestFailure { failure, rule });
+    }
+
+    /// The value at a path of the control plane, such as `web.res.status`.
+    #[must_use]
+    pub fn control(&self, path: &str) -> Option<&Value> {
+        let path = Path::parse(&format!("_txc.{path}")).ok()?;
+        self.envelope.get(&path)
+    }
+}

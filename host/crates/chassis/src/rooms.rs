@@ -1,0 +1,30 @@
+//! The rooms below, as a running request reaches them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::TenantSlug;
+use tokio::sync::Semaphore;
+use vault::Vault;
+
+use crate::registry::Registry;
+use crate::settings::Settings;
+
+/// Everything a rule may need, and nothing of the request itself.
+pub(crate) struct Rooms {
+    pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) egress: egress::Client,
+    pub(crate) registry: Registry,
+    pub(crate) settings: Settings,
+    pub(crate) places: Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,
+}
+
+impl Rooms {
+    /// A tenant's places for long-running ops.
+    pub(crate) fn places(&self, tenant: &TenantSlug) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(self.settings.blocking_ops));
+        Arc::clone(places.entry(tenant.clone()).or_insert_with(new))
+    }
+}
+

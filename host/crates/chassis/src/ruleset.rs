@@ -1,0 +1,227 @@
+//! The rules of a workspace: checked, immutable, one snapshot for a whole request.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use model::StackName;
+use txcl::{Color, Diagnostics, Mode, Rule, RuleFile};
+
+use crate::workspace::{self, Misplaced};
+
+/// One rule file: its rules run one after the other (R8).
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) rules: Vec<Rule>,
+}
+
+type Scopes = BTreeMap<u32, Vec<Arc<File>>>;
+
+/// The rules of one workspace. A request keeps the set it began with.
+#[derive(Debug)]
+pub struct RuleSet {
+    stacks: BTreeMap<String, Scopes>,
+    entry: StackName,
+    files: usize,
+}
+
+/// Why a workspace's rules cannot be used; every reason at once.
+#[derive(Debug)]
+pub enum LoadErrors {
+    /// Files where no rule belongs, or folders that cannot be read.
+    Misplaced(Vec<Misplaced>),
+    /// Rules that do not check.
+    Rules(Vec<Diagnostics>),
+    /// There is no rule at all.
+    Empty,
+    /// Which stack events enter is not clear (R9).
+    Stack {
+        /// What was asked for with `--stack`.
+        asked: Option<StackName>,
+        /// The stacks of the workspace.
+        found: Vec<String>,
+    },
+}
+
+impl LoadErrors {
+    /// Everything that is wrong, for people.
+    #[must_use]
+    pub fn render(&self, color: Color) -> String {
+        match self {
+            Self::Misplaced(all) => all
+                .iter()
+                .map(|m| format!("{}: {}\n  hint: {}\n", m.path, m.message, m.hint))
+                .collect(),
+            Self::Rules(files) => files.iter().map(|d| d.render(color)).collect(),
+            Self::Empty => "OPS holds no rule; the first could be OPS/app/100/hello.txcl with: \
+                            EMIT .hello = \"world\"\n"
+                .to_owned(),
+            Self::Stack { asked: Some(asked), found } => {
+                format!("there is no stack {asked}; the workspace has: {}\n", found.join(", "))
+            }
+            Self::Stack { asked: None, found } => format!(
+                "the workspace has several stacks: {}; say which one events enter with --stack NAME\n",
+                found.join(", ")
+            ),
+        }
+    }
+
+    /// How many things are wrong.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Misplaced(all) => all.len(),
+            Self::Rules(files) => files.iter().map(|d| d.iter().count()).sum(),
+            Self::Empty | Self::Stack { .. } => 1,
+        }
+    }
+}
+
+impl RuleSet {
+    /// Loads and checks all rules below `workspace/OPS`. Events enter `stack`, or the only
+    /// stack whose name does not begin with `_` (R9).
+    ///
+    /// # Errors
+    /// [`LoadErrors`]; nothing is loaded then.
+    pub fn load(workspace: &Path, stack: Option<&StackName>, mode: Mode) -> Result<Self, LoadErrors> {
+        let found = workspace::read(workspace).map_err(LoadErrors::Misplaced)?;
+        let mut stacks: BTreeMap<String, Scopes> = BTreeMap::new();
+        let mut broken = Vec::new();
+        let files = found.len();
+        for file in found {
+            let source = RuleFile { path: &file.shown, name: &file.name, text: &file.text };
+            match txcl::compile(&source, mode) {
+                Ok(rules) => stacks
+                    .entry(file.stack.as_str().to_owned())
+                    .or_default()
+                    .entry(file.scope)
+                    .or_default()
+                    .push(Arc::new(File { rules })),
+                Err(diagnostics) => broken.push(diagnostics),
+            }
+        }
+        if !broken.is_empty() {
+            return Err(LoadErrors::Rules(broken));
+        }
+        let entry = entry(&stacks, stack)?;
+        Ok(Self { stacks, entry, files })
+    }
+
+    /// The stack that events enter.
+    #[must_use]
+    pub fn entry(&self) -> &StackName {
+        &self.entry
+    }
+
+    /// How many rule files there are.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.files
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.stacks.values().flat_map(BTreeMap::values).flatten().map(|f| f.rules.len()).sum()
+    }
+
+    /// The first scope from `from` on that `stack` has, or else its nearest parent has, with
+    /// the stack that owns it: `shop/eu` inherits the scopes of `shop`.
+    pub(crate) fn scope(&self, stack: &StackName, from: u32) -> Option<(&str, u32, &[Arc<File>])> {
+        let mut name = stack.as_str();
+        loop {
+            if let Some((owner, scopes)) = self.stacks.get_key_value(name)
+                && let Some((scope, files)) = scopes.range(from..).next()
+            {
+                return Some((owner, *scope, files));
+            }
+            name = name.rsplit_once('/')?.0;
+        }
+    }
+
+    /// Whether `stack` or a parent of it has rules.
+    pub(crate) fn has(&self, stack: &StackName) -> bool {
+        self.scope(stack, 0).is_some()
+    }
+}
+
+fn entry(stacks: &BTreeMap<String, Scopes>, asked: Option<&StackName>) -> Result<StackName, LoadErrors> {
+    let found = || stacks.keys().cloned().collect();
+    if stacks.is_empty() {
+        return Err(LoadErrors::Empty);
+    }
+    if let Some(asked) = asked {
+        let mut name = asked.as_str();
+        while !stacks.contains_key(name) {
+            name = match name.rsplit_once('/') {
+                Some((parent, _)) => parent,
+                None => return Err(LoadErrors::Stack { asked: Some(asked.clone()), found: found() }),
+            };
+        }
+        return Ok(asked.clone());
+    }
+    let mut candidates = stacks.keys().filter(|name| !name.starts_with('_'));
+    match (candidates.next().map(|name| StackName::parse(name)), candidates.next()) {
+        (Some(Ok(only)), None) => Ok(only),
+        _ => Err(LoadErrors::Stack { asked: None, found: found() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let path = folder.path().join("OPS").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn load(files: &[(&str, &str)], stack: Option<&str>) -> Result<RuleSet, LoadErrors> {
+        let stack = stack.map(|s| StackName::parse(s).unwrap());
+        RuleSet::load(workspace(files).path(), stack.as_ref(), Mode::Strict)
+    }
+
+    const RULE: &str = "EMIT .a = 1\n";
+
+    #[test]
+    fn the_only_stack_is_the_entry() {
+        let rules = load(&[("shop/10/a.txcl", RULE), ("shop/20/b.txcl", RULE), ("_cron/1/c.txcl", RULE)], None);
+        // `_cron` is a system lane of the existing chassis and never an entry.
+        let rules = rules.unwrap();
+        assert_eq!((rules.entry().as_str(), rules.rules()), ("shop", 2));
+    }
+
+    #[test]
+    fn several_stacks_need_a_word() {
+        let files = [("a/1/x.txcl", RULE), ("b/1/x.txcl", RULE)];
+        let said = load(&files, None).unwrap_err().render(Color::Never);
+        assert!(said.contains("a, b") && said.contains("--stack"), "{said}");
+        assert_eq!(load(&files, Some("b")).unwrap().entry().as_str(), "b");
+        assert!(load(&files, Some("c")).unwrap_err().render(Color::Never).contains("no stack c"));
+    }
+
+    #[test]
+    fn all_broken_files_are_told_at_once() {
+        let errors = load(&[("s/1/x.txcl", "SET .a = "), ("s/2/y.txcl", "WHEN .a")], None).unwrap_err();
+        let said = errors.render(Color::Never);
+        assert!(said.contains("OPS/s/1/x.txcl") && said.contains("OPS/s/2/y.txcl"), "{said}");
+    }
+
+    #[test]
+    fn a_nested_stack_inherits_scopes() {
+        let rules = load(&[("shop/10/a.txcl", RULE), ("shop/eu/20/b.txcl", RULE)], Some("shop/eu")).unwrap();
+        let stack = StackName::parse("shop/eu").unwrap();
+        let at = |from| rules.scope(&stack, from).map(|(owner, scope, _)| (owner.to_owned(), scope));
+        assert_eq!(at(0), Some(("shop/eu".to_owned(), 20)));
+        assert_eq!(at(21), None);
+        let other = StackName::parse("shop/us").unwrap();
+        assert_eq!(rules.scope(&other, 0).map(|(owner, ..)| owner), Some("shop"));
+    }
+}

@@ -1,0 +1,141 @@
+//! One scope: its matching rules at once, their outputs merged in a fixed order.
+
+use futures_util::future::join_all;
+use model::{Envelope, Failure, Fault, Object, Value};
+use txcl::{Clock, Rule};
+
+use crate::dispatch::{Done, Place};
+use crate::merge::{merge, weight};
+use crate::ruleset::File;
+use crate::trace::{Recording, Step};
+
+/// What a scope left behind.
+pub(crate) struct ScopeEnd {
+    pub(crate) envelope: Envelope,
+    pub(crate) steps: Vec<Step>,
+    /// The first failure, in the order of file names, and the rule's name.
+    pub(crate) failure: Option<(Failure, String)>,
+}
+
+/// What one file did: its rules run one after the other (R8).
+struct FileEnd<'r> {
+    /// Each rule that ran, with what it adds.
+    outputs: Vec<(&'r Rule, Object)>,
+    /// The envelope as the file's last rule left it.
+    envelope: Envelope,
+    steps: Vec<Step>,
+    failure: Option<(Failure, String)>,
+}
+
+/// Runs the files of a scope on `envelope`.
+pub(crate) async fn run_scope(
+    place: &Place<'_>,
+    files: &[std::sync::Arc<File>],
+    envelope: Envelope,
+    recording: &Recording,
+) -> ScopeEnd {
+    let chosen = match choose(files, &envelope, &place.clock) {
+        Ok(chosen) => chosen,
+        Err(failure) => return ScopeEnd { envelope, steps: Vec::new(), failure: Some(failure) },
+    };
+    let mut ends = join_all(chosen.iter().map(|file| run_file(place, file, &envelope, recording))).await;
+    let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
+    let failure = ends.iter_mut().find_map(|end| end.failure.take());
+    if failure.is_some() {
+        return ScopeEnd { envelope, steps, failure };
+    }
+    let merged = if ends.len() == 1 {
+        // Alone in its scope, a file has already merged what it added.
+        Ok(ends.pop().map_or(envelope, |end| end.envelope))
+    } else {
+        merge_all(&ends, envelope, place)
+    };
+    match merged.and_then(|envelope| within(place, envelope)) {
+        Ok(envelope) => ScopeEnd { envelope, steps, failure: None },
+        Err((failure, rule)) => ScopeEnd { envelope: Envelope::default(), steps, failure: Some((failure, rule)) },
+    }
+}
+
+/// PRIORITY chooses among files: when a matching rule has one above 0, only the first file
+/// with the highest runs (spec txcl §6.2, R8).
+fn choose<'f>(
+    files: &'f [std::sync::Arc<File>],
+    envelope: &Envelope,
+    clock: &Clock,
+) -> Result<Vec<&'f File>, (Failure, String)> {
+    let mut best: Option<(i64, &File)> = None;
+    for file in files {
+        for rule in file.rules.iter().filter(|rule| rule.priority() > best.map_or(0, |(p, _)| p)) {
+            if matches(rule, envelope, clock)? {
+                best = Some((rule.priority(), file));
+            }
+        }
+    }
+    Ok(match best {
+        Some((_, file)) => vec![file],
+        None => files.iter().map(std::convert::AsRef::as_ref).collect(),
+    })
+}
+
+fn matches(rule: &Rule, envelope: &Envelope, clock: &Clock) -> Result<bool, (Failure, String)> {
+    rule.matches(envelope, clock).map_err(|failure| (failure, rule.name().to_owned()))
+}
+
+async fn run_file<'r>(
+    place: &Place<'_>,
+    file: &'r File,
+    envelope: &Envelope,
+    recording: &Recording,
+) -> FileEnd<'r> {
+    let mut end =
+        FileEnd { outputs: Vec::new(), envelope: envelope.clone(), steps: Vec::new(), failure: None };
+    for rule in &file.rules {
+        match matches(rule, &end.envelope, &place.clock) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(failure) => {
+                end.failure = Some(failure);
+                return end;
+            }
+        }
+        let Done { step, input, output } = place.run(rule, &end.envelope).await;
+        let shown = output.as_ref().map(|object| Value::Object(object.clone()));
+        recording.step(&step, rule.text(), input.as_ref(), shown.as_ref());
+        let failure = step.failure.clone();
+        end.steps.push(step);
+        let Some(output) = output else {
+            end.failure = failure.map(|failure| (failure, rule.name().to_owned()));
+            return end;
+        };
+        end.envelope.absorb(output.clone(), merge);
+        end.outputs.push((rule, output));
+        let applied = rule.after(&mut end.envelope, &place.clock);
+        if let Err(failure) = applied {
+            end.failure = Some((failure, rule.name().to_owned()));
+            return end;
+        }
+    }
+    end
+}
+
+/// Outputs in the order of files and rules, then each rule's SET after SELECT.
+fn merge_all(ends: &[FileEnd<'_>], mut envelope: Envelope, place: &Place<'_>) -> Result<Envelope, (Failure, String)> {
+    let all = || ends.iter().flat_map(|end| &end.outputs);
+    for (_, output) in all() {
+        envelope.absorb(output.clone(), merge);
+    }
+    for (rule, _) in all() {
+        rule.after(&mut envelope, &place.clock).map_err(|failure| (failure, rule.name().to_owned()))?;
+    }
+    Ok(envelope)
+}
+
+/// Refuses an envelope that has grown beyond its limit.
+fn within(place: &Place<'_>, envelope: Envelope) -> Result<Envelope, (Failure, String)> {
+    let limit = place.rooms.settings.envelope_bytes;
+    if weight(envelope.document()) <= limit {
+        return Ok(envelope);
+    }
+    let detail = format!("the envelope has grown beyond {limit} bytes");
+    Err((Failure::new(Fault::BudgetExhausted, detail), String::new()))
+}

@@ -1,0 +1,104 @@
+//! The files of a trace: where, with which permissions, and without what.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn envelope() -> Envelope {
+    let text = r#"{"a":1,"_txc":{"web":{"req":{"headers":{"authorization":["Bearer inbound"],"X":["y"]},"cookies":{"s":["inbound"]}}}}}"#;
+    Envelope::new(Value::parse(text.as_bytes()).unwrap()).unwrap()
+}
+
+fn step(rule: &str) -> Step {
+    Step {
+        stack: "shop".to_owned(),
+        scope: 7,
+        rule: rule.to_owned(),
+        operation: "txco://noop".to_owned(),
+        transport: "noop",
+        started: Timestamp::now(),
+        elapsed: std::time::Duration::from_micros(1_500),
+        secrets: Vec::new(),
+        notes: Vec::new(),
+        log: Vec::new(),
+        failure: None,
+    }
+}
+
+fn recorded(mode: TraceMode) -> (tempfile::TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let trace = Trace::open(mode, root.path()).unwrap();
+    let request = RequestId::mint().unwrap();
+    let envelope = envelope();
+    let recording = trace.begin(&Start {
+        request: &request,
+        tenant: "default",
+        stack: "shop",
+        started: Timestamp::now(),
+        envelope: &envelope,
+    });
+    recording.step(&step("a"), "EXEC \"txco://noop\"", Some(&envelope), Some(&Value::object()));
+    recording.step(&step("a"), "", Some(&envelope), None);
+    recording.end(&envelope, None, std::time::Duration::ZERO);
+    let folder = root.path().join("requests").join(request.as_str());
+    (root, folder)
+}
+
+fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+            files(&path, into);
+        } else {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn full_traces_are_private_and_mask_what_the_client_sent_as_credentials() {
+    let (_root, folder) = recorded(TraceMode::Full);
+    let mut found = Vec::new();
+    files(&folder, &mut found);
+    assert!(found.len() >= 11, "{found:?}");
+    for path in &found {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        let text = fs::read_to_string(path).unwrap();
+        assert!(!text.contains("inbound"), "{path:?}: {text}");
+    }
+    assert!(folder.join("steps/0007-a-2/meta.json").is_file());
+    assert!(fs::read_to_string(folder.join("out.json")).unwrap().contains(r#""X":["y"]"#));
+}
+
+#[test]
+fn a_summary_keeps_no_bodies() {
+    let (_root, folder) = recorded(TraceMode::Summary);
+    assert!(!folder.join("out.json").exists());
+    assert!(!folder.join("steps/0007-a/in.json").exists());
+    assert!(folder.join("steps/0007-a/meta.json").exists());
+    assert!(!fs::read_to_string(folder.join("in.json")).unwrap().contains("payload\""));
+}
+
+#[test]
+fn off_writes_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let trace = Trace::open(TraceMode::Off, &root.path().join("t")).unwrap();
+    let request = RequestId::mint().unwrap();
+    let envelope = envelope();
+    trace.begin(&Start {
+        request: &request,
+        tenant: "default",
+        stack: "s",
+        started: Timestamp::now(),
+        envelope: &envelope,
+    });
+    assert!(!root.path().join("t").exists());
+}
+
+#[test]
+fn long_bodies_are_cut_at_a_character() {
+    let text = "ä".repeat(BODY_CAP);
+    let (cut, truncated) = cap(&text);
+    assert!(truncated && cut.len() <= BODY_CAP && cut.chars().all(|c| c == 'ä'));
+}
