@@ -37,7 +37,8 @@ pub(crate) struct Place<'a> {
 /// What a rule did.
 pub(crate) struct Done {
     pub(crate) step: Step,
-    pub(crate) input: Option<Envelope>,
+    /// What the op was called with; absent when that could not be evaluated.
+    pub(crate) prepared: Option<Prepared>,
     /// What it adds to the envelope; present when it did not fail.
     pub(crate) output: Option<Object>,
 }
@@ -50,7 +51,7 @@ impl Place<'_> {
             stack: self.stack.as_str().to_owned(),
             scope: self.scope,
             rule: rule.name().to_owned(),
-            operation: rule.exec().map_or_else(String::new, Exec::to_string),
+            operation: rule.exec().map_or_else(String::new, operand),
             transport: transport(rule.exec()),
             started: Timestamp::now(),
             elapsed: std::time::Duration::ZERO,
@@ -60,11 +61,10 @@ impl Place<'_> {
             failure: None,
         };
         let prepared = rule.prepare(envelope, &self.clock);
-        let (input, result) = match prepared {
+        let (prepared, result) = match prepared {
             Ok(prepared) => {
-                let prepared = Arc::new(prepared);
                 let result = self.exec(rule, &prepared, &mut step).await;
-                (Some(prepared.input.clone()), result)
+                (Some(prepared), result)
             }
             Err(failure) => (None, Err(failure)),
         };
@@ -77,15 +77,15 @@ impl Place<'_> {
                 None
             }
         };
-        Done { step, input, output }
+        Done { step, prepared, output }
     }
 
-    async fn exec(&self, rule: &Rule, prepared: &Arc<Prepared>, step: &mut Step) -> Result<Object, Failure> {
+    async fn exec(&self, rule: &Rule, prepared: &Prepared, step: &mut Step) -> Result<Object, Failure> {
         let (output, upstream) = match rule.exec() {
             Some(Exec::Builtin { name, .. }) => (self.op(rule, name, prepared, step).await?, None),
             Some(Exec::Http(url)) => self.http(rule, url, prepared, step).await?,
             other if !rule.secrets().is_empty() => {
-                let what = other.map_or_else(|| "no EXEC".to_owned(), Exec::to_string);
+                let what = other.map_or_else(|| "no EXEC".to_owned(), operand);
                 return Err(Failure::new(
                     Fault::SecretDeclarationInvalid,
                     format!("WITH secrets: there is nothing to give secrets to ({what})"),
@@ -93,8 +93,8 @@ impl Place<'_> {
             }
             None | Some(Exec::Noop) => (Object::new(), None),
             Some(Exec::Stage(stage)) => (control("goto", Value::from(stage.as_str())), None),
-            Some(other @ Exec::Other { .. }) => {
-                return Err(Failure::new(Fault::OpUnsupported, format!("EXEC {other:#}: not in this release")));
+            Some(Exec::Other { text, .. }) => {
+                return Err(Failure::new(Fault::OpUnsupported, format!("EXEC {text:?}: not in this release")));
             }
         };
         let output = rule.overlay(Value::Object(output), prepared, &self.clock)?;
@@ -113,7 +113,7 @@ impl Place<'_> {
         &self,
         rule: &Rule,
         name: &OpName,
-        prepared: &Arc<Prepared>,
+        prepared: &Prepared,
         step: &mut Step,
     ) -> Result<Object, Failure> {
         let registry = &self.rooms.registry;
@@ -125,6 +125,9 @@ impl Place<'_> {
         versions(step, &bag);
         let output = self.call(op, rule, prepared, bag).await?;
         step.log = output.log;
+        if output.log_dropped > 0 {
+            step.notes.push(format!("log_dropped {}", output.log_dropped));
+        }
         let mut object = Value::object();
         for (path, value) in output.fields {
             check_op_field(&path)?;
@@ -144,29 +147,29 @@ impl Place<'_> {
         &self,
         op: &Arc<Op>,
         rule: &Rule,
-        prepared: &Arc<Prepared>,
+        prepared: &Prepared,
         bag: SecretBag<vault::Reveal>,
     ) -> Result<sandbox::OpOutput, Failure> {
-        let facts = Facts {
-            op: Arc::clone(op),
-            prepared: Arc::clone(prepared),
-            credentials: Arc::clone(self.credentials),
+        let input = OpInput {
             request: self.request.id.clone(),
             stack: self.stack.as_str().to_owned(),
             scope: self.scope,
             rule: rule.name().to_owned(),
             now_millis: u64::try_from(self.clock.now.as_millisecond()).unwrap_or(0),
+            params: Arc::new(prepared.params.clone()),
+            envelope: Arc::new(prepared.input.clone()),
         };
         if op.inline() && weight(prepared.input.document()) <= INLINE_WEIGHT {
-            return facts.call(bag).map_err(|e| e.failure());
+            return op.call(input, bag, self.credentials).map_err(|e| e.failure());
         }
         let places = self.rooms.places(&self.request.tenant_slug);
         let place = places
             .acquire_owned()
             .await
             .map_err(|_| Failure::new(Fault::OpBusy, "the chassis is shutting down"))?;
+        let (op, credentials) = (Arc::clone(op), Arc::clone(self.credentials));
         let called = tokio::task::spawn_blocking(move || {
-            let result = facts.call(bag).map_err(|e| e.failure());
+            let result = op.call(input, bag, &credentials).map_err(|e| e.failure());
             drop(place);
             result
         });
@@ -180,7 +183,7 @@ impl Place<'_> {
         prepared: &Prepared,
         step: &mut Step,
     ) -> Result<(Object, Option<Object>), Failure> {
-        let Outbound { draft, on_error, into } = outbound(url, prepared, &self.rooms.settings)?;
+        let Outbound { draft, on_error, into } = outbound(url, rule.secrets(), prepared, &self.rooms.settings)?;
         let destination = draft.destination().clone();
         self.remember(step, rule.secrets(), "splice", &destination.to_string());
         let bag = match &self.rooms.vault {
@@ -244,33 +247,6 @@ impl Place<'_> {
             detail = %failure.detail,
             "rule failed"
         );
-    }
-}
-
-/// What one op call needs, owned, so that it can move to another thread.
-struct Facts {
-    op: Arc<Op>,
-    prepared: Arc<Prepared>,
-    credentials: Arc<Credentials>,
-    request: model::RequestId,
-    stack: String,
-    scope: u32,
-    rule: String,
-    now_millis: u64,
-}
-
-impl Facts {
-    fn call(&self, bag: SecretBag<vault::Reveal>) -> Result<sandbox::OpOutput, sandbox::Error> {
-        let input = OpInput {
-            request: &self.request,
-            stack: &self.stack,
-            scope: self.scope,
-            rule: &self.rule,
-            now_millis: self.now_millis,
-            params: &self.prepared.params,
-            envelope: &self.prepared.input,
-        };
-        self.op.call(&input, bag, &self.credentials)
     }
 }
 
@@ -370,6 +346,16 @@ fn control(key: &str, value: Value) -> Object {
 
 fn store_off() -> Failure {
     Failure::new(Fault::SecretStoreUnavailable, "the secret store is off; the start-up log says why")
+}
+
+/// The operand as written.
+fn operand(exec: &Exec) -> String {
+    match exec {
+        Exec::Builtin { name, rest } if rest.is_empty() => format!("txco://{name}"),
+        Exec::Builtin { name, rest } => format!("txco://{name}/{rest}"),
+        Exec::Http(text) | Exec::Stage(text) | Exec::Other { text, .. } => text.clone(),
+        Exec::Noop => "txco://noop".to_owned(),
+    }
 }
 
 fn transport(exec: Option<&Exec>) -> &'static str {

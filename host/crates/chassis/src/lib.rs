@@ -41,3 +41,6 @@ pub use ruleset::{LoadErrors, RuleSet};
 pub use settings::Settings;
 pub use trace::{SecretUse, Step, Trace, TraceMode, traced_requests};
 pub use workspace::Misplaced;
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use egress::{Draft, DraftBody};
 use jiff::SignedDuration;
-use model::{Failure, Fault, Object, Path, Value};
+use model::{Failure, Fault, Object, Path, SecretRef, Value};
 use txcl::Prepared;
 
 use crate::settings::Settings;
@@ -27,7 +27,12 @@ pub(crate) struct Outbound {
 const KEYS: [&str; 7] = ["url", "method", "timeout", "body_encoding", "body_path", "into", "on_error"];
 
 /// Makes the request that `exec` and `prepared` describe.
-pub(crate) fn outbound(exec: &str, prepared: &Prepared, settings: &Settings) -> Result<Outbound, Failure> {
+pub(crate) fn outbound(
+    exec: &str,
+    secrets: &[SecretRef],
+    prepared: &Prepared,
+    settings: &Settings,
+) -> Result<Outbound, Failure> {
     let with = prepared.params.as_object().cloned().unwrap_or_default();
     refuse_unknown(&with)?;
     let url = text(&with, "url")?.map_or(exec, |url| url.trim());
@@ -41,12 +46,11 @@ pub(crate) fn outbound(exec: &str, prepared: &Prepared, settings: &Settings) -> 
         None => None,
         Some(place) => Some(writable("into", place)?),
     };
+    let (body, root) = body(&with, &method, prepared)?;
     let draft = Draft::new(url, &method)
+        .and_then(|draft| draft.headers(prepared.headers.clone()))
+        .and_then(|draft| draft.body(body).own_below(&prepared.own, &root).secrets(secrets))
         .map_err(|e| e.failure())?
-        .headers(prepared.headers.clone())
-        .map_err(|e| e.failure())?
-        .body(body(&with, &method, prepared)?)
-        .own(prepared.own.clone())
         .timeout(timeout(with.get("timeout"), settings)?);
     Ok(Outbound { draft, on_error, into })
 }
@@ -63,43 +67,42 @@ fn refuse_unknown(with: &Object) -> Result<(), Failure> {
     }
 }
 
-fn body(with: &Object, method: &str, prepared: &Prepared) -> Result<DraftBody, Failure> {
+/// The body, and the place of the input that it is the value of.
+fn body(with: &Object, method: &str, prepared: &Prepared) -> Result<(DraftBody, Path), Failure> {
     let encoding = text(with, "body_encoding")?;
     let place = text(with, "body_path")?.map(|p| path("body_path", p)).transpose()?;
     if !matches!(method, "POST" | "PUT" | "PATCH") {
         return match (encoding, place) {
-            (None, None) => Ok(DraftBody::None),
+            (None, None) => Ok((DraftBody::None, Path::default())),
             _ => Err(failed(format!("WITH body_path or body_encoding: a {method} request has no body"))),
         };
     }
-    match (encoding, place) {
-        (None | Some("json"), None) => {
-            let input = prepared.input.filtered(|key| key != "_txc" && key != "_ts");
-            Ok(DraftBody::Json(input.document().clone()))
+    let encoding = encoding.unwrap_or("json");
+    let root = place.clone().unwrap_or_default();
+    let value = || match &place {
+        // The op's input, without what is the chassis's own and nobody else's business (R4).
+        None => Ok(prepared.input.filtered(|key| key != "_txc" && key != "_ts").document().clone()),
+        Some(place) => prepared.input.get(place).cloned().ok_or_else(|| missing(place)),
+    };
+    let body = match (encoding, &place) {
+        ("json", _) => DraftBody::Json(value()?),
+        ("urlencoded" | "form", _) => DraftBody::Form(value()?),
+        ("raw", Some(place)) => DraftBody::Raw(raw(prepared, place)?),
+        ("raw", None) => return Err(failed("WITH body_encoding = \"raw\" needs body_path".to_owned())),
+        (other, _) => {
+            return Err(failed(format!("WITH body_encoding = {other:?} (\"json\", \"urlencoded\" or \"raw\")")));
         }
-        (None | Some("json"), Some(place)) => match prepared.input.get(&place) {
-            Some(value) => Ok(DraftBody::Json(value.clone())),
-            None => Err(missing(&place)),
-        },
-        (Some("raw"), Some(place)) => match prepared.input.get(&place) {
-            Some(value) if value.has_sealed() => Err(Failure::new(
-                Fault::CredentialNotInspectable,
-                format!("WITH body_path = {place}: raw bytes of a credential"),
-            )),
-            Some(_) => prepared
-                .input
-                .bytes(&place)
-                .map(|bytes| DraftBody::Raw(bytes.into_owned()))
-                .ok_or_else(|| missing(&place)),
-            None => Err(missing(&place)),
-        },
-        (Some("raw"), None) => Err(failed("WITH body_encoding = \"raw\" needs body_path".to_owned())),
-        (Some("urlencoded" | "form"), _) => Err(Failure::new(
-            Fault::OpUnsupported,
-            "WITH body_encoding: form encoding is not in this release (\"json\" or \"raw\")",
-        )),
-        (Some(other), _) => Err(failed(format!("WITH body_encoding = {other:?} (\"json\" or \"raw\")"))),
+    };
+    Ok((body, root))
+}
+
+/// Exactly the bytes that an op signs at `place`.
+fn raw(prepared: &Prepared, place: &Path) -> Result<Vec<u8>, Failure> {
+    if prepared.input.get(place).is_some_and(Value::has_sealed) {
+        let detail = format!("WITH body_path = {place}: raw bytes of a credential");
+        return Err(Failure::new(Fault::CredentialNotInspectable, detail));
     }
+    prepared.input.bytes(place).map(std::borrow::Cow::into_owned).ok_or_else(|| missing(place))
 }
 
 /// A number is milliseconds; a text is a duration such as `250ms` or `1m30s`. More than the

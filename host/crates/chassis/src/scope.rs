@@ -1,7 +1,7 @@
 //! One scope: its matching rules at once, their outputs merged in a fixed order.
 
 use futures_util::future::join_all;
-use model::{Envelope, Failure, Fault, Object, Value};
+use model::{Envelope, Failure, Fault, Object};
 use txcl::{Clock, Rule};
 
 use crate::dispatch::{Done, Place};
@@ -17,9 +17,17 @@ pub(crate) struct ScopeEnd {
     pub(crate) failure: Option<(Failure, String)>,
 }
 
+/// Whether a file runs beside others. Alone in its scope it has already merged what it
+/// added; beside others that is done again, in order, once all have finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Alone,
+    Others,
+}
+
 /// What one file did: its rules run one after the other (R8).
 struct FileEnd<'r> {
-    /// Each rule that ran, with what it adds.
+    /// Each rule that ran, with what it adds; kept for the merge with other files.
     outputs: Vec<(&'r Rule, Object)>,
     /// The envelope as the file's last rule left it.
     envelope: Envelope,
@@ -38,17 +46,17 @@ pub(crate) async fn run_scope(
         Ok(chosen) => chosen,
         Err(failure) => return ScopeEnd { envelope, steps: Vec::new(), failure: Some(failure) },
     };
-    let mut ends = join_all(chosen.iter().map(|file| run_file(place, file, &envelope, recording))).await;
+    let company = if chosen.len() == 1 { Company::Alone } else { Company::Others };
+    let mut ends =
+        join_all(chosen.iter().map(|file| run_file(place, file, &envelope, company, recording))).await;
     let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
     let failure = ends.iter_mut().find_map(|end| end.failure.take());
     if failure.is_some() {
         return ScopeEnd { envelope, steps, failure };
     }
-    let merged = if ends.len() == 1 {
-        // Alone in its scope, a file has already merged what it added.
-        Ok(ends.pop().map_or(envelope, |end| end.envelope))
-    } else {
-        merge_all(&ends, envelope, place)
+    let merged = match company {
+        Company::Alone => Ok(ends.pop().map_or(envelope, |end| end.envelope)),
+        Company::Others => merge_all(&ends, envelope, place),
     };
     match merged.and_then(|envelope| within(place, envelope)) {
         Ok(envelope) => ScopeEnd { envelope, steps, failure: None },
@@ -85,6 +93,7 @@ async fn run_file<'r>(
     place: &Place<'_>,
     file: &'r File,
     envelope: &Envelope,
+    company: Company,
     recording: &Recording,
 ) -> FileEnd<'r> {
     let mut end =
@@ -98,17 +107,18 @@ async fn run_file<'r>(
                 return end;
             }
         }
-        let Done { step, input, output } = place.run(rule, &end.envelope).await;
-        let shown = output.as_ref().map(|object| Value::Object(object.clone()));
-        recording.step(&step, rule.text(), input.as_ref(), shown.as_ref());
+        let Done { step, prepared, output } = place.run(rule, &end.envelope).await;
+        recording.step(&step, rule.text(), prepared.as_ref().map(|p| &p.input), output.as_ref());
         let failure = step.failure.clone();
         end.steps.push(step);
         let Some(output) = output else {
             end.failure = failure.map(|failure| (failure, rule.name().to_owned()));
             return end;
         };
-        end.envelope.absorb(output.clone(), merge);
-        end.outputs.push((rule, output));
+        if company == Company::Others {
+            end.outputs.push((rule, output.clone()));
+        }
+        end.envelope.absorb(output, merge);
         let applied = rule.after(&mut end.envelope, &place.clock);
         if let Err(failure) = applied {
             end.failure = Some((failure, rule.name().to_owned()));

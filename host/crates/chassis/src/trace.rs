@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use jiff::Timestamp;
-use model::{Envelope, Failure, RequestId, SecretName, Slot, Value};
+use model::{Envelope, Failure, Object, RequestId, SecretName, Slot, Value};
 use serde::Serialize;
 use serde_json::json;
 
@@ -157,12 +157,12 @@ impl Recording {
     }
 
     /// One rule's step: its facts, and in full mode its text, input and output.
-    pub(crate) fn step(&self, step: &Step, text: &str, input: Option<&Envelope>, output: Option<&Value>) {
+    pub(crate) fn step(&self, step: &Step, text: &str, input: Option<&Envelope>, output: Option<&Object>) {
         self.event("step.end", json!({ "stack": step.stack, "scope": step.scope, "name": step.rule,
             "status": step.status(), "duration_ms": step.millis(), "error": step.failure.as_ref().map(|f| f.fault.code()) }));
         self.write(|open| {
             let folder = open.step_folder(step)?;
-            let (input, output) = (input.map(masked), output.map(Value::to_json));
+            let (input, output) = (input.map(masked), output.map(|o| serde_json::to_string(o).unwrap_or_default()));
             let meta = json!({
                 "trace_id": open.request.as_str(), "stack": step.stack, "scope": step.scope, "name": step.rule,
                 "operation": step.operation, "transport": step.transport,

@@ -17,15 +17,17 @@ pub enum EnvelopeError {
 
 /// One JSON object, and beside it the bytes of `body` exactly as they were received,
 /// for as long as no rule has written to it (R4): that is what vendors sign.
+///
+/// A clone shares the document until one of the two writes to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
-    document: Value,
+    document: Arc<Value>,
     received: Option<Arc<[u8]>>,
 }
 
 impl Default for Envelope {
     fn default() -> Self {
-        Self { document: Value::object(), received: None }
+        Self { document: Arc::new(Value::object()), received: None }
     }
 }
 
@@ -36,14 +38,14 @@ impl Envelope {
     /// [`EnvelopeError::NotAnObject`].
     pub fn new(document: Value) -> Result<Self, EnvelopeError> {
         match document {
-            Value::Object(_) => Ok(Self { document, received: None }),
+            Value::Object(_) => Ok(Self { document: Arc::new(document), received: None }),
             _ => Err(EnvelopeError::NotAnObject),
         }
     }
 
     /// Sets top-level `body` to `value` and remembers `received`, the bytes it came from.
     pub fn receive_body(&mut self, value: Value, received: Arc<[u8]>) {
-        if let Value::Object(object) = &mut self.document {
+        if let Value::Object(object) = Arc::make_mut(&mut self.document) {
             object.insert("body".to_owned(), value);
         }
         self.received = Some(received);
@@ -74,7 +76,7 @@ impl Envelope {
         if path.is_empty() && value.as_object().is_none() {
             return Err(PathError::EmptySegment { path: String::new() });
         }
-        self.document.set(path, value)?;
+        Arc::make_mut(&mut self.document).set(path, value)?;
         self.forget_if_body(path);
         Ok(())
     }
@@ -85,15 +87,16 @@ impl Envelope {
         if output.contains_key("body") {
             self.received = None;
         }
-        if let Value::Object(document) = &mut self.document {
+        if let Value::Object(document) = Arc::make_mut(&mut self.document) {
             merge(document, output);
         }
     }
 
     /// Removes what is at `path`.
     pub fn remove(&mut self, path: &Path) -> Option<Value> {
+        self.document.get(path)?;
         self.forget_if_body(path);
-        self.document.remove(path)
+        Arc::make_mut(&mut self.document).remove(path)
     }
 
     /// The bytes that a signature over `path` covers: the body as received; a string's
@@ -120,7 +123,7 @@ impl Envelope {
         let members: Object =
             self.members().filter(|(k, _)| keep(k)).map(|(k, v)| (k.clone(), v.clone())).collect();
         let received = self.received.clone().filter(|_| members.contains_key("body"));
-        Self { document: Value::Object(members), received }
+        Self { document: Arc::new(Value::Object(members)), received }
     }
 
     fn forget_if_body(&mut self, path: &Path) {

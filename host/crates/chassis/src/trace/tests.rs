@@ -37,7 +37,7 @@ fn recorded(mode: TraceMode) -> (tempfile::TempDir, PathBuf) {
         started: Timestamp::now(),
         envelope: &envelope,
     });
-    recording.step(&step("a"), "EXEC \"txco://noop\"", Some(&envelope), Some(&Value::object()));
+    recording.step(&step("a"), "EXEC \"txco://noop\"", Some(&envelope), Some(&Object::new()));
     recording.step(&step("a"), "", Some(&envelope), None);
     recording.end(&envelope, None, std::time::Duration::ZERO);
     let folder = root.path().join("requests").join(request.as_str());
