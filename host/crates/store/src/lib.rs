@@ -1,1 +1,44 @@
 //! Rows at rest; this crate cannot decrypt any of them.
+//!
+//! **Use it when** something must survive a restart: tenants, sealed secrets, which keys
+//! sealed them. **Not when** you want a secret's value (go to `vault`, which is the only
+//! reader of [`SealedSecret`]) or a trace (files, written by `chassis`).
+//!
+//! Invariants:
+//! 1. No key, no cleartext and no cipher comes near this crate; it depends on none.
+//! 2. What was committed survives a power cut; what failed half-way never was. Writes are
+//!    immediate transactions on one connection, `synchronous=FULL`.
+//! 3. A file of the Go chassis is copied aside before it is changed for the first time,
+//!    and only added to. A file of a newer txco is refused.
+//! 4. A reader never keeps a row that a writer, here or in another process, has replaced:
+//!    the cache is checked against SQLite's `data_version` before each use.
+//! 5. A name resolves inside one tenant: its stack, then the stack's parents, then the
+//!    whole tenant; a revocation made here ends the search where it stands.
+//! 6. Errors carry kinds, names and paths; never SQL text, never a column's content.
+//!
+//! Tests: beside the code, and `tests/` over a real file in a temporary folder, with
+//! `tests/vectors/store/go-runtime.sql` as the Go chassis's file.
+#![forbid(unsafe_code)]
+
+mod error;
+mod row;
+mod folder;
+mod connection;
+mod schema;
+mod arrival;
+mod cache;
+mod store;
+mod tenants;
+mod secrets;
+mod resolve;
+mod keys;
+mod actors;
+
+pub use actors::active_actors;
+pub use arrival::{Before, Differs, FallsThrough};
+pub use error::Error;
+pub use row::{
+    AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, Resolution, SealedSecret, SealedVersion,
+    SecretAddress, Tenant, WRAPPED_DEK_BYTES, WrappedRow,
+};
+pub use store::{Opened, Options, StackFallback, Store, Writing};

@@ -1,1 +1,47 @@
 //! Sealed to cleartext to bag; the only mint of cleartext.
+//!
+//! **Use it when** a value goes into the store, or a rule's secrets come out of it for one
+//! call. **Not when** you want rows or tenants (go to `store`), want to put a secret into a
+//! request (`egress` splices) or show it to an op (`sandbox` reveals).
+//!
+//! Read this crate and you have audited secrecy. Invariants:
+//! 1. Nothing here returns a stored value to a person: administration gets [`Metadata`],
+//!    and [`Shown`] once, at the moment a value is generated.
+//! 2. [`Cleartext`] is minted only here. No type that holds secret bytes can be printed,
+//!    copied, compared or serialised; all are wiped when dropped, on every path.
+//! 3. A bag is packed for one purpose, and the purpose is in its type; a
+//!    [`SecretBag<Splice>`] names the only destination its secrets may travel to.
+//! 4. A reference resolves inside the caller's tenant only; it cannot name another.
+//! 5. Every version has a key of its own. A row is bound to tenant, secret, version, name,
+//!    stack and key: moved or altered in the database, it does not open.
+//! 6. New versions are sealed under scheme 2
+//!    (`host/docs/decisions/0001-aad-scheme-2.md`); scheme 1 is only read.
+//! 7. What fails while packing fails by name and reason, and what was opened before is
+//!    wiped. Nothing falls back to less.
+//! 8. Randomness comes from the operating system, or the operation fails.
+//!
+//! Tests: beside the code; `tests/` over real databases; the vectors in
+//! `tests/vectors/aead/` and `tests/vectors/store/` were made by another implementation.
+#![forbid(unsafe_code)]
+
+mod error;
+mod cleartext;
+mod context;
+mod seal;
+mod master_key;
+mod dek;
+mod credentials;
+mod bag;
+mod vault;
+mod admin;
+mod pack;
+
+pub use admin::Written;
+pub use bag::{Entry, Granted, Reveal, SecretBag, Splice};
+pub use cleartext::{Cleartext, SecretValue, Shown};
+pub use credentials::{Credentials, MAX_CREDENTIAL_BYTES, MAX_CREDENTIALS};
+pub use error::{Error, MAX_DESCRIPTION_BYTES, MAX_GENERATED_BYTES, MAX_VALUE_BYTES, Unopened};
+pub use master_key::{CodeCacheKey, MasterKey};
+pub use pack::Caller;
+pub use store::{KeyId, Metadata, SecretAddress};
+pub use vault::{KeyReport, Vault, key_needed};

@@ -1,0 +1,50 @@
+//! How a database file is opened: the pragmas, and why each.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::error::Error;
+
+/// How long a statement waits for another process's write to end.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The one connection that writes.
+pub(crate) fn writer(path: &Path) -> Result<Connection, Error> {
+    let opening = Error::opening(path);
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Readers never wait for the writer, nor it for them (weakness S15).
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(&opening)?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(Error::NoWriteAheadLog { path: path.to_owned() });
+    }
+    // What was committed survives a power cut: `generate` shows a value once (R16).
+    connection.pragma_update(None, "synchronous", "FULL").map_err(&opening)?;
+    // Deleted rows are overwritten, not only unlinked.
+    connection.pragma_update(None, "secure_delete", "ON").map_err(&opening)?;
+    connection.pragma_update(None, "foreign_keys", "ON").map_err(&opening)?;
+    // A write takes its lock at its beginning: what it read is still true when it writes.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    Ok(connection)
+}
+
+/// A connection that cannot write.
+pub(crate) fn reader(path: &Path) -> Result<Connection, Error> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn open(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
+    let opening = Error::opening(path);
+    // Never CREATE: files are made by `folder::create`, with their mode.
+    let connection =
+        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(&opening)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(&opening)?;
+    // The file may come from elsewhere: what its schema calls may not reach outside it.
+    connection.pragma_update(None, "trusted_schema", "OFF").map_err(&opening)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(&opening)?;
+    Ok(connection)
+}

@@ -1,0 +1,142 @@
+//! What the database refused, classified: kinds, names and paths, never SQL text or values.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `--env` names files; this text cannot.
+    #[error("invalid environment name {env:?}: expected 1 to 64 of letters, digits, _, - and .")]
+    EnvName {
+        /// The text given.
+        env: String,
+    },
+    /// The folder cannot be made or read.
+    #[error("database folder {path}: {reason}", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: std::io::ErrorKind,
+    },
+    /// A file cannot be made, read or protected.
+    #[error("database file {path}: {reason}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: std::io::ErrorKind,
+    },
+    /// The chosen database is absent while others lie in the folder: more likely a
+    /// mistyped `--env` than a wish for an empty store (R15).
+    #[error(
+        "{wanted} is not in {folder}, but {found} is: choose it by --env, or create an empty {wanted} there to start a new one",
+        folder = folder.display(), found = found.join(", ")
+    )]
+    OtherDatabases {
+        /// The file that was asked for.
+        wanted: String,
+        /// Where.
+        folder: PathBuf,
+        /// The databases that lie there.
+        found: Vec<String>,
+    },
+    /// A later txco has migrated the file.
+    #[error("{path} was written by a newer txco (its layout is {found}, this one knows {known})", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The last migration in the file.
+        found: u32,
+        /// The last migration of this build.
+        known: u32,
+    },
+    /// The file is something else.
+    #[error("{path} is not a SQLite database", path = path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system cannot do write-ahead logging (a network share, usually).
+    #[error("{path}: the file system does not support SQLite's write-ahead log", path = path.display())]
+    NoWriteAheadLog {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process kept the database locked for longer than the busy timeout.
+    #[error("the database is busy")]
+    Busy,
+    /// No room on the disk.
+    #[error("the disk is full")]
+    Full,
+    /// The file or its folder may not be written.
+    #[error("the database cannot be written")]
+    ReadOnly,
+    /// The file's structure is broken.
+    #[error("the database is damaged")]
+    Damaged,
+    /// Reading or writing failed in the operating system.
+    #[error("reading or writing the database failed")]
+    Io,
+    /// A row holds what its column never should.
+    #[error("a row of {table} is not what it should be")]
+    Row {
+        /// The table.
+        table: &'static str,
+    },
+    /// A unique index refused the row.
+    #[error("the name is taken")]
+    Taken,
+    /// Only the chassis itself makes tenants whose slug begins with `_`.
+    #[error("tenant slugs that begin with _ are the chassis's own")]
+    ReservedSlug,
+    /// The operating system gives no randomness.
+    #[error("the operating system gives no randomness")]
+    NoRandomness,
+    /// SQLite refused for a reason that means a bug here.
+    #[error("SQLite error {code}")]
+    Sqlite {
+        /// SQLite's extended result code; 0 when the refusal came from the binding.
+        code: i32,
+    },
+}
+
+impl Error {
+    /// The only way a SQLite error becomes ours. Its text is dropped: rusqlite prints the
+    /// whole SQL of an input error.
+    #[expect(clippy::needless_pass_by_value, reason = "used as map_err(Error::of)")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign codes: whatever is not named is unexpected")]
+    pub(crate) fn of(error: rusqlite::Error) -> Self {
+        let Some(sqlite) = error.sqlite_error() else {
+            return Self::Sqlite { code: 0 };
+        };
+        match sqlite.code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
+            ErrorCode::DiskFull => Self::Full,
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged,
+            ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => Self::Io,
+            ErrorCode::ConstraintViolation => Self::Taken,
+            _ => Self::Sqlite { code: sqlite.extended_code },
+        }
+    }
+
+    /// While opening, an error is about a file: says which.
+    pub(crate) fn opening(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        move |error| match (error.sqlite_error_code(), Self::of(error)) {
+            (Some(ErrorCode::NotADatabase), _) => Self::NotADatabase { path: path.clone() },
+            (Some(ErrorCode::CannotOpen), _) => {
+                Self::File { path: path.clone(), reason: std::io::ErrorKind::PermissionDenied }
+            }
+            (_, other) => other,
+        }
+    }
+
+    pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::File { path: path.clone(), reason: error.kind() }
+    }
+}

@@ -1,0 +1,146 @@
+//! Numbered migrations: the Go chassis's layout first, then what we add to it.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
+
+use crate::error::Error;
+use crate::folder;
+use crate::row::time_text;
+
+/// One step of the layout. Forward only; a released step never changes.
+struct Migration {
+    number: u32,
+    /// Statements that must succeed.
+    sql: &'static str,
+    /// Unique indices that old files may already violate: the Go chassis had secrets
+    /// before it had these. Lookups take the newest row, so such a file works without.
+    if_clean: &'static [&'static str],
+}
+
+/// Ours stand in our own table; the Go chassis's bookkeeping is left alone (R15).
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        sql: include_str!("schema/0001_go_layout.sql"),
+        if_clean: &[
+            "CREATE UNIQUE INDEX IF NOT EXISTS tenant_secrets_active_name_idx
+             ON tenant_secrets (tenant_id, COALESCE(stack, ''), name) WHERE revoked_at IS NULL",
+            "CREATE UNIQUE INDEX IF NOT EXISTS tenant_secret_versions_secret_ver_uidx
+             ON tenant_secret_versions (secret_id, version_no)",
+        ],
+    },
+    Migration { number: 2, sql: include_str!("schema/0002_sealed_by_us.sql"), if_clean: &[] },
+];
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Nobody's yet.
+    Empty,
+    /// Written by something else: the Go chassis.
+    Foreign,
+    /// Ours, migrated up to this number.
+    Ours(u32),
+}
+
+/// Whose `connection`'s file is; refuses one that a later txco migrated.
+pub(crate) fn owner(connection: &Connection, path: &Path) -> Result<Owner, Error> {
+    let opening = Error::opening(path);
+    let tables: u32 = connection
+        .query_row("SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
+        .map_err(&opening)?;
+    let ours = connection
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'txco_migrations'", [], |_| Ok(()))
+        .optional()
+        .map_err(&opening)?;
+    match (tables, ours) {
+        (0, _) => Ok(Owner::Empty),
+        (_, None) => Ok(Owner::Foreign),
+        (_, Some(())) => {
+            let found = last_applied(connection)?;
+            match MIGRATIONS.last().map_or(0, |last| last.number) {
+                known if found > known => Err(Error::Newer { path: path.to_owned(), found, known }),
+                _ => Ok(Owner::Ours(found)),
+            }
+        }
+    }
+}
+
+/// Brings the file to this build's layout in one transaction; tells which steps it took.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<Vec<u32>, Error> {
+    let transaction = connection.transaction().map_err(Error::of)?;
+    transaction
+        .execute_batch(
+            "CREATE TABLE IF NOT EXISTS txco_migrations (number INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)",
+        )
+        .map_err(Error::of)?;
+    // Read under the write lock: another process may have migrated while we waited.
+    let done = last_applied(&transaction)?;
+    let mut taken = Vec::new();
+    for step in MIGRATIONS.iter().filter(|step| step.number > done) {
+        apply(&transaction, step)?;
+        taken.push(step.number);
+    }
+    transaction.commit().map_err(Error::of)?;
+    Ok(taken)
+}
+
+fn apply(transaction: &Transaction<'_>, step: &Migration) -> Result<(), Error> {
+    let now = time_text(Timestamp::now());
+    transaction.execute_batch(step.sql).map_err(Error::of)?;
+    for index in step.if_clean {
+        match transaction.execute_batch(index).map_err(Error::of) {
+            Err(Error::Taken) => tracing::warn!("imported secrets share a name; the newest of each is used"),
+            other => other?,
+        }
+    }
+    if step.number == 1 {
+        for (id, slug) in [("tnt_default", "default"), ("tnt_sys", "_sys")] {
+            transaction
+                .execute(
+                    "INSERT OR IGNORE INTO tenants (tenant_id, slug, name, created_at) VALUES (?1, ?2, ?2, ?3)",
+                    (id, slug, &now),
+                )
+                .map_err(Error::of)?;
+        }
+    }
+    transaction
+        .execute("INSERT INTO txco_migrations (number, applied_at) VALUES (?1, ?2)", (step.number, &now))
+        .map_err(Error::of)?;
+    Ok(())
+}
+
+fn last_applied(connection: &Connection) -> Result<u32, Error> {
+    connection
+        .query_row("SELECT COALESCE(MAX(number), 0) FROM txco_migrations", [], |row| row.get(0))
+        .map_err(Error::of)
+}
+
+/// Copies a foreign database beside itself before we change it, by SQLite's backup API so
+/// that the write-ahead log is in the copy. Never writes over an earlier copy, and a copy
+/// is whole when it has its name.
+pub(crate) fn copy_aside(connection: &Connection, path: &Path) -> Result<PathBuf, Error> {
+    let name = |n: u32| match n {
+        1 => folder::with_suffix(path, ".before-txco"),
+        _ => folder::with_suffix(path, &format!(".before-txco.{n}")),
+    };
+    let copy = (1..).map(name).find(|copy| !copy.exists()).unwrap_or_else(|| name(1));
+    let unfinished = folder::with_suffix(&copy, ".unfinished");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&unfinished)(error)),
+        _ => {}
+    }
+    folder::create(&unfinished).map_err(Error::file(&unfinished))?;
+    let mut to = Connection::open(&unfinished).map_err(Error::opening(&unfinished))?;
+    Backup::new(connection, &mut to)
+        .and_then(|backup| backup.run_to_completion(-1, std::time::Duration::ZERO, None))
+        .map_err(Error::of)?;
+    to.close().map_err(|(_, error)| Error::of(error))?;
+    folder::settle(&unfinished).map_err(Error::file(&unfinished))?;
+    std::fs::rename(&unfinished, &copy).map_err(Error::file(&copy))?;
+    folder::settle(&copy).map_err(Error::file(&copy))?;
+    Ok(copy)
+}

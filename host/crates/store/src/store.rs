@@ -1,0 +1,147 @@
+//! The open database: one connection that writes, a few that read.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, TryLockError};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction};
+
+use crate::arrival::{self, Differs, FallsThrough};
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::folder::{self, Origin};
+use crate::row::Resolution;
+use crate::schema::Owner;
+use crate::{connection, schema};
+
+/// How many secrets' sealed rows each reader keeps.
+const CACHED_PER_READER: usize = 1024;
+const MOST_READERS: usize = 4;
+
+/// Where a name that a stack does not have itself is looked for next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StackFallback {
+    /// In its parents, nearest first, then tenant-wide.
+    #[default]
+    Parents,
+    /// Tenant-wide, as the Go chassis did.
+    Exact,
+}
+
+/// What an operator may choose about the store.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Where a name that a stack does not have itself is looked for next.
+    pub fallback: StackFallback,
+}
+
+/// What opening found and did, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The database file.
+    pub path: PathBuf,
+    /// Whether it is new.
+    pub created: bool,
+    /// The copy that was made of a foreign database before its first migration.
+    pub copied: Option<PathBuf>,
+    /// The migrations that were applied now.
+    pub migrated: Vec<u32>,
+    /// First boot on a foreign database: what resolves differently here.
+    pub differs: Vec<Differs>,
+    /// First boot on a foreign database: revoked in a stack, still answered by a wider one.
+    pub falls_through: Vec<FallsThrough>,
+}
+
+/// The secret store's database.
+pub struct Store {
+    // Readers close before the writer, which tidies the write-ahead log up.
+    readers: Vec<Mutex<Reader>>,
+    turn: AtomicUsize,
+    writer: Mutex<Connection>,
+    fallback: StackFallback,
+}
+
+/// A reading connection with the sealed rows it knows.
+pub(crate) struct Reader {
+    pub(crate) connection: Connection,
+    /// SQLite's `data_version` as of which `known` is true.
+    pub(crate) as_of: Option<i64>,
+    pub(crate) known: Cache<Resolution>,
+}
+
+/// A running write transaction, at one moment in time.
+pub struct Writing<'a> {
+    pub(crate) transaction: &'a Transaction<'a>,
+    pub(crate) now: Timestamp,
+}
+
+impl Store {
+    /// Opens `<folder>/runtime-<env>.db`, making or migrating it as needed.
+    ///
+    /// # Errors
+    /// [`Error`] with what is wrong with the folder or file.
+    pub fn open(folder: &Path, env: &str, options: Options) -> Result<(Self, Opened), Error> {
+        let path = folder::file_of(folder, "runtime", env)?;
+        folder::ensure(folder)?;
+        let created = folder::claim(&path, folder)? == Origin::Created;
+        let mut writer = connection::writer(&path)?;
+        let owner = schema::owner(&writer, &path)?;
+        let copied = match owner {
+            Owner::Foreign => Some(schema::copy_aside(&writer, &path)?),
+            Owner::Empty | Owner::Ours(_) => None,
+        };
+        let migrated = schema::migrate(&mut writer)?;
+        let (mut differs, mut falls_through) = (Vec::new(), Vec::new());
+        if owner == Owner::Foreign {
+            falls_through = arrival::falling_through(&writer)?;
+            if options.fallback == StackFallback::Parents {
+                differs = arrival::differing(&writer)?;
+            }
+        }
+        let count = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_READERS);
+        let readers = (0..count).map(|_| Reader::open(&path).map(Mutex::new)).collect::<Result<_, _>>()?;
+        let store = Self { readers, turn: AtomicUsize::new(0), writer: Mutex::new(writer), fallback: options.fallback };
+        Ok((store, Opened { path, created, copied, migrated, differs, falls_through }))
+    }
+
+    pub(crate) const fn fallback(&self) -> StackFallback {
+        self.fallback
+    }
+
+    /// Runs `work` in one write transaction. It takes the database's write lock before
+    /// `work` reads anything; an error or a panic in `work` undoes everything.
+    ///
+    /// # Errors
+    /// Whatever `work` returns, or [`Error`] of the transaction itself.
+    pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction().map_err(Error::of)?;
+        let done = work(&Writing { transaction: &transaction, now: Timestamp::now() })?;
+        transaction.commit().map_err(Error::of)?;
+        Ok(done)
+    }
+
+    /// Lends a reader: a free one, the first before the others so that its cache is the
+    /// warm one; when all are in use, they are waited for in turn.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T, Error>) -> Result<T, Error> {
+        // A panic elsewhere left the reader whole: it cannot write, and its cache is
+        // checked before every use.
+        let mut free = self.readers.iter().find_map(|reader| match reader.try_lock() {
+            Ok(reader) => Some(reader),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        if free.is_none() {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.readers.len().max(1);
+            free = self.readers.get(turn).map(|reader| reader.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        work(&mut *free.ok_or(Error::Sqlite { code: 0 })?)
+    }
+}
+
+impl Reader {
+    fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { connection: connection::reader(path)?, as_of: None, known: Cache::new(CACHED_PER_READER) })
+    }
+}

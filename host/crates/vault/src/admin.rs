@@ -1,0 +1,211 @@
+//! What administration does to secrets: every verb but looking at a value.
+
+use model::{IdKind, TenantId};
+use store::{Metadata, SecretAddress, Writing};
+
+use crate::cleartext::{Cleartext, SecretValue, Shown};
+use crate::error::{Error, MAX_DESCRIPTION_BYTES};
+use crate::vault::Vault;
+
+/// What [`Vault::set`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// There was none; this is version 1.
+    Created,
+    /// There was one; this is its newest version.
+    Rotated,
+}
+
+impl Vault {
+    /// Stores a new secret.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`] when there is one, [`Error::DescriptionTooLong`], [`Error::Store`].
+    #[expect(clippy::needless_pass_by_value, reason = "a value is used up by being stored")]
+    pub fn create(
+        &self,
+        address: &SecretAddress<'_>,
+        description: Option<&str>,
+        by: Option<&str>,
+        value: SecretValue,
+    ) -> Result<Metadata, Error> {
+        bounded(description)?;
+        self.store.write(|writing| self.create_in(writing, address, description, by, &value.0))
+    }
+
+    /// Stores `value` whether or not there is such a secret, in one transaction. A
+    /// description that is given replaces the old one; one that is not leaves it. What
+    /// was there is not opened, so a secret of a lost key is replaced like any other.
+    ///
+    /// # Errors
+    /// [`Error::DescriptionTooLong`], [`Error::Store`].
+    #[expect(clippy::needless_pass_by_value, reason = "a value is used up by being stored")]
+    pub fn set(
+        &self,
+        address: &SecretAddress<'_>,
+        description: Option<&str>,
+        by: Option<&str>,
+        value: SecretValue,
+    ) -> Result<(Metadata, Written), Error> {
+        bounded(description)?;
+        self.store.write(|writing| match writing.secret(address)? {
+            Some(found) => {
+                if let Some(description) = description {
+                    writing.describe(&found.secret_id, description)?;
+                }
+                let metadata = self.append_in(writing, address, &found, by, &value.0)?;
+                Ok((metadata, Written::Rotated))
+            }
+            None => {
+                let metadata = self.create_in(writing, address, description, by, &value.0)?;
+                Ok((metadata, Written::Created))
+            }
+        })
+    }
+
+    /// Stores a new version of an existing secret.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    #[expect(clippy::needless_pass_by_value, reason = "a value is used up by being stored")]
+    pub fn rotate(
+        &self,
+        address: &SecretAddress<'_>,
+        by: Option<&str>,
+        value: SecretValue,
+    ) -> Result<Metadata, Error> {
+        self.store.write(|writing| self.rotate_in(writing, address, by, &value.0))
+    }
+
+    /// Makes a random value of `byte_len` bytes and stores its text as a new secret. What
+    /// is returned to be shown is committed already, and is exactly what ops will use (D2).
+    ///
+    /// # Errors
+    /// [`Error::ByteLength`], and those of [`create`](Self::create).
+    pub fn generate(
+        &self,
+        address: &SecretAddress<'_>,
+        description: Option<&str>,
+        by: Option<&str>,
+        byte_len: usize,
+    ) -> Result<(Metadata, Shown), Error> {
+        bounded(description)?;
+        let shown = Shown::generate(byte_len)?;
+        let metadata =
+            self.store.write(|writing| self.create_in(writing, address, description, by, &shown.0))?;
+        Ok((metadata, shown))
+    }
+
+    /// Makes a random value and stores its text as a new version of an existing secret.
+    ///
+    /// # Errors
+    /// [`Error::ByteLength`], and those of [`rotate`](Self::rotate).
+    pub fn rotate_generated(
+        &self,
+        address: &SecretAddress<'_>,
+        by: Option<&str>,
+        byte_len: usize,
+    ) -> Result<(Metadata, Shown), Error> {
+        let shown = Shown::generate(byte_len)?;
+        let metadata = self.store.write(|writing| self.rotate_in(writing, address, by, &shown.0))?;
+        Ok((metadata, shown))
+    }
+
+    /// Replaces a secret's description; an empty one clears it. The value is not touched.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::DescriptionTooLong`], [`Error::Store`].
+    pub fn describe(&self, address: &SecretAddress<'_>, description: &str) -> Result<Metadata, Error> {
+        bounded(Some(description))?;
+        self.store.write(|writing| {
+            let found = existing(writing, address)?;
+            writing.describe(&found.secret_id, description)?;
+            existing(writing, address)
+        })
+    }
+
+    /// Revokes a secret and frees its name; tells what was revoked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub fn revoke(&self, address: &SecretAddress<'_>) -> Result<Metadata, Error> {
+        self.store.write(|writing| {
+            let found = existing(writing, address)?;
+            writing.revoke(&found.secret_id)?;
+            Ok(found)
+        })
+    }
+
+    /// What is known of one secret, at exactly this place.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub fn show(&self, address: &SecretAddress<'_>) -> Result<Metadata, Error> {
+        self.store.secret(address)?.ok_or_else(|| Error::NotFound { name: address.name.clone() })
+    }
+
+    /// What is known of all active secrets of a tenant, by name and stack.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn list(&self, tenant: &TenantId) -> Result<Vec<Metadata>, Error> {
+        Ok(self.store.secrets(tenant)?)
+    }
+
+    fn create_in(
+        &self,
+        writing: &Writing<'_>,
+        address: &SecretAddress<'_>,
+        description: Option<&str>,
+        by: Option<&str>,
+        value: &Cleartext,
+    ) -> Result<Metadata, Error> {
+        // Not left to the unique index: old files may lack it.
+        if writing.secret(address)?.is_some() {
+            return Err(Error::NameTaken { name: address.name.clone() });
+        }
+        let id = writing.mint(IdKind::Secret)?;
+        let sealed = self.seal(address, &id, 1, value)?;
+        writing.add_secret(&id, address, description, by)?;
+        writing.add_version(&id, 1, &sealed, by)?;
+        existing(writing, address)
+    }
+
+    fn rotate_in(
+        &self,
+        writing: &Writing<'_>,
+        address: &SecretAddress<'_>,
+        by: Option<&str>,
+        value: &Cleartext,
+    ) -> Result<Metadata, Error> {
+        let found = existing(writing, address)?;
+        self.append_in(writing, address, &found, by, value)
+    }
+
+    fn append_in(
+        &self,
+        writing: &Writing<'_>,
+        address: &SecretAddress<'_>,
+        found: &Metadata,
+        by: Option<&str>,
+        value: &Cleartext,
+    ) -> Result<Metadata, Error> {
+        let id = &found.secret_id;
+        let version_no = writing.next_version(id)?;
+        let sealed = self.seal(address, id, version_no, value)?;
+        writing.add_version(id, version_no, &sealed, by)?;
+        writing.mark_rotated(id)?;
+        existing(writing, address)
+    }
+}
+
+fn existing(writing: &Writing<'_>, address: &SecretAddress<'_>) -> Result<Metadata, Error> {
+    writing.secret(address)?.ok_or_else(|| Error::NotFound { name: address.name.clone() })
+}
+
+fn bounded(description: Option<&str>) -> Result<(), Error> {
+    match description.map_or(0, str::len) {
+        found if found > MAX_DESCRIPTION_BYTES => Err(Error::DescriptionTooLong { found }),
+        _ => Ok(()),
+    }
+}

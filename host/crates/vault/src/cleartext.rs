@@ -1,0 +1,206 @@
+//! The bytes of a secret: boxed, wiped on drop, shown through one accessor.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroize as _;
+
+use crate::error::{Error, MAX_GENERATED_BYTES, MAX_VALUE_BYTES};
+
+/// A secret's bytes, opened for one call.
+///
+/// Minted only in this crate. It cannot be printed, copied, compared, serialised or
+/// taken for something else:
+///
+/// ```compile_fail,E0277
+/// fn f(c: txco_vault::Cleartext) { let _ = format!("{c:?}"); }
+/// ```
+/// ```compile_fail,E0277
+/// fn f(c: txco_vault::Cleartext) { let _ = format!("{c}"); }
+/// ```
+/// ```compile_fail,E0599
+/// fn f(c: txco_vault::Cleartext) { let _ = c.clone(); }
+/// ```
+/// ```compile_fail,E0369
+/// fn f(c: txco_vault::Cleartext, d: txco_vault::Cleartext) -> bool { c == d }
+/// ```
+/// ```compile_fail,E0277
+/// fn needs<T: std::hash::Hash>() {} needs::<txco_vault::Cleartext>();
+/// ```
+/// ```compile_fail,E0277
+/// fn f(c: txco_vault::Cleartext) { let _ = serde_json::to_string(&c); }
+/// ```
+/// ```compile_fail,E0277
+/// fn f() -> txco_vault::Cleartext { serde_json::from_str("[]").unwrap() }
+/// ```
+/// ```compile_fail,E0614
+/// fn f(c: txco_vault::Cleartext) { let _ = *c; }
+/// ```
+/// ```compile_fail,E0599
+/// fn f(c: txco_vault::Cleartext) { let _: &[u8] = c.as_ref(); }
+/// ```
+/// ```compile_fail,E0277
+/// fn needs<T: Default>() {} needs::<txco_vault::Cleartext>();
+/// ```
+pub struct Cleartext(Box<[u8]>);
+
+impl Cleartext {
+    /// Room for exactly `len` bytes. Filled in place: a buffer that grows leaves copies
+    /// of its former self behind.
+    pub(crate) fn zeroed(len: usize) -> Self {
+        Self(vec![0; len].into_boxed_slice())
+    }
+
+    /// A copy of `bytes`, which stay the caller's to wipe.
+    pub(crate) fn copy_of(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// Random bytes of the operating system.
+    pub(crate) fn random(len: usize) -> Result<Self, Error> {
+        let mut bytes = Self::zeroed(len);
+        getrandom::fill(&mut bytes.0).map_err(|_| Error::NoRandomness)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn buffer(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes. The files that may call this are pinned by the architecture test.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Cleartext {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// A value on its way into the store: not empty, at most [`MAX_VALUE_BYTES`], wiped on drop.
+///
+/// ```compile_fail,E0277
+/// fn f(v: txco_vault::SecretValue) { let _ = format!("{v:?}"); }
+/// ```
+/// ```compile_fail,E0599
+/// fn f(v: txco_vault::SecretValue) { let _ = v.clone(); }
+/// ```
+pub struct SecretValue(pub(crate) Cleartext);
+
+impl SecretValue {
+    /// Takes `bytes`; they are wiped whatever the answer is.
+    ///
+    /// # Errors
+    /// [`Error::EmptyValue`], [`Error::ValueTooLong`].
+    pub fn new(mut bytes: Vec<u8>) -> Result<Self, Error> {
+        let value = Self::check(&bytes);
+        bytes.zeroize();
+        value
+    }
+
+    /// Takes the bytes out of `buffer`, which is wiped whatever the answer is.
+    ///
+    /// # Errors
+    /// [`Error::EmptyValue`], [`Error::ValueTooLong`].
+    pub fn take(buffer: &mut [u8]) -> Result<Self, Error> {
+        let value = Self::check(buffer);
+        buffer.zeroize();
+        value
+    }
+
+    fn check(bytes: &[u8]) -> Result<Self, Error> {
+        match bytes.len() {
+            0 => Err(Error::EmptyValue),
+            found if found > MAX_VALUE_BYTES => Err(Error::ValueTooLong { found }),
+            _ => Ok(Self(Cleartext::copy_of(bytes))),
+        }
+    }
+}
+
+/// A generated value, to be shown once to the person who asked for it; wiped on drop.
+///
+/// ```compile_fail,E0277
+/// fn f(v: txco_vault::Shown) { let _ = format!("{v:?}"); }
+/// ```
+/// ```compile_fail,E0599
+/// fn f(v: txco_vault::Shown) { let _ = v.clone(); }
+/// ```
+pub struct Shown(pub(crate) Cleartext);
+
+impl Shown {
+    /// `byte_len` random bytes as base64url without padding (RFC 4648 §5). This text,
+    /// not the bytes it came from, is the value (D2): what is shown is what ops use.
+    pub(crate) fn generate(byte_len: usize) -> Result<Self, Error> {
+        if byte_len == 0 || byte_len > MAX_GENERATED_BYTES {
+            return Err(Error::ByteLength { asked: byte_len });
+        }
+        let raw = Cleartext::random(byte_len)?;
+        let len = base64::encoded_len(byte_len, false).ok_or(Error::ByteLength { asked: byte_len })?;
+        let mut text = Cleartext::zeroed(len);
+        URL_SAFE_NO_PAD
+            .encode_slice(&raw.0, text.buffer())
+            .map_err(|_| Error::ByteLength { asked: byte_len })?;
+        Ok(Self(text))
+    }
+
+    /// The text, for the one reply that shows it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        // base64 is ASCII.
+        str::from_utf8(&self.0.0).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_bounded_on_both_sides() {
+        assert!(matches!(SecretValue::new(vec![]), Err(Error::EmptyValue)));
+        assert!(SecretValue::new(vec![7]).is_ok());
+        assert!(SecretValue::new(vec![7; MAX_VALUE_BYTES]).is_ok());
+        assert!(matches!(
+            SecretValue::new(vec![7; MAX_VALUE_BYTES + 1]),
+            Err(Error::ValueTooLong { found }) if found == MAX_VALUE_BYTES + 1
+        ));
+    }
+
+    #[test]
+    fn taking_a_value_wipes_where_it_came_from() {
+        let mut good = *b"sk_live_abc";
+        let value = SecretValue::take(&mut good).ok().unwrap();
+        assert_eq!((good, value.0.expose()), ([0; 11], &b"sk_live_abc"[..]));
+        let mut bad = vec![7; MAX_VALUE_BYTES + 1];
+        assert!(SecretValue::take(&mut bad).is_err());
+        assert!(bad.iter().all(|b| *b == 0));
+    }
+
+    #[test]
+    fn a_generated_value_is_base64url_of_that_many_bytes() {
+        for (byte_len, text_len) in [(1, 2), (32, 43), (MAX_GENERATED_BYTES, 5462)] {
+            let shown = Shown::generate(byte_len).ok().unwrap();
+            assert_eq!(shown.text().len(), text_len);
+            assert_eq!(URL_SAFE_NO_PAD.decode(shown.text()).unwrap().len(), byte_len);
+        }
+        for asked in [0, MAX_GENERATED_BYTES + 1] {
+            assert!(matches!(Shown::generate(asked), Err(Error::ByteLength { asked: a }) if a == asked));
+        }
+        let (a, b) = (Shown::generate(32).ok().unwrap(), Shown::generate(32).ok().unwrap());
+        assert_ne!(a.text(), b.text());
+    }
+}

@@ -1,0 +1,120 @@
+//! What a sealed row is bound to: the associated data of both layers, in both layouts.
+//!
+//! Scheme 1 is the Go chassis's text and only ever read. Scheme 2 is ours
+//! (`host/docs/decisions/0001-aad-scheme-2.md`): every field behind its length, so that
+//! no two contexts have the same bytes whatever the fields contain.
+
+use store::{AadScheme, KeyId};
+
+/// The version of a secret that a value and a DEK are sealed for.
+pub(crate) struct Context<'a> {
+    pub(crate) tenant_id: &'a str,
+    pub(crate) secret_id: &'a str,
+    pub(crate) version_no: u32,
+    pub(crate) name: &'a str,
+    /// The stack, or empty for a tenant-wide secret.
+    pub(crate) stack: &'a str,
+    pub(crate) scheme: AadScheme,
+}
+
+/// How a value becomes a key; part of the value layer because it must never change.
+const KEY_ENCODING: &[u8] = b"text";
+/// The digest of the policy a DEK is wrapped under; no secret has a policy yet.
+const POLICY_DIGEST: &[u8] = b"";
+
+impl Context<'_> {
+    /// Binds the value: nothing in it ever changes, so that rewrapping the DEK under
+    /// another key or policy leaves the value alone (R10).
+    pub(crate) fn value_aad(&self) -> Vec<u8> {
+        match self.scheme {
+            AadScheme::One { key_version } => format!(
+                "{}|{}|{}|{}|{key_version}",
+                self.tenant_id, self.secret_id, self.version_no, self.name
+            )
+            .into_bytes(),
+            AadScheme::Two { .. } => framed(&[
+                b"txco/secret/value/2",
+                self.tenant_id.as_bytes(),
+                self.secret_id.as_bytes(),
+                &self.version_no.to_be_bytes(),
+                self.name.as_bytes(),
+                KEY_ENCODING,
+            ]),
+        }
+    }
+
+    /// Binds the DEK: also to the stack, the policy and the key that wraps it.
+    pub(crate) fn dek_aad(&self) -> Vec<u8> {
+        match self.scheme {
+            AadScheme::One { key_version } => {
+                format!("{}|{}|{}|{key_version}", self.tenant_id, self.secret_id, self.version_no).into_bytes()
+            }
+            AadScheme::Two { key_id } => framed(&[
+                b"txco/secret/dek/2",
+                self.tenant_id.as_bytes(),
+                self.secret_id.as_bytes(),
+                &self.version_no.to_be_bytes(),
+                self.name.as_bytes(),
+                self.stack.as_bytes(),
+                POLICY_DIGEST,
+                key_id.as_bytes(),
+            ]),
+        }
+    }
+}
+
+/// Each field behind its length as four bytes, big-endian. Fields are short: ids, names
+/// and digests; one that did not fit would be cut to a length no reader could match.
+fn framed(fields: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(fields.iter().map(|field| field.len() + 4).sum());
+    for field in fields {
+        bytes.extend_from_slice(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(field);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn context(scheme: AadScheme) -> Context<'static> {
+        Context {
+            tenant_id: "tnt_default",
+            secret_id: "sec_TEST",
+            version_no: 1,
+            name: "STRIPE_API_KEY",
+            stack: "",
+            scheme,
+        }
+    }
+
+    #[test]
+    fn scheme_1_is_the_text_of_the_specification() {
+        let context = context(AadScheme::One { key_version: 1 });
+        assert_eq!(context.value_aad(), b"tnt_default|sec_TEST|1|STRIPE_API_KEY|1");
+        assert_eq!(context.dek_aad(), b"tnt_default|sec_TEST|1|1");
+    }
+
+    /// Moving a byte from one field to its neighbour gives other bytes: the framing is injective.
+    #[test]
+    fn scheme_2_tells_every_neighbouring_pair_of_fields_apart() {
+        let two = AadScheme::Two { key_id: KeyId::new([7; 8]) };
+        let base = || context(two);
+        let variants = [
+            base(),
+            Context { tenant_id: "tnt_defaults", secret_id: "ec_TEST", ..base() },
+            Context { name: "STRIPE_API_KEYa", stack: "b", ..base() },
+            Context { name: "STRIPE_API_KEY", stack: "ab", ..base() },
+            Context { version_no: 2, ..base() },
+            Context { scheme: AadScheme::Two { key_id: KeyId::new([8; 8]) }, ..base() },
+        ];
+        let dek: HashSet<_> = variants.iter().map(Context::dek_aad).collect();
+        assert_eq!(dek.len(), variants.len());
+        // The value layer knows neither stack nor key: variants 3 (stack only) and 5 (key only) are the base.
+        let value: HashSet<_> = variants.iter().map(Context::value_aad).collect();
+        assert_eq!(value.len(), variants.len() - 2);
+    }
+}

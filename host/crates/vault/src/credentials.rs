@@ -1,0 +1,134 @@
+//! What ops derived from secrets during one request: held until the request ends.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{CredentialId, SecretName};
+use pages::Locked;
+
+use crate::error::Error;
+
+/// The most credentials one request may hold.
+pub const MAX_CREDENTIALS: usize = 256;
+/// The most bytes all credentials of one request may have together.
+pub const MAX_CREDENTIAL_BYTES: usize = 4 * 1024 * 1024;
+
+/// The credentials of one request (R1): an envelope only ever holds their numbers, and
+/// only this object turns a number into bytes. Rules that run in parallel share it.
+///
+/// ```compile_fail,E0277
+/// fn f(c: txco_vault::Credentials) { let _ = format!("{c:?}"); }
+/// ```
+/// ```compile_fail,E0599
+/// fn f(c: txco_vault::Credentials) { let _ = c.clone(); }
+/// ```
+/// ```compile_fail,E0277
+/// fn f(c: txco_vault::Credentials) { let _ = serde_json::to_string(&c); }
+/// ```
+pub struct Credentials {
+    held: Mutex<Held>,
+}
+
+struct Held {
+    credentials: Vec<Arc<Credential>>,
+    bytes: usize,
+}
+
+struct Credential {
+    bytes: Locked,
+    parents: Vec<SecretName>,
+}
+
+#[expect(clippy::new_without_default, reason = "a holder of secrets has no Default (house rules)")]
+impl Credentials {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { held: Mutex::new(Held { credentials: Vec::new(), bytes: 0 }) }
+    }
+
+    pub(crate) fn hold(&self, bytes: &[u8], parents: Vec<SecretName>) -> Result<CredentialId, Error> {
+        let too_many =
+            Error::TooManyCredentials { max_count: MAX_CREDENTIALS, max_bytes: MAX_CREDENTIAL_BYTES };
+        let mut held = self.lock();
+        let index = held.credentials.len();
+        let total = held.bytes.saturating_add(bytes.len());
+        if index >= MAX_CREDENTIALS || total > MAX_CREDENTIAL_BYTES {
+            return Err(too_many);
+        }
+        let id = CredentialId::new(u32::try_from(index).map_err(|_| too_many)?);
+        let mut locked = Locked::zeroed(bytes.len()).map_err(|_| Error::NoMemory)?;
+        locked.bytes_mut().copy_from_slice(bytes);
+        held.credentials.push(Arc::new(Credential { bytes: locked, parents }));
+        held.bytes = total;
+        Ok(id)
+    }
+
+    /// Shows the bytes of `id` to `use_it`; `None` when this request has no such credential.
+    /// For the splice and the mask of `egress`, and nobody else.
+    pub fn with<T>(&self, id: CredentialId, use_it: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        // Not under the lock: the closure may be long, or ask for another credential.
+        self.credential(id).map(|credential| use_it(credential.bytes.bytes()))
+    }
+
+    /// The secrets `id` was derived from.
+    #[must_use]
+    pub fn parents(&self, id: CredentialId) -> Option<Vec<SecretName>> {
+        self.credential(id).map(|credential| credential.parents.clone())
+    }
+
+    fn credential(&self, id: CredentialId) -> Option<Arc<Credential>> {
+        self.lock().credentials.get(usize::try_from(id.index()).ok()?).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        // A list that only grows is whole at every point where a panic could be.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> SecretName {
+        SecretName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_credential_is_found_by_its_number_and_nothing_else_is() {
+        let credentials = Credentials::new();
+        let first = credentials.hold(b"one", vec![name("A"), name("B")]).unwrap();
+        let second = credentials.hold(b"", vec![]).unwrap();
+        assert_eq!(credentials.with(first, <[u8]>::to_vec).unwrap(), b"one");
+        assert_eq!(credentials.with(second, <[u8]>::len), Some(0));
+        assert_eq!(credentials.parents(first).unwrap(), [name("A"), name("B")]);
+        assert_eq!(credentials.with(CredentialId::new(2), <[u8]>::len), None);
+        assert!(Credentials::new().parents(first).is_none());
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let credentials = Credentials::new();
+        for _ in 0..MAX_CREDENTIALS {
+            credentials.hold(b"x", vec![]).unwrap();
+        }
+        assert!(matches!(credentials.hold(b"x", vec![]), Err(Error::TooManyCredentials { .. })));
+    }
+
+    #[test]
+    fn their_bytes_are_bounded() {
+        let credentials = Credentials::new();
+        credentials.hold(&vec![0; MAX_CREDENTIAL_BYTES - 1], vec![]).unwrap();
+        credentials.hold(b"x", vec![]).unwrap();
+        assert!(matches!(credentials.hold(b"x", vec![]), Err(Error::TooManyCredentials { .. })));
+        credentials.hold(b"", vec![]).unwrap();
+    }
+
+    #[test]
+    fn the_closure_may_ask_for_another() {
+        let credentials = Credentials::new();
+        let a = credentials.hold(b"a", vec![]).unwrap();
+        let b = credentials.hold(b"bc", vec![]).unwrap();
+        assert_eq!(credentials.with(a, |_| credentials.with(b, <[u8]>::len)), Some(Some(2)));
+    }
+}

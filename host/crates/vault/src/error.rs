@@ -1,0 +1,154 @@
+//! Everything that can go wrong on the way from a sealed row to a bag.
+
+use model::{Failure, Fault, SecretName, StackName};
+
+use store::KeyId;
+
+/// The largest value a secret may have.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+/// The longest description a secret may have.
+pub const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
+/// The most random bytes `generate` draws.
+pub const MAX_GENERATED_BYTES: usize = 4096;
+
+/// Why a sealed row does not open. People who attack rows learn nothing from it; people
+/// who run the chassis learn which of the two remedies is theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unopened {
+    /// The row was sealed under another key.
+    #[error("it is sealed under key {0}, which this chassis does not have")]
+    OtherKey(KeyId),
+    /// The row does not authenticate: altered, swapped with another, or (imported rows
+    /// carry no key id) sealed under another key.
+    #[error("it does not authenticate under the master key")]
+    NotAuthentic,
+    /// The secret has no version row.
+    #[error("its version row is missing")]
+    NoVersion,
+    /// The row is of a layout this build does not know.
+    #[error("its layout is not known to this version of txco")]
+    UnknownScheme,
+}
+
+/// Why the vault did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No active secret of that name where it was looked for.
+    #[error("no secret {name}")]
+    NotFound {
+        /// The name asked for.
+        name: SecretName,
+    },
+    /// The secret was revoked in a stack, which ends the search there (R17).
+    #[error("secret {name} is revoked in stack {stack}; wider ones are not used in its place (set it there again)")]
+    Revoked {
+        /// The name asked for.
+        name: SecretName,
+        /// The stack whose revocation ends the search.
+        stack: StackName,
+    },
+    /// An active secret of that name exists in that scope.
+    #[error("secret {name} exists in this scope")]
+    NameTaken {
+        /// The name asked for.
+        name: SecretName,
+    },
+    /// The row is there and does not open. `set` replaces it without opening it.
+    #[error("secret {name} does not open: {why}")]
+    Undecryptable {
+        /// The name asked for.
+        name: SecretName,
+        /// What is wrong with the row.
+        why: Unopened,
+    },
+    /// A value of no bytes.
+    #[error("the value is empty")]
+    EmptyValue,
+    /// A value over [`MAX_VALUE_BYTES`].
+    #[error("the value has {found} bytes; at most {MAX_VALUE_BYTES} are stored")]
+    ValueTooLong {
+        /// How many bytes were given.
+        found: usize,
+    },
+    /// A description over [`MAX_DESCRIPTION_BYTES`].
+    #[error("the description has {found} bytes; at most {MAX_DESCRIPTION_BYTES} are stored")]
+    DescriptionTooLong {
+        /// How many bytes were given.
+        found: usize,
+    },
+    /// A number of random bytes outside 1 to [`MAX_GENERATED_BYTES`].
+    #[error("byte length {asked} is out of range (1..{MAX_GENERATED_BYTES})")]
+    ByteLength {
+        /// How many bytes were asked for.
+        asked: usize,
+    },
+    /// More credentials, or more bytes of them, than one request may hold.
+    #[error("the request holds too many credentials (at most {max_count}, {max_bytes} bytes in all)")]
+    TooManyCredentials {
+        /// The most credentials of one request.
+        max_count: usize,
+        /// The most bytes of all its credentials.
+        max_bytes: usize,
+    },
+    /// A master key that is not 32 bytes.
+    #[error("a master key has 32 bytes, this one has {found}")]
+    KeyLength {
+        /// How many bytes were given.
+        found: usize,
+    },
+    /// A master key whose bytes are all the same: a zeroed file, not a key.
+    #[error("the master key consists of one repeated byte; that is a damaged file, not a key")]
+    KeyWeak,
+    /// The database knows another key by this key's id.
+    #[error("key {id} fails its check value: the database recorded a different key under this id")]
+    KeyCheck {
+        /// The id of the key handed in.
+        id: KeyId,
+    },
+    /// The operating system gives no randomness.
+    #[error("the operating system gives no randomness")]
+    NoRandomness,
+    /// The operating system gives no memory for secrets.
+    #[error("no memory for secrets")]
+    NoMemory,
+    /// A limit of the cipher; out of reach of values as long as they may be.
+    #[error("the cipher refused the input")]
+    Cipher,
+    /// The database.
+    #[error("secret store: {0}")]
+    Store(store::Error),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Error {
+    /// What a request that met this error reports.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let (fault, secret) = match self {
+            Self::NotFound { name } | Self::Revoked { name, .. } => (Fault::SecretNotFound, Some(name)),
+            Self::Undecryptable { name, .. } => (Fault::SecretUndecryptable, Some(name)),
+            Self::NameTaken { name } => (Fault::Internal, Some(name)),
+            Self::TooManyCredentials { .. } => (Fault::OpOverOutput, None),
+            Self::Store(_) | Self::NoMemory => (Fault::SecretStoreUnavailable, None),
+            Self::EmptyValue
+            | Self::ValueTooLong { .. }
+            | Self::DescriptionTooLong { .. }
+            | Self::ByteLength { .. }
+            | Self::KeyLength { .. }
+            | Self::KeyWeak
+            | Self::KeyCheck { .. }
+            | Self::NoRandomness
+            | Self::Cipher => (Fault::Internal, None),
+        };
+        let failure = Failure::new(fault, self.to_string());
+        match secret {
+            Some(name) => failure.about(name.clone()),
+            None => failure,
+        }
+    }
+}
