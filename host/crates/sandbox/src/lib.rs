@@ -1,1 +1,47 @@
 //! Runs one op once, in memory of its own that is wiped afterwards.
+//!
+//! **Use it when** bytes that somebody else wrote shall run beside secrets. **Not when**
+//! the question is which op to run and with which secrets (`chassis`), what a secret is
+//! (`vault`), or where something may be sent (`egress`).
+//!
+//! Invariants:
+//! 1. Each call has a fresh store and instance, never used again.
+//! 2. A guest sees the secrets of its own call's bag, by slot, through one function
+//!    (`hostcalls.rs`), and only if the call grants any; otherwise it does not even start.
+//! 3. When [`Op::call`] returns, whatever the outcome, the guest's memory, the bag and the
+//!    host's copies are wiped.
+//! 4. Every use of memory, time, stack, tables, host calls, arguments, handles, log and
+//!    output is bounded by [`Limits`]; beyond one is exactly its [`Over`].
+//! 5. A guest imports the interfaces of `guest-sdk/wit` and nothing else; anything foreign
+//!    is refused before it is linked.
+//! 6. What an op that was shown a secret returns is what its [`Trust`] allows (R21); a
+//!    credential leaves only sealed.
+//! 7. Compiled code from disk runs only if its MAC under a key of the vault is right.
+//! 8. `unsafe` stands in `memory.rs` and `cache.rs`; a secret is exposed in `hostcalls.rs`,
+//!    the code cache's key in `cache.rs`.
+//!
+//! Tests: `tests/`, with the guests of `tests/guests` and the real built-ins.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod limits;
+mod error;
+mod io;
+mod memory;
+mod engine;
+mod epoch;
+mod cache;
+mod wire;
+mod hostcalls;
+mod output;
+mod guest;
+mod call;
+mod builtins;
+mod sandbox;
+
+pub use builtins::{Builtin, builtins};
+pub use cache::CodeCache;
+pub use call::Op;
+pub use error::{Error, OutputFlaw};
+pub use io::{Class, OpInput, OpOutput, Trust};
+pub use limits::{Limits, Over};
+pub use sandbox::{Ready, Sandbox};

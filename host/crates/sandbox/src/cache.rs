@@ -1,0 +1,128 @@
+//! Compiled code on disk, so that a second start compiles nothing (R27).
+#![allow(unsafe_code, reason = "wasmtime trusts compiled code that it loads; the MAC below is why we may")]
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use model::Digest;
+use sha2::Sha256;
+use vault::CodeCacheKey;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Length of the MAC before the code.
+const MAC_BYTES: usize = 32;
+
+/// Where compiled code is kept between starts.
+pub enum CodeCache {
+    /// Nowhere: with the secret store off there is no key to authenticate it.
+    Off,
+    /// In a folder of ours (0700), each file under a MAC. Whoever can write there and has
+    /// not the key cannot make us run their machine code.
+    At {
+        /// The folder; made when absent.
+        folder: PathBuf,
+        /// The key, derived from the master key.
+        key: CodeCacheKey,
+    },
+}
+
+/// What the cache had.
+pub(crate) enum Found {
+    /// The code, authentic and made for this engine.
+    Component(Component),
+    /// Nothing, or nothing that can be used.
+    Nothing,
+}
+
+impl CodeCache {
+    /// The compiled code of the component with this digest.
+    pub(crate) fn find(&self, engine: &Engine, digest: &Digest) -> Found {
+        let Self::At { folder, key } = self else { return Found::Nothing };
+        let name = file_name(engine, digest);
+        let path = folder.join(&name);
+        // Checked and used from one buffer: what changes on disk in between changes nothing here.
+        let file = match fs::read(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
+            Err(error) => return unusable(&path, &error.kind().to_string()),
+        };
+        let Some((mac, code)) = file.split_at_checked(MAC_BYTES) else {
+            return unusable(&path, "it is cut short");
+        };
+        let authentic = mac_over(key, &name, code).is_some_and(|m| m.verify_slice(mac).is_ok());
+        if !authentic {
+            return unusable(&path, "its MAC does not match: it was changed, or made under another master key");
+        }
+        // SAFETY: `deserialize` needs bytes that `Component::serialize` made. The MAC says that
+        // these are bytes which this program wrote under this very name, in `keep`.
+        match unsafe { Component::deserialize(engine, code) } {
+            Ok(component) => Found::Component(component),
+            Err(_) => unusable(&path, "the engine does not take it"),
+        }
+    }
+
+    /// Keeps compiled code for the next start. A cache that cannot be written costs time at
+    /// the next start and nothing else, so that is only reported.
+    pub(crate) fn keep(&self, engine: &Engine, digest: &Digest, component: &Component) {
+        let Self::At { folder, key } = self else { return };
+        let name = file_name(engine, digest);
+        let kept = component.serialize().map_err(io::Error::other).and_then(|code| {
+            let mac = mac_over(key, &name, &code).ok_or_else(|| io::Error::other("no MAC"))?;
+            write(folder, &name, &mac.finalize().into_bytes(), &code)
+        });
+        if let Err(error) = kept {
+            let folder = folder.display();
+            tracing::warn!(%folder, %error, "compiled ops are not kept; the next start compiles again");
+        }
+    }
+}
+
+/// Everything that decides whether compiled code fits: the component, the engine's version,
+/// its settings and this processor.
+fn file_name(engine: &Engine, digest: &Digest) -> String {
+    let mut settings = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    format!("{digest}-{:016x}.cwasm", settings.finish())
+}
+
+/// HMAC-SHA256 over the name, its length first, and the code: a file moved to another
+/// name does not verify.
+fn mac_over(key: &CodeCacheKey, name: &str, code: &[u8]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).ok()?;
+    mac.update(&(name.len() as u64).to_be_bytes());
+    mac.update(name.as_bytes());
+    mac.update(code);
+    Some(mac)
+}
+
+fn unusable(path: &Path, why: &str) -> Found {
+    tracing::warn!(path = %path.display(), why, "compiled op is not used and will be compiled again");
+    Found::Nothing
+}
+
+fn write(folder: &Path, name: &str, mac: &[u8], code: &[u8]) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let rights = fs::metadata(folder)?.permissions();
+    if rights.mode() & 0o077 != 0 {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    let whole = folder.join(name);
+    let part = folder.join(format!("{name}.{}.part", std::process::id()));
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).and_then(
+        |mut file| {
+            file.write_all(mac)?;
+            file.write_all(code)?;
+            fs::rename(&part, &whole)
+        },
+    );
+    if written.is_err() {
+        // The part is of no use to anyone; that it stays is no worse than the error itself.
+        let _left_over = fs::remove_file(&part);
+    }
+    written
+}

@@ -1,0 +1,127 @@
+//! One call of one op: a fresh store and instance, made, run, classified and wiped.
+
+use std::fmt;
+use std::sync::Arc;
+
+use model::OpRef;
+use vault::{Credentials, Reveal, SecretBag};
+use wasmtime::component::InstancePre;
+use wasmtime::{Store, Trap, WasmBacktrace};
+
+use crate::epoch::Ticker;
+use crate::guest::{Grants, Guest};
+use crate::hostcalls::Host;
+use crate::memory::NO_MEMORY;
+use crate::wire::{Field, Returned};
+use crate::{Error, Limits, OpInput, OpOutput, Over, Trust, output};
+
+/// How many fields fit beside the bytes of the output, in the engine's own account.
+const FIELDS: usize = 1024;
+/// The engine's words for an argument or result beyond that account; it has no type for it.
+const FUEL_SPENT: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// An op, compiled and linked; it can be called from many threads at once.
+pub struct Op {
+    pub(crate) guest: Guest,
+    pub(crate) trust: Trust,
+    pub(crate) limits: Arc<Limits>,
+    /// Deadlines hold for as long as there is an op, even when its sandbox is gone.
+    pub(crate) ticker: Arc<Ticker>,
+}
+
+impl Op {
+    /// Its name and the digest of its bytes.
+    #[must_use]
+    pub fn reference(&self) -> &OpRef {
+        &self.guest.reference
+    }
+
+    /// Whether it reveals secrets; if so, a call without any fails with
+    /// [`Error::NothingToReveal`].
+    #[must_use]
+    pub fn reveals(&self) -> bool {
+        self.guest.reveals()
+    }
+
+    /// Whether it is quick enough for the thread that has the request (R26).
+    #[must_use]
+    pub fn inline(&self) -> bool {
+        matches!(self.trust, Trust::Builtin { inline: true, .. })
+    }
+
+    /// Calls it once, on this thread. The bag is used up: what it held is wiped when this
+    /// returns, as is all the memory of the guest, whatever the outcome.
+    ///
+    /// # Errors
+    /// [`Error`] with the exact reason.
+    pub fn call(
+        &self,
+        input: OpInput,
+        bag: SecretBag<Reveal>,
+        credentials: &Credentials,
+    ) -> Result<OpOutput, Error> {
+        let grants = if bag.granted().next().is_some() { Grants::Some } else { Grants::None };
+        let linked = self.guest.under(grants)?;
+        let mut store = Store::new(linked.engine(), Host::new(input, bag, &self.limits));
+        store.limiter(|host| &mut host.meter);
+        store.set_hostcall_fuel(self.fuel());
+        // Our own count is the limit; this is what stands behind it.
+        store.set_max_component_handles(usize::try_from(self.limits.handles).unwrap_or(0) * 2 + 16);
+        let _running = self.ticker.run();
+        // Before instantiation, which runs code of the guest too.
+        store.set_epoch_deadline(Ticker::epochs(self.limits.wall));
+        let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error));
+        // The guest's memory goes, wiped, before its output is looked at.
+        let mut host = store.into_data();
+        output::take(returned?, &mut host, &self.trust, &self.limits, credentials)
+    }
+
+    fn run(&self, linked: &InstancePre<Host>, store: &mut Store<Host>) -> wasmtime::Result<Returned> {
+        let instance = linked.instantiate(&mut *store)?;
+        let handle = instance.get_typed_func::<(), (Returned,)>(&mut *store, self.guest.handle)?;
+        let (returned,) = handle.call(&mut *store, ())?;
+        Ok(returned)
+    }
+
+    /// The most bytes the engine moves out of the guest at once, so that neither an argument
+    /// nor an output makes the host allocate more than its limit.
+    fn fuel(&self) -> usize {
+        let most = self.limits.output.max(self.limits.argument_bytes);
+        most.saturating_add(FIELDS * size_of::<Field>())
+    }
+
+    fn classify(&self, error: &wasmtime::Error) -> Error {
+        if let Some(over) = error.downcast_ref::<Over>() {
+            return Error::Over(*over);
+        }
+        if let Some(trap) = error.downcast_ref::<Trap>() {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "all other traps are crashes")]
+            return match trap {
+                Trap::Interrupt => Over::Time(self.limits.wall).into(),
+                Trap::StackOverflow => Over::Stack(self.limits.stack).into(),
+                other => Error::Trapped { trap: other.to_string() },
+            };
+        }
+        let cause = error.root_cause().to_string();
+        if cause.contains(FUEL_SPENT) {
+            // An argument's error has passed through the guest that made the call.
+            return match error.downcast_ref::<WasmBacktrace>() {
+                Some(_) => Over::Arguments(self.limits.argument_bytes).into(),
+                None => Over::Output(self.limits.output).into(),
+            };
+        }
+        if cause.contains(NO_MEMORY) {
+            return Error::NoMemory;
+        }
+        // A pointer out of bounds, text that is not UTF-8, a handle that is none. The engine's
+        // words may quote the guest's, so they stay here.
+        Error::Trapped { trap: "it broke the rules of the component ABI".to_owned() }
+    }
+}
+
+/// Prints the op's name and digest.
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Op").field(self.reference()).finish()
+    }
+}

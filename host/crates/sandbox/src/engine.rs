@@ -1,0 +1,29 @@
+//! The one configuration under which guests are compiled and run.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use wasmtime::{Config, Engine, OptLevel, Strategy};
+
+use crate::memory::WipedMemories;
+use crate::{Error, Limits};
+
+/// An engine for secrets: own wiped memory, deadlines by epochs, synchronous calls only,
+/// and no feature of WebAssembly that guests of the contract have no use for.
+pub(crate) fn engine(limits: &Limits) -> Result<Engine, Error> {
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift)
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        // Own memories and copy-on-write images exclude each other.
+        .with_host_memory(Arc::new(WipedMemories::new()))
+        .memory_init_cow(false)
+        .max_wasm_stack(limits.stack)
+        // A 64-bit memory could outgrow its reservation.
+        .wasm_memory64(false)
+        // One frame tells a host call's error from a result's; names in it are the guest's, and never printed.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(1));
+    Engine::new(&config).map_err(|_| Error::Engine)
+}

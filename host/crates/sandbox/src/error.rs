@@ -1,0 +1,127 @@
+//! Why an op is refused or has no output.
+
+use model::{Failure, Fault};
+
+use crate::Over;
+
+/// Why an op is refused or has no output. What a guest chose (names of imports, codes,
+/// messages) is cut and made printable before it gets in here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The engine does not start on this machine.
+    #[error("the WebAssembly engine does not start on this machine")]
+    Engine,
+    /// The embedded ops and their lock file do not agree: a damaged build.
+    #[error("the built-in op {name} does not match its lock file; this build is damaged")]
+    BuiltinDamaged {
+        /// The op, or the lock file.
+        name: String,
+    },
+    /// Not a component, or one that asks for features this engine does not have.
+    #[error("not a WebAssembly component this chassis can compile")]
+    NotAComponent,
+    /// It imports something that no op may have.
+    #[error("it imports {import}, which no op may have")]
+    ForeignImport {
+        /// The import's name.
+        import: String,
+    },
+    /// It imports the `keys` interface.
+    #[error("it imports txco:op/keys, which this chassis does not link yet")]
+    KeysNotLinked,
+    /// It imports our interfaces with other types than ours.
+    #[error("it was built against another text of txco:op@0.1.0")]
+    OtherContract,
+    /// It does not export `handle` of the contract's type.
+    #[error("it does not export handle: func() -> result<list<field>, failure>")]
+    NoHandle,
+    /// It reveals secrets, and this call grants none.
+    #[error("it reveals secrets, and the rule declares none (WITH secrets.<slot>.secret = \"NAME\")")]
+    NothingToReveal,
+    /// It ran into a limit.
+    #[error("it used {0}")]
+    Over(Over),
+    /// It crashed.
+    #[error("it crashed: {trap}")]
+    Trapped {
+        /// The engine's words for it.
+        trap: String,
+    },
+    /// It reported a failure of its own.
+    #[error("{code}: {message}")]
+    Failed {
+        /// Its code.
+        code: String,
+        /// Its message.
+        message: String,
+    },
+    /// Its output cannot be taken.
+    #[error("field {field}: {why}")]
+    Output {
+        /// Which field, from 0.
+        field: usize,
+        /// What is wrong with it.
+        why: OutputFlaw,
+    },
+    /// The host has no memory for the call.
+    #[error("no memory for an op's instance")]
+    NoMemory,
+    /// A credential could not be kept.
+    #[error("the op's credential could not be kept: {0}")]
+    Credential(Failure),
+}
+
+/// What is wrong with a field of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OutputFlaw {
+    /// The path is not one.
+    #[error("its path is not one")]
+    Path,
+    /// The value is not JSON text.
+    #[error("its value is not JSON")]
+    NotJson,
+    /// A credential that is not text.
+    #[error("a credential is text, not JSON")]
+    CredentialNotText,
+    /// A built-in returned a class that its lock file does not list.
+    #[error("its class is not among those of the op's lock file")]
+    ClassNotLocked,
+    /// An op that was shown a secret returned something that is not a credential (R21).
+    #[error("an op that was shown a secret may return credentials only")]
+    RevealedMustBeCredential,
+}
+
+impl Error {
+    /// What the outside sees.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let fault = match self {
+            Self::Engine | Self::BuiltinDamaged { .. } => Fault::Internal,
+            Self::NotAComponent
+            | Self::ForeignImport { .. }
+            | Self::KeysNotLinked
+            | Self::OtherContract
+            | Self::NoHandle => Fault::OpInvalid,
+            Self::NothingToReveal => Fault::SecretDeclarationInvalid,
+            Self::Over(over) => over.fault(),
+            Self::Trapped { .. } => Fault::OpTrapped,
+            Self::Failed { .. } => Fault::OpFailed,
+            Self::Output { .. } => Fault::OpOutputInvalid,
+            Self::NoMemory => Fault::OpBusy,
+            Self::Credential(failure) => return failure.clone(),
+        };
+        Failure::new(fault, self.to_string())
+    }
+}
+
+impl From<Over> for Error {
+    fn from(over: Over) -> Self {
+        Self::Over(over)
+    }
+}
+
+/// A guest's text made fit for a trace: at most `most` characters, none that is not printable.
+pub(crate) fn printable(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
