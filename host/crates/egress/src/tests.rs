@@ -1,0 +1,1 @@
+//! Real requests to real servers on loopback.
