@@ -83,6 +83,11 @@ impl Builder {
         self
     }
 
+    /// As built, not started yet.
+    pub fn at_rest(self) -> Host {
+        self.host
+    }
+
     /// Starts it and waits until both heads listen.
     pub fn start(mut self) -> Host {
         self.host.start();

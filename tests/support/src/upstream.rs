@@ -221,9 +221,8 @@ impl Connection {
 
     fn exchange(&self, mut stream: impl Read + Write) {
         let Some(request) = read_request(&mut stream) else { return };
-        let answer = (self.answer)(&request);
-        self.recording.received.lock().unwrap().push(request);
-        match answer {
+        self.recording.received.lock().unwrap().push(request.clone());
+        match (self.answer)(&request) {
             Answer::Bytes(bytes) => {
                 stream.write_all(&bytes).ok();
                 stream.flush().ok();

@@ -1,0 +1,92 @@
+//! Rules shape the answer: status, headers, body, and what of the envelope is shown.
+
+use serde_json::json;
+use support::{Host, Request};
+
+use crate::TXCO;
+
+#[test]
+fn without_a_body_the_envelope_is_the_answer_without_its_private_part() {
+    let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", "EMIT .a = 1, ._b = 2\n").start();
+    let reply = host.event("/", &json!({ "in": true }));
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
+    assert_eq!(reply.json(), json!({ "body": { "in": true }, "a": 1 }));
+    host.finish();
+}
+
+#[test]
+fn status_headers_and_body_are_the_rules() {
+    let rule = "EMIT @web.res.status = 418, @web.res.headers.content-type.0 = \"text/plain\",\n     \
+                @web.res.headers.x-tea.0 = \"yes\", @web.res.body = b64\"short and stout\"\n";
+    let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", rule).start();
+    let reply = host.web(&Request::new("GET", "/"));
+    assert_eq!((reply.status, reply.text().as_str()), (418, "short and stout"));
+    assert_eq!((reply.header("content-type"), reply.header("x-tea")), (Some("text/plain"), Some("yes")));
+    host.finish();
+}
+
+#[test]
+fn rules_of_a_scope_merge_in_the_order_of_their_names() {
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/b.txcl", "EMIT .last = \"b\", .list = [2]\n")
+        .rule("OPS/web/100/a.txcl", "EMIT .last = \"a\", .list = [1]\n")
+        .rule("OPS/web/20/first.txcl", "EMIT .last = \"first\"\n")
+        .start();
+    for _ in 0..20 {
+        let reply = host.web(&Request::new("GET", "/")).json();
+        assert_eq!(reply, json!({ "last": "b", "list": [1, 2] }));
+    }
+    host.finish();
+}
+
+#[test]
+fn a_request_id_is_ours() {
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/a.txcl", "EMIT .theirs = @web.req.headers.X-Request-Id.0\n")
+        .start();
+    let reply = host.web(&Request::new("GET", "/").header("X-Request-ID", "../../etc/passwd"));
+    let id = reply.header("x-request-id").unwrap();
+    assert!(id.starts_with("req_") && id.len() == 26, "{id}");
+    assert_eq!(reply.json()["theirs"], "../../etc/passwd");
+    assert!(host.files("data/trace/requests").iter().all(|file| file.contains(id)));
+    host.finish();
+}
+
+#[test]
+fn an_unknown_op_is_told() {
+    let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", "EXEC \"txco://no-such-op\"\n").start();
+    let reply = host.web(&Request::new("GET", "/"));
+    assert_eq!(reply.status, 500, "{}", reply.text());
+    assert!(reply.text().contains("op_failed"), "{}", reply.text());
+    host.finish();
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    for exec in ["ai://chat", "mcp+https://example.com/#tool", "op://mine", "compute://sha256/00"] {
+        let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", &format!("EXEC \"{exec}\"\n")).start();
+        let reply = host.web(&Request::new("GET", "/"));
+        assert_eq!(reply.status, 501, "{exec}: {}", reply.text());
+        assert!(reply.text().contains("op_unsupported"), "{}", reply.text());
+        host.finish();
+    }
+}
+
+#[test]
+fn a_large_body_is_refused() {
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/a.txcl", "EMIT .a = 1\n")
+        .flags(&["--web-max-body-bytes", "1000"])
+        .start();
+    assert_eq!(host.web(&Request::new("POST", "/").body(vec![b'x'; 1000])).status, 200);
+    assert_eq!(host.web(&Request::new("POST", "/").body(vec![b'x'; 1001])).status, 413);
+    host.finish();
+}
+
+#[test]
+fn a_head_request_has_no_body() {
+    let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", "EMIT .a = 1\n").start();
+    let reply = host.web(&Request::new("HEAD", "/"));
+    assert_eq!((reply.status, reply.body.len()), (200, 0));
+    host.finish();
+}

@@ -1,0 +1,42 @@
+//! Promises to a user, tried from outside: the built `txco`, its command line, its sockets, its files.
+//!
+//! One file per promise. Every test ends with `Host::finish`, which searches all that the run produced for
+//! every secret of the run; a secret is made by `Host::store` or `Host::canary` and nowhere else.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests; clippy knows only functions marked as tests"
+)]
+
+mod boot;
+mod key_file;
+mod secrets_init;
+mod secrets_verbs;
+mod typed_secret;
+mod tenants;
+mod admin_api;
+mod listings;
+mod signing;
+mod basic_auth;
+mod missing_secret;
+mod upstreams;
+mod answers;
+mod restart;
+mod go_database;
+mod reload;
+mod drain;
+mod configuration;
+mod dev;
+mod trace;
+mod demo;
+
+/// The binary under test.
+const TXCO: &str = env!("CARGO_BIN_EXE_txco");
+
+/// A file of this folder, for golden texts.
+fn golden(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/blackbox/golden").join(name)
+}

@@ -1,0 +1,109 @@
+//! The trace tells what happened to a request and which secrets a step had, never a value.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+use support::{Answer, Host, Upstream};
+
+use crate::TXCO;
+
+const RULES: [(&str, &str); 2] = [
+    (
+        "OPS/web/100/sign.txcl",
+        "EXEC \"txco://hmac-sign\"\nWITH secrets.key.secret = \"SIGNING_KEY\", input_path = \"body\"\n",
+    ),
+    (
+        "OPS/web/200/call.txcl",
+        "EXEC \"https://api.vendor.com/things\"\nWITH secrets.headers.x-api-key.secret = \"VENDOR_KEY\"\n",
+    ),
+];
+
+fn run(mode: &str) -> (Host, String) {
+    let vendor = Upstream::https("vendor", &["api.vendor.com"], |_| Answer::json(&json!({ "ok": true })));
+    let mut host = Host::with(
+        TXCO,
+        &["serve", "--workspace", "workspace", "--web-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"],
+    )
+    .flags(&["--egress-allow-cidrs", "127.0.0.0/8", "--trace-mode", mode])
+    .rule(RULES[0].0, RULES[0].1)
+    .rule(RULES[1].0, RULES[1].1)
+    .upstream(&vendor, "api.vendor.com:443")
+    .start();
+    host.store("SIGNING_KEY");
+    let key = host.store("VENDOR_KEY");
+    let reply = host.event("/", &json!({ "n": 1 }));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    host.allow(&key, "upstream vendor header x-api-key", 1);
+    let id = reply.header("x-request-id").unwrap().to_owned();
+    (host, id)
+}
+
+fn meta(host: &Host, id: &str, step: &str) -> Value {
+    serde_json::from_str(&host.read(&format!("data/trace/requests/{id}/steps/{step}/meta.json"))).unwrap()
+}
+
+#[test]
+fn steps_record_slot_name_version_mode_and_destination() {
+    let (host, id) = run("full");
+    let sign = meta(&host, &id, "0100-sign");
+    let secret = &sign["secrets"][0];
+    assert_eq!(
+        (&secret["slot"], &secret["name"], &secret["version"], &secret["mode"]),
+        (&json!("key"), &json!("SIGNING_KEY"), &json!(1), &json!("reveal"))
+    );
+    assert!(secret["destination"].as_str().unwrap().contains("hmac-sign"), "{secret}");
+    let call = meta(&host, &id, "0200-call");
+    let secret = &call["secrets"][0];
+    assert_eq!(
+        (&secret["slot"], &secret["name"], &secret["mode"], &secret["destination"]),
+        (
+            &json!("headers.x-api-key"),
+            &json!("VENDOR_KEY"),
+            &json!("splice"),
+            &json!("https://api.vendor.com")
+        )
+    );
+    for file in
+        ["in.json", "out.json", "timeline.jsonl", "steps/0100-sign/op.json", "steps/0100-sign/in.json"]
+    {
+        let path = host.path(&format!("data/trace/requests/{id}/{file}"));
+        assert_eq!(path.metadata().expect(file).permissions().mode() & 0o777, 0o600, "{file}");
+    }
+    host.finish();
+}
+
+#[test]
+fn summary_has_no_bodies_and_off_has_nothing() {
+    let (host, id) = run("summary");
+    assert_eq!(meta(&host, &id, "0200-call")["status"], "ok");
+    let files = host.files(&format!("data/trace/requests/{id}/steps/0100-sign"));
+    assert_eq!(files.len(), 1, "{files:?}");
+    host.finish();
+    let (host, _) = run("off");
+    assert!(host.files("data/trace").is_empty());
+    host.finish();
+}
+
+#[test]
+fn the_command_prints_it() {
+    let (mut host, id) = run("full");
+    let last = host.txco(&["trace", "last"]).succeeds();
+    for text in [id.as_str(), "sign", "call", "hmac-sign", "SIGNING_KEY", "VENDOR_KEY", "reveal", "splice"] {
+        assert!(last.contains(text), "{text}: {last}");
+    }
+    assert_eq!(host.txco(&["trace", &id]).succeeds(), last);
+    assert!(host.txco(&["trace"]).succeeds().contains(&id));
+    let json: Value =
+        serde_json::from_str(&host.txco(&["trace", "last", "--json"]).succeeds()).expect("JSON");
+    assert!(json.to_string().contains("SIGNING_KEY"));
+    host.finish();
+}
+
+#[test]
+fn a_request_nobody_traced_is_told() {
+    let (mut host, _) = run("full");
+    let stderr = host.txco(&["trace", "req_1111111111111111111111"]).fails(1);
+    assert!(stderr.contains("not traced"), "{stderr}");
+    host.txco(&["trace", "../../../etc"]).fails(2);
+    host.finish();
+}
