@@ -193,24 +193,24 @@ mod tests {
     #[test]
     fn the_only_stack_is_the_entry() {
         let rules = load(&[("shop/10/a.txcl", RULE), ("shop/20/b.txcl", RULE), ("_cron/1/c.txcl", RULE)], None);
-        // `_cron` is a system lane of the existing chassis and never an entry.
+        // `_cron` is a stack for other events than the web's, so it is no entry.
         let rules = rules.unwrap();
-        assert_eq!((rules.entry().as_str(), rules.rules()), ("shop", 2));
+        assert_eq!((rules.entry().as_str(), rules.rules()), ("shop", 3));
     }
 
     #[test]
     fn several_stacks_need_a_word() {
         let files = [("a/1/x.txcl", RULE), ("b/1/x.txcl", RULE)];
-        let said = load(&files, None).unwrap_err().render(Color::Never);
+        let said = load(&files, None).unwrap_err().render(Color::Plain);
         assert!(said.contains("a, b") && said.contains("--stack"), "{said}");
         assert_eq!(load(&files, Some("b")).unwrap().entry().as_str(), "b");
-        assert!(load(&files, Some("c")).unwrap_err().render(Color::Never).contains("no stack c"));
+        assert!(load(&files, Some("c")).unwrap_err().render(Color::Plain).contains("no stack c"));
     }
 
     #[test]
     fn all_broken_files_are_told_at_once() {
         let errors = load(&[("s/1/x.txcl", "SET .a = "), ("s/2/y.txcl", "WHEN .a")], None).unwrap_err();
-        let said = errors.render(Color::Never);
+        let said = errors.render(Color::Plain);
         assert!(said.contains("OPS/s/1/x.txcl") && said.contains("OPS/s/2/y.txcl"), "{said}");
     }
 

@@ -73,15 +73,15 @@ fn choose<'f>(
 ) -> Result<Vec<&'f File>, (Failure, String)> {
     let mut best: Option<(i64, &File)> = None;
     for file in files {
-        for rule in file.rules.iter().filter(|rule| rule.priority() > best.map_or(0, |(p, _)| p)) {
-            if matches(rule, envelope, clock)? {
+        for rule in &file.rules {
+            if rule.priority() > best.map_or(0, |(p, _)| p) && matches(rule, envelope, clock)? {
                 best = Some((rule.priority(), file));
             }
         }
     }
     Ok(match best {
         Some((_, file)) => vec![file],
-        None => files.iter().map(std::convert::AsRef::as_ref).collect(),
+        None => files.iter().map(AsRef::as_ref).collect(),
     })
 }
 

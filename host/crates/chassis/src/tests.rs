@@ -30,7 +30,8 @@ impl Line {
         let folder = tempfile::tempdir().unwrap();
         let vault = (secrets == Secrets::On).then(|| {
             let (store, _) = Store::open(&folder.path().join("db"), "dev", store::Options::default()).unwrap();
-            let key = MasterKey::from_bytes(&mut [7; 32]).unwrap();
+            let mut bytes: [u8; 32] = std::array::from_fn(|i| i as u8);
+            let key = MasterKey::from_bytes(&mut bytes).unwrap();
             Arc::new(Vault::open(Arc::new(store), key).unwrap().0)
         });
         let egress = egress::Client::new(egress::Settings {
@@ -56,7 +57,7 @@ impl Line {
             std::fs::write(path, text).unwrap();
         }
         let rules = RuleSet::load(&workspace, None, txcl::Mode::Strict);
-        self.chassis.install(rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Never))));
+        self.chassis.install(rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain))));
     }
 
     fn secret(&self, name: &str, value: &str) {
