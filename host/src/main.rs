@@ -1,2 +1,21 @@
-//! The binary: parse, configure, run, exit code.
-fn main() {}
+//! The program: one line is answered, and its exit code returned.
+#![forbid(unsafe_code)]
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use txco::cli::{self, Console, Stdin};
+use txco::config::{Environment as _, ProcessEnvironment};
+
+/// Wipes what is freed: also the buffers of libraries that held a secret for a moment (R40).
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    let (mut out, mut err, mut input) = (std::io::stdout(), std::io::stderr(), Stdin);
+    let color = err.is_terminal() && ProcessEnvironment.variable("NO_COLOR").is_none();
+    let mut console =
+        Console { out: &mut out, err: &mut err, input: &mut input, environment: &ProcessEnvironment, color };
+    cli::run(std::env::args_os(), &mut console)
+}

@@ -1,0 +1,184 @@
+//! Everything an administrator can be told, with its code and status.
+
+use serde_json::{Value, json};
+
+/// Why open access is not given (R32). Each is a way in that an attacker on the network, or
+/// a web page in the operator's browser, would otherwise have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// The connection comes from another machine.
+    #[error("the connection does not come from this machine")]
+    Peer,
+    /// A name that a web page's host can be made to resolve to (DNS rebinding).
+    #[error("the Host header is not localhost, 127.0.0.1 or [::1]")]
+    Host,
+    /// A browser sends it, with a page of some site behind it.
+    #[error("the request carries an Origin header, as a web page's does")]
+    Origin,
+    /// A proxy speaks for somebody else.
+    #[error("the request was forwarded by a proxy")]
+    Forwarded,
+    /// Somebody has an identity here, so anonymous access is over.
+    #[error("actors are enrolled here, and signed requests come with a later release")]
+    Enrolled,
+    /// Whether somebody has, cannot be found out.
+    #[error("the actor database cannot be read")]
+    Unreadable,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// Not let in.
+    #[error("open access is for this machine only: {0}")]
+    Denied(Denial),
+    /// A body of a type that a browser sends without asking.
+    #[error("the body must be sent as content-type: application/json")]
+    JsonRequired,
+    /// A body over the cap.
+    #[error("the request body is too large")]
+    BodyTooLarge,
+    /// A body that is not what it should be; the text never repeats any of it.
+    #[error("{0}")]
+    InvalidBody(String),
+    /// No such tenant.
+    #[error("no tenant {0}")]
+    TenantNotFound(String),
+    /// Not a slug.
+    #[error("{0}")]
+    InvalidSlug(String),
+    /// A slug of the chassis's own.
+    #[error("tenant slugs that begin with _ are the chassis's own")]
+    ReservedSlug,
+    /// A slug that somebody has.
+    #[error("the slug is taken")]
+    SlugTaken,
+    /// The store is off.
+    #[error("the secret store is off")]
+    StoreOff,
+    /// No name given.
+    #[error("the request names no secret")]
+    MissingName,
+    /// Not a name.
+    #[error("{0}")]
+    InvalidName(String),
+    /// Not a stack.
+    #[error("{0}")]
+    InvalidStack(String),
+    /// A name is for ever.
+    #[error("a secret cannot be renamed")]
+    NameImmutable,
+    /// A number that is none of bytes.
+    #[error("byte_len must be 1 to {}", vault::MAX_GENERATED_BYTES)]
+    InvalidByteLength,
+    /// The vault says no.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The database says no.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The handler broke off.
+    #[error("a bug in txco")]
+    Internal,
+}
+
+impl AdminError {
+    /// HTTP status and code.
+    #[must_use]
+    pub fn answer(&self) -> (u16, &'static str) {
+        match self {
+            Self::Denied(_) => (401, "missing_signature_headers"),
+            Self::JsonRequired => (415, "json_required"),
+            Self::BodyTooLarge => (413, "body_too_large"),
+            Self::InvalidBody(_) => (400, "invalid_body"),
+            Self::TenantNotFound(_) => (404, "tenant_not_found"),
+            Self::InvalidSlug(_) => (400, "invalid_slug"),
+            Self::ReservedSlug => (400, "reserved_slug"),
+            Self::SlugTaken => (409, "tenant_slug_taken"),
+            Self::StoreOff => (503, "secret_store_unavailable"),
+            Self::MissingName => (400, "missing_name"),
+            Self::InvalidName(_) => (400, "invalid_name"),
+            Self::InvalidStack(_) => (400, "invalid_stack"),
+            Self::NameImmutable => (400, "name_immutable"),
+            Self::InvalidByteLength => (400, "invalid_byte_len"),
+            Self::Vault(error) => of_vault(error),
+            Self::Store(_) => (500, "secret_store_err"),
+            Self::Internal => (500, "internal"),
+        }
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.answer().1
+    }
+
+    /// How an audit line calls the outcome.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Denied(_) | Self::JsonRequired => "denied",
+            other => other.code(),
+        }
+    }
+
+    /// What the reply adds to the code: a message for people where the whole point is to
+    /// be read, otherwise details by name.
+    #[must_use]
+    pub fn extra(&self) -> Extra {
+        let said = self.to_string();
+        match self {
+            Self::Denied(_) | Self::JsonRequired => Extra::Message(said),
+            Self::TenantNotFound(slug) => Extra::Detail(json!({ "slug": slug })),
+            Self::StoreOff => Extra::Detail(json!({
+                "hint": "set --secret-master-key on the chassis (or TXCO_SECRET_MASTER_KEY in env)"
+            })),
+            Self::InvalidName(hint) | Self::InvalidStack(hint) | Self::InvalidSlug(hint) => {
+                Extra::Detail(json!({ "hint": hint }))
+            }
+            Self::NameImmutable => {
+                Extra::Detail(json!({ "hint": "a secret keeps its name; revoke it and create another" }))
+            }
+            Self::BodyTooLarge | Self::InvalidByteLength => Extra::Detail(json!({ "hint": said })),
+            Self::InvalidBody(_) | Self::Store(_) => Extra::Detail(json!({ "err": said })),
+            Self::Vault(error) if matches!(of_vault(error).1, "secret_not_found" | "secret_exists" | "empty_value") => {
+                Extra::Nothing
+            }
+            Self::Vault(_) => Extra::Detail(json!({ "err": said })),
+            Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => Extra::Nothing,
+        }
+    }
+}
+
+/// What stands beside the code of a reply.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Extra {
+    /// Nothing.
+    Nothing,
+    /// `message`.
+    Message(String),
+    /// `detail`.
+    Detail(Value),
+}
+
+fn of_vault(error: &vault::Error) -> (u16, &'static str) {
+    use vault::Error as E;
+    match error {
+        E::NotFound { .. } | E::Revoked { .. } => (404, "secret_not_found"),
+        E::NameTaken { .. } => (409, "secret_exists"),
+        E::EmptyValue => (400, "empty_value"),
+        E::ValueTooLong { .. } => (413, "value_too_large"),
+        E::DescriptionTooLong { .. } => (422, "description_too_long"),
+        E::ByteLength { .. } => (400, "invalid_byte_len"),
+        E::Undecryptable { .. }
+        | E::TooManyCredentials { .. }
+        | E::KeyLength { .. }
+        | E::KeyWeak
+        | E::KeyCheck { .. }
+        | E::NoRandomness
+        | E::NoMemory
+        | E::Cipher
+        | E::Store(_) => (500, "secret_store_err"),
+    }
+}

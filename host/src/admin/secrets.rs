@@ -1,0 +1,180 @@
+//! The secrets of one tenant: stored, listed, described, revoked, and never shown again.
+
+use model::{SecretName, StackName, TenantId};
+use vault::{Metadata, SecretAddress, SecretValue, Shown, Vault, Written};
+
+use super::Actor;
+use super::error::AdminError;
+
+/// How many random bytes `generate` draws when nobody says.
+const DEFAULT_BYTES: i64 = 32;
+
+/// The secrets of one tenant, handled by one actor.
+pub struct Secrets<'a> {
+    vault: &'a Vault,
+    tenant: &'a TenantId,
+    actor: &'a Actor,
+}
+
+/// Which secret, as it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    name: &'a str,
+    stack: Option<&'a str>,
+}
+
+/// What a verb that stores answers.
+pub struct Stored {
+    /// What is known of the secret now.
+    pub metadata: Metadata,
+    /// Whether it is new.
+    pub written: Written,
+    /// The minted value, to be shown once.
+    pub shown: Option<Shown>,
+}
+
+impl<'a> Secrets<'a> {
+    pub(super) fn new(vault: &'a Vault, tenant: &'a TenantId, actor: &'a Actor) -> Self {
+        Self { vault, tenant, actor }
+    }
+
+    /// All active ones, by name and stack.
+    ///
+    /// # Errors
+    /// [`AdminError::Vault`].
+    pub fn list(&self) -> Result<Vec<Metadata>, AdminError> {
+        Ok(self.vault.list(self.tenant)?)
+    }
+
+    /// What is known of one, at exactly this place.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, or there is none.
+    pub fn show(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
+        self.at(asked, |address| Ok(self.vault.show(address)?))
+    }
+
+    /// Stores a new one.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the description, or it exists.
+    pub fn create(
+        &self,
+        asked: Asked<'_>,
+        description: Option<&str>,
+        value: SecretValue,
+    ) -> Result<Stored, AdminError> {
+        let description = description.filter(|text| !text.is_empty());
+        self.at(asked, |address| {
+            let metadata = self.vault.create(address, description, self.actor.author(), value)?;
+            Ok(Stored { metadata, written: Written::Created, shown: None })
+        })
+    }
+
+    /// Stores one, new or not, in one step (weakness S2).
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the description.
+    pub fn set(
+        &self,
+        asked: Asked<'_>,
+        description: Option<&str>,
+        value: SecretValue,
+    ) -> Result<Stored, AdminError> {
+        self.at(asked, |address| {
+            let (metadata, written) = self.vault.set(address, description, self.actor.author(), value)?;
+            Ok(Stored { metadata, written, shown: None })
+        })
+    }
+
+    /// Mints a new one.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the description, the length, or it exists.
+    pub fn generate(
+        &self,
+        asked: Asked<'_>,
+        description: Option<&str>,
+        byte_len: Option<i64>,
+    ) -> Result<Stored, AdminError> {
+        let description = description.filter(|text| !text.is_empty());
+        let length = length(byte_len)?;
+        self.at(asked, |address| {
+            let (metadata, shown) = self.vault.generate(address, description, self.actor.author(), length)?;
+            Ok(Stored { metadata, written: Written::Created, shown: Some(shown) })
+        })
+    }
+
+    /// Stores a new version.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, or there is none.
+    pub fn rotate(&self, asked: Asked<'_>, value: SecretValue) -> Result<Stored, AdminError> {
+        self.at(asked, |address| {
+            let metadata = self.vault.rotate(address, self.actor.author(), value)?;
+            Ok(Stored { metadata, written: Written::Rotated, shown: None })
+        })
+    }
+
+    /// Mints a new version.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the length, or there is none.
+    pub fn rotate_generated(&self, asked: Asked<'_>, byte_len: Option<i64>) -> Result<Stored, AdminError> {
+        let length = length(byte_len)?;
+        self.at(asked, |address| {
+            let (metadata, shown) = self.vault.rotate_generated(address, self.actor.author(), length)?;
+            Ok(Stored { metadata, written: Written::Rotated, shown: Some(shown) })
+        })
+    }
+
+    /// Replaces the description.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the description, or there is none.
+    pub fn describe(&self, asked: Asked<'_>, description: &str) -> Result<Metadata, AdminError> {
+        self.at(asked, |address| Ok(self.vault.describe(address, description)?))
+    }
+
+    /// Revokes one and frees its name.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, or there is none.
+    pub fn revoke(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
+        self.at(asked, |address| Ok(self.vault.revoke(address)?))
+    }
+
+    fn at<T>(
+        &self,
+        asked: Asked<'_>,
+        work: impl FnOnce(&SecretAddress<'_>) -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        let name = SecretName::parse(asked.name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
+        let stack = asked.stack.filter(|stack| !stack.is_empty()).map(StackName::parse).transpose();
+        let stack = stack.map_err(|e| AdminError::InvalidStack(e.rule.to_owned()))?;
+        work(&SecretAddress { tenant: self.tenant, stack: stack.as_ref(), name: &name })
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// The secret `name` of `stack`, or of the whole tenant.
+    ///
+    /// # Errors
+    /// [`AdminError::MissingName`].
+    pub fn new(name: Option<&'a str>, stack: Option<&'a str>) -> Result<Self, AdminError> {
+        let name = name.filter(|name| !name.is_empty()).ok_or(AdminError::MissingName)?;
+        Ok(Self { name, stack })
+    }
+}
+
+/// 0 and nothing are the default, as in the existing API.
+fn length(byte_len: Option<i64>) -> Result<usize, AdminError> {
+    let asked = match byte_len {
+        None | Some(0) => DEFAULT_BYTES,
+        Some(asked) => asked,
+    };
+    usize::try_from(asked)
+        .ok()
+        .filter(|length| (1..=vault::MAX_GENERATED_BYTES).contains(length))
+        .ok_or(AdminError::InvalidByteLength)
+}

@@ -1,0 +1,107 @@
+//! A chassis put together: everything is opened and bound first, then served, then drained.
+
+mod boot;
+mod heads;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chassis::Chassis;
+
+use crate::config::ConfigError;
+use heads::{AdminThread, Listener};
+
+pub use heads::Serving;
+
+/// What a chassis is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// For others: open access ends with the first enrolled actor, web clients learn little.
+    Serve,
+    /// For the one who writes its rules: failures are told in full.
+    Dev,
+}
+
+/// Why a chassis does not start; one line for the operator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The admin head would be reachable by others, who could not be told apart.
+    #[error(
+        "--admin-addr {0} is reachable from other machines, and this release has no authentication for them; \
+         use 127.0.0.1:PORT (and a tunnel to reach it)"
+    )]
+    AdminExposed(SocketAddr),
+    /// The database.
+    #[error("{0}")]
+    Store(#[from] store::Error),
+    /// A file that a setting names.
+    #[error("--{flag}: cannot read {path}: {reason}", path = path.display())]
+    File {
+        /// The setting.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: std::io::Error,
+    },
+    /// The folder of the traces.
+    #[error("--trace-dir: cannot use {path}: {reason}", path = path.display())]
+    Trace {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: std::io::Error,
+    },
+    /// The sandbox, or a built-in op.
+    #[error("sandbox: {0}")]
+    Sandbox(#[from] sandbox::Error),
+    /// The way out.
+    #[error("egress: {0}")]
+    Egress(#[from] egress::Error),
+    /// A port.
+    #[error("{head} head cannot listen on {address}: {why}")]
+    Bind {
+        /// `admin` or `web`.
+        head: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why, with a way out where there is one.
+        why: String,
+    },
+    /// The default tenant is missing from the database.
+    #[error("the database has no tenant \"default\"; it was revoked or removed, and events have nowhere to go")]
+    NoDefaultTenant,
+    /// Threads.
+    #[error("cannot start threads: {0}")]
+    Threads(std::io::Error),
+}
+
+/// A chassis that is ready and not served yet: rules may be installed first.
+pub struct App {
+    chassis: Arc<Chassis>,
+    web: Listener,
+    admin: Listener,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl App {
+    /// The assembly line, to [install](Chassis::install) rules in.
+    #[must_use]
+    pub fn chassis(&self) -> &Arc<Chassis> {
+        &self.chassis
+    }
+
+    /// Serves both heads, in the background, and says where.
+    ///
+    /// # Errors
+    /// [`BootError::Threads`].
+    pub fn serve(self) -> Result<Serving, BootError> {
+        let admin = AdminThread::start(self.admin)?;
+        Ok(Serving::start(self.chassis, self.web, admin, self.runtime))
+    }
+}

@@ -1,0 +1,277 @@
+//! The order of a start: harden, database, key, vault, ports, sandbox, egress, chassis.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chassis::{Chassis, Parts, Trace};
+use model::TenantSlug;
+use sandbox::{CodeCache, Limits, Sandbox};
+use store::{Opened, Store};
+use vault::{CodeCacheKey, Vault};
+
+use super::heads::Listener;
+use super::{App, BootError, Role};
+use crate::admin::Admin;
+use crate::config::{Config, EgressPolicy, Listen, StackFallback, TraceMode};
+use crate::http::admin::{self, AdminHead, Until};
+use crate::http::web::{self, Detail, Web};
+use crate::key_source::{KeyError, KeySource, Obtained};
+
+/// How long a client may take to send its body.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+/// The generation number that the existing chassis gives every key.
+const KEY_VERSION: u32 = 1;
+
+impl App {
+    /// Opens and binds everything; nothing is answered yet.
+    ///
+    /// # Errors
+    /// [`BootError`]. A bad master key is none: the secret store is off then, and the log
+    /// says why (D7).
+    pub fn boot(config: Config, role: Role) -> Result<Self, BootError> {
+        refuse_exposed(config.admin_addr)?;
+        say_hardened(pages::harden());
+        let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(&config))?;
+        say_opened(&opened);
+        let store = Arc::new(store);
+        let tenant_slug = TenantSlug::default_tenant();
+        let tenant = store.tenant_by_slug(&tenant_slug)?.ok_or(BootError::NoDefaultTenant)?;
+        let limits = limits(&config);
+        let settings = settings(&config);
+        let egress = egress_settings(&config)?;
+        let open_until = match role {
+            Role::Serve => Until::Enrolment { folder: config.db_root_dir, env: config.env },
+            Role::Dev => Until::Forever,
+        };
+        let Keyed { vault, cache_key } =
+            open_vault(KeySource::of(config.secret_master_key_b64, config.secret_master_key), &store)?;
+
+        let admin_socket = bind("admin", config.admin_addr)?;
+        let web_socket = bind("web", config.web_addr)?;
+        let own_admin = admin_socket.local_addr().map_err(BootError::Threads)?;
+
+        let cache = cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir, key });
+        let trace = Trace::open(trace_mode(config.trace_mode), &config.trace_dir)
+            .map_err(|reason| BootError::Trace { path: config.trace_dir, reason })?;
+        let chassis = Arc::new(Chassis::new(Parts {
+            vault: vault.clone(),
+            sandbox: Sandbox::new(limits, cache)?,
+            egress: egress::Client::new(egress::Settings { own_admin: Some(own_admin), ..egress })?,
+            trace,
+            settings,
+        })?);
+        let ready = chassis.ready();
+        tracing::info!(compiled = ready.compiled, cached = ready.cached, "ops ready");
+
+        let admin_router = admin::router(AdminHead { admin: Admin::new(store, vault), open_until });
+        let web_router = web::router(Web {
+            chassis: Arc::clone(&chassis),
+            tenant: tenant.id,
+            tenant_slug,
+            max_body: config.web_max_body_bytes.0,
+            body_within: BODY_WITHIN,
+            detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("txco-web")
+            .build()
+            .map_err(BootError::Threads)?;
+        Ok(Self {
+            chassis,
+            web: Listener { socket: web_socket, router: web_router },
+            admin: Listener { socket: admin_socket, router: admin_router },
+            runtime,
+        })
+    }
+}
+
+/// Nobody but this machine can be let in without authentication (R32).
+fn refuse_exposed(admin: Listen) -> Result<(), BootError> {
+    if admin.is_loopback() { Ok(()) } else { Err(BootError::AdminExposed(admin.0)) }
+}
+
+fn bind(head: &'static str, address: Listen) -> Result<TcpListener, BootError> {
+    let address = address.0;
+    let cannot = |error: std::io::Error| {
+        let why = match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("the port is in use (another txco?); choose another with --{head}-addr HOST:PORT")
+            }
+            ErrorKind::PermissionDenied => {
+                format!("no permission for this port; choose one above 1023 with --{head}-addr HOST:PORT")
+            }
+            ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+            _ => error.to_string(),
+        };
+        BootError::Bind { head, address, why }
+    };
+    let socket = TcpListener::bind(address).map_err(cannot)?;
+    socket.set_nonblocking(true).map_err(cannot)?;
+    Ok(socket)
+}
+
+/// What the key gave.
+struct Keyed {
+    vault: Option<Arc<Vault>>,
+    cache_key: Option<CodeCacheKey>,
+}
+
+/// Opens the vault. Whatever is wrong with the key turns the store off and not the
+/// chassis; whatever is wrong with the database ends the start.
+fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError> {
+    let off = Keyed { vault: None, cache_key: None };
+    let path = source.label();
+    let refused = |err: &dyn std::fmt::Display| {
+        tracing::warn!(path = path, err = %err, "secret store disabled: master key load failed");
+    };
+    let waits = vault::key_needed(store).or_else(only_of_store)?;
+    let Obtained { key, minted, open_folder } = match source.obtain(waits) {
+        Ok(Some(obtained)) => obtained,
+        Ok(None) => return Ok(off),
+        Err(error) => {
+            refused(&error);
+            return Ok(off);
+        }
+    };
+    drop(source);
+    if minted {
+        tracing::info!(
+            path = path,
+            "secret store: minted new master key — BACK THIS UP; losing it makes every stored secret unrecoverable"
+        );
+    }
+    if let Some(folder) = open_folder {
+        tracing::warn!(
+            path = %folder.display(),
+            "the folder of the master key can be written by others, who could replace the key; chmod go-w it"
+        );
+    }
+    let cache_key = key.code_cache_key();
+    let opened = Vault::open(Arc::clone(store), key);
+    match (opened, cache_key) {
+        (Ok((vault, report)), Ok(cache_key)) => {
+            tracing::info!(path = path, key_version = KEY_VERSION, "secret store enabled");
+            if report.unopened() > 0 {
+                tracing::warn!("secret store: {report}; those fail until they are set again or their key is restored");
+            }
+            Ok(Keyed { vault: Some(Arc::new(vault)), cache_key: Some(cache_key) })
+        }
+        (Err(vault::Error::Store(error)), _) => Err(BootError::Store(error)),
+        (Err(error), _) | (_, Err(error)) => {
+            refused(&KeyError::Refused(error));
+            Ok(off)
+        }
+    }
+}
+
+/// Only the database can fail here.
+fn only_of_store(error: vault::Error) -> Result<bool, BootError> {
+    match error {
+        vault::Error::Store(error) => Err(BootError::Store(error)),
+        // Not known to hold no ciphertext: then a missing key is not minted over.
+        _ => Ok(true),
+    }
+}
+
+fn say_hardened(hardened: pages::Hardened) {
+    if let Some(bytes) = hardened.memlock_budget {
+        tracing::info!(bytes, "memory of ops is locked up to RLIMIT_MEMLOCK; beyond it, it may be swapped");
+    }
+    if !hardened.core_dumps_off || !hardened.undumpable {
+        tracing::warn!("the kernel did not let this process turn its core dumps off");
+    }
+}
+
+fn say_opened(opened: &Opened) {
+    if let Some(copy) = &opened.copied {
+        tracing::info!(
+            path = %opened.path.display(),
+            copy = %copy.display(),
+            "database of another chassis: copied before its first migration"
+        );
+    }
+    for differs in &opened.differs {
+        let before = match differs.before {
+            store::Before::TenantWide => "tenant-wide",
+            store::Before::Nothing => "none",
+        };
+        tracing::info!(
+            tenant_id = %differs.tenant,
+            stack = %differs.stack,
+            secret_name = %differs.name,
+            before,
+            now = %differs.now,
+            "secret resolves to that of a parent stack here; --stack-fallback exact keeps the old order"
+        );
+    }
+    for falls in &opened.falls_through {
+        tracing::warn!(
+            tenant_id = %falls.tenant,
+            stack = %falls.stack,
+            secret_name = %falls.name,
+            "secret is revoked in this stack and still resolves there, to a wider one of the same name"
+        );
+    }
+}
+
+fn store_options(config: &Config) -> store::Options {
+    let fallback = match config.stack_fallback {
+        StackFallback::Parents => store::StackFallback::Parents,
+        StackFallback::Exact => store::StackFallback::Exact,
+    };
+    store::Options { fallback }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        memory: config.sandbox_memory.0,
+        wall: config.sandbox_wall,
+        stack: config.sandbox_stack.0,
+        tables: usize::try_from(config.sandbox_tables).unwrap_or(usize::MAX),
+        host_calls: config.sandbox_host_calls,
+        argument_bytes: config.sandbox_arguments.0,
+        handles: config.sandbox_handles,
+        log_lines: config.sandbox_log_lines,
+        log_line_bytes: config.sandbox_log_line.0,
+        output: config.sandbox_output.0,
+    }
+}
+
+fn settings(config: &Config) -> chassis::Settings {
+    chassis::Settings {
+        op_timeout: config.op_timeout,
+        op_timeout_max: config.op_timeout_max,
+        stage_entries: config.op_scope_ttl_max,
+        ..chassis::Settings::default()
+    }
+}
+
+fn trace_mode(mode: TraceMode) -> chassis::TraceMode {
+    match mode {
+        TraceMode::Off => chassis::TraceMode::Off,
+        TraceMode::Summary => chassis::TraceMode::Summary,
+        TraceMode::Full => chassis::TraceMode::Full,
+    }
+}
+
+fn egress_settings(config: &Config) -> Result<egress::Settings, BootError> {
+    let read = |path: &std::path::PathBuf| {
+        fs::read(path).map_err(|reason| BootError::File { flag: "egress-ca", path: path.clone(), reason })
+    };
+    Ok(egress::Settings {
+        policy: match config.egress_policy {
+            EgressPolicy::Private => egress::AddressPolicy::Private,
+            EgressPolicy::Open => egress::AddressPolicy::Open,
+        },
+        allow: config.egress_allow_cidrs.clone(),
+        deny: config.egress_deny_cidrs.clone(),
+        connect_to: config.egress_connect_to.iter().map(|c| (c.host.clone(), c.address)).collect(),
+        extra_ca: config.egress_ca.iter().map(read).collect::<Result<_, _>>()?,
+        max_reply_bytes: config.op_payload_max.0,
+        ..egress::Settings::default()
+    })
+}

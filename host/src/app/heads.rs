@@ -1,0 +1,153 @@
+//! The heads at work: the web head on a pool of threads, the admin head on one of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use chassis::Chassis;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::BootError;
+use crate::http::serve;
+
+/// How long requests under way may take once the chassis is asked to end.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A bound port and who answers there.
+pub(super) struct Listener {
+    pub(super) socket: std::net::TcpListener,
+    pub(super) router: Router,
+}
+
+impl Listener {
+    fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+}
+
+/// The admin head: its thread answers also when every other one is busy with ops (R26).
+pub(super) struct AdminThread {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl AdminThread {
+    pub(super) fn start(listener: Listener) -> Result<Self, BootError> {
+        let address = listener.address();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BootError::Threads)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let head = move || {
+            let served = runtime.block_on(serve(listener.socket, listener.router, async {
+                let _ = stopped.await;
+            }));
+            if let Err(error) = served {
+                tracing::error!(%error, "admin head ended");
+            }
+        };
+        let thread = std::thread::Builder::new().name("txco-admin".to_owned()).spawn(head);
+        Ok(Self { address, stop, thread: thread.map_err(BootError::Threads)? })
+    }
+
+    fn end(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+/// A chassis that answers. Dropping it ends it at once; [`Serving::drain`] ends it well.
+pub struct Serving {
+    chassis: Arc<Chassis>,
+    web_address: SocketAddr,
+    stop_web: oneshot::Sender<()>,
+    web: tokio::task::JoinHandle<()>,
+    admin: AdminThread,
+    runtime: Runtime,
+}
+
+impl Serving {
+    pub(super) fn start(chassis: Arc<Chassis>, web: Listener, admin: AdminThread, runtime: Runtime) -> Self {
+        let web_address = web.address();
+        let (stop_web, stopped) = oneshot::channel::<()>();
+        let web = runtime.spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            if let Err(error) = serve(web.socket, web.router, stop).await {
+                tracing::error!(%error, "web head ended");
+            }
+        });
+        tracing::info!(addr = %admin.address, "admin head listening");
+        tracing::info!(addr = %web_address, "web head listening");
+        Self { chassis, web_address, stop_web, web, admin, runtime }
+    }
+
+    /// Where the web head listens.
+    #[must_use]
+    pub fn web_address(&self) -> SocketAddr {
+        self.web_address
+    }
+
+    /// Where the admin head listens.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address
+    }
+
+    /// The assembly line, to install other rules in.
+    #[must_use]
+    pub fn chassis(&self) -> &Arc<Chassis> {
+        &self.chassis
+    }
+
+    /// Runs `work` beside the heads, such as watching files or waiting for a signal.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime.spawn(work));
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains.
+    ///
+    /// # Errors
+    /// When signals cannot be waited for.
+    pub fn until_signal(self) -> std::io::Result<()> {
+        let name = self.runtime.block_on(ending_signal())?;
+        tracing::info!(signal = name, "draining: requests under way are finished, new ones refused");
+        self.drain();
+        Ok(())
+    }
+
+    /// Ends: refuses new requests, finishes those under way (30 seconds at most, less at a
+    /// second signal), and only then closes the admin head.
+    pub fn drain(self) {
+        let Self { chassis, stop_web, web, admin, runtime, .. } = self;
+        let _ = stop_web.send(());
+        runtime.block_on(async {
+            tokio::select! {
+                _ = web => {}
+                () = tokio::time::sleep(DRAIN) => {
+                    tracing::warn!(seconds = DRAIN.as_secs(), "requests were cut off that did not end in time");
+                }
+                _ = ending_signal() => tracing::warn!("second signal: requests were cut off"),
+            }
+        });
+        admin.end();
+        // An op that still runs must not keep the process.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        drop(chassis);
+        tracing::info!("stopped");
+    }
+}
+
+async fn ending_signal() -> std::io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}

@@ -1,0 +1,123 @@
+//! The command line: what was typed, and the one function that answers it.
+
+mod prompt;
+mod output;
+mod target;
+mod client;
+mod value;
+mod usage;
+mod secrets;
+mod tenants;
+mod init_key;
+mod auth;
+mod serve;
+mod dev;
+mod trace;
+mod demo;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use serde_json::json;
+
+pub use output::Console;
+pub use prompt::{Input, Stdin, Unanswered};
+
+/// Words of the existing command line that a later release will know.
+const LATER: &[&str] = &[
+    "activate", "admin", "apply", "cat", "cloud", "completion", "config", "cron", "data", "deactivate", "diff",
+    "dns", "doctor", "draft", "edit", "init", "inspect", "install", "kv", "lint", "login", "logout", "mcp", "op",
+    "package", "packages", "plugin", "pull", "push", "room", "snapshot", "stack", "status", "ui", "update",
+    "upgrade", "use", "versions", "whoami",
+];
+
+/// Runs a tenant's rules and keeps its secrets.
+#[derive(Parser)]
+#[command(name = "txco", disable_version_flag = true, max_term_width = 100)]
+struct Line {
+    /// Print version facts as JSON
+    #[arg(short = 'v', long)]
+    version: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The commands.
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Run a chassis
+    Serve(Box<serve::ServeArgs>),
+    /// Run a chassis for the workspace around here, and reload its rules as they change
+    Dev(Box<dev::DevArgs>),
+    /// Show what txco does, in a temporary folder
+    Demo(demo::DemoArgs),
+    /// Show what happened to a request
+    Trace(trace::TraceArgs),
+    /// Master key, tenants, secrets
+    Auth(AuthLine),
+    /// Print version facts as JSON
+    Version,
+    /// Anything else.
+    #[command(external_subcommand)]
+    Unknown(Vec<String>),
+}
+
+#[derive(clap::Args)]
+struct AuthLine {
+    #[command(subcommand)]
+    command: Option<auth::Auth>,
+}
+
+/// Answers a command line, program name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> ExitCode {
+    let line = match Line::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) => return misread(&error, console),
+    };
+    if line.version {
+        return version(console);
+    }
+    match line.command {
+        None => usage::print(&[], console),
+        Some(Command::Serve(args)) => serve::run(*args, console),
+        Some(Command::Dev(args)) => dev::run(*args, console),
+        Some(Command::Demo(args)) => demo::run(&args, console),
+        Some(Command::Trace(args)) => trace::run(&args, console),
+        Some(Command::Auth(AuthLine { command })) => auth::run(command, console),
+        Some(Command::Version) => version(console),
+        Some(Command::Unknown(words)) => usage::unknown(&[], &words, LATER, console),
+    }
+}
+
+/// What the parser says: help on stdout, complaints on stderr.
+fn misread(error: &clap::Error, console: &mut Console<'_>) -> ExitCode {
+    let text = error.render().to_string();
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other kind is a complaint, also those clap adds")]
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let printed = console.print(text.trim_end());
+            console.end(false, printed)
+        }
+        _ => {
+            console.note(text.trim_end());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn version(console: &mut Console<'_>) -> ExitCode {
+    let facts = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": option_env!("TXCO_BUILD_COMMIT").unwrap_or("unknown"),
+        "chassis": "txco-rust",
+        "os": std::env::consts::OS,
+        "arch": std::env::consts::ARCH,
+    });
+    let printed = console.print(&facts.to_string());
+    console.end(false, printed)
+}

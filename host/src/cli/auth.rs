@@ -1,0 +1,111 @@
+//! `txco auth …`: keys of this machine, tenants and their secrets.
+
+use std::process::ExitCode;
+
+use super::output::{Complaint, Console};
+use super::{init_key, secrets, tenants, usage};
+
+/// Words that the command line will know in a later release.
+const LATER: &[&str] = &[
+    "accept", "bootstrap-local", "enroll", "init", "invitations", "invite", "login", "logout", "memberships",
+    "profile", "profiles", "revoke-actor", "revoke-invitation", "revoke-key", "rotate-key", "sessions", "use",
+    "whoami",
+];
+/// The same, below `auth tenant`.
+const TENANT_LATER: &[&str] = &["grant", "hostnames", "members", "revoke", "update-caps"];
+
+/// What stands behind `auth`.
+#[derive(clap::Subcommand)]
+pub enum Auth {
+    /// The master key of this machine
+    Secrets(KeyLine),
+    /// One tenant: its secrets, or a new one
+    Tenant(TenantLine),
+    /// List the tenants
+    Tenants(tenants::ListFlags),
+    /// Anything else.
+    #[command(external_subcommand)]
+    Unknown(Vec<String>),
+}
+
+/// What stands behind `auth secrets`.
+#[derive(clap::Args)]
+pub struct KeyLine {
+    #[command(subcommand)]
+    command: Option<Key>,
+}
+
+/// The commands of `auth secrets`.
+#[derive(clap::Subcommand)]
+pub enum Key {
+    /// Mint a master key; rarely needed, for the chassis mints one on its first start
+    Init(init_key::Flags),
+    /// Anything else.
+    #[command(external_subcommand)]
+    Unknown(Vec<String>),
+}
+
+/// What stands behind `auth tenant`.
+#[derive(clap::Args)]
+pub struct TenantLine {
+    #[command(subcommand)]
+    command: Option<Tenant>,
+}
+
+/// The commands of `auth tenant`.
+#[derive(clap::Subcommand)]
+pub enum Tenant {
+    /// Create a tenant
+    Create(tenants::CreateFlags),
+    /// Set, generate, rotate, list, show, describe and revoke secrets
+    Secrets(SecretsLine),
+    /// Anything else.
+    #[command(external_subcommand)]
+    Unknown(Vec<String>),
+}
+
+/// What stands behind `auth tenant secrets`.
+#[derive(clap::Args)]
+pub struct SecretsLine {
+    #[command(subcommand)]
+    verb: Option<secrets::Verb>,
+}
+
+/// Runs what was typed.
+pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
+    match auth {
+        None => usage::print(&["auth"], console),
+        Some(Auth::Unknown(words)) => usage::unknown(&["auth"], &words, LATER, console),
+        Some(Auth::Secrets(KeyLine { command })) => match command {
+            None => usage::print(&["auth", "secrets"], console),
+            Some(Key::Unknown(words)) => usage::unknown(&["auth", "secrets"], &words, &[], console),
+            Some(Key::Init(flags)) => {
+                let result = init_key::run(&flags, console);
+                ended("auth secrets init", false, result, console)
+            }
+        },
+        Some(Auth::Tenants(flags)) => {
+            let result = tenants::list(&flags, console);
+            ended("auth tenants", flags.json, result, console)
+        }
+        Some(Auth::Tenant(TenantLine { command })) => match command {
+            None => usage::print(&["auth", "tenant"], console),
+            Some(Tenant::Unknown(words)) => usage::unknown(&["auth", "tenant"], &words, TENANT_LATER, console),
+            Some(Tenant::Create(flags)) => {
+                let result = tenants::create(&flags, console);
+                ended("auth tenant create", flags.json, result, console)
+            }
+            Some(Tenant::Secrets(SecretsLine { verb })) => match verb {
+                None => usage::print(&["auth", "tenant", "secrets"], console),
+                Some(secrets::Verb::Unknown(words)) => {
+                    usage::unknown(&["auth", "tenant", "secrets"], &words, &[], console)
+                }
+                Some(verb) => secrets::run(verb, console),
+            },
+        },
+    }
+}
+
+fn ended(command: &str, json: bool, result: Result<(), Complaint>, console: &mut Console<'_>) -> ExitCode {
+    console.end(json, result.map_err(|complaint| complaint.of(command)))
+}

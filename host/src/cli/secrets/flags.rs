@@ -1,0 +1,174 @@
+//! What the secrets verbs take; flags may stand before or after NAME.
+
+use std::path::PathBuf;
+
+use crate::cli::target::TenantFlags;
+
+/// A verb.
+#[derive(clap::Subcommand)]
+pub enum Verb {
+    /// Store a value you have: hidden prompt, pipe or file; rotates when the name exists
+    Set(Set),
+    /// Have the chassis mint a value; it is printed once
+    #[command(visible_alias = "gen")]
+    Generate(Generate),
+    /// Replace the value: one of yours, or with --generate one of the chassis's
+    Rotate(Rotate),
+    /// List names and metadata
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Show the metadata of one secret; the value never
+    Show(Show),
+    /// Change the description
+    Describe(Describe),
+    /// Revoke a secret and free its name
+    #[command(visible_alias = "rm")]
+    Revoke(Revoke),
+    /// Anything else.
+    #[command(external_subcommand)]
+    Unknown(Vec<String>),
+}
+
+impl Verb {
+    /// How it is called in messages.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Set(_) => "set",
+            Self::Generate(_) => "generate",
+            Self::Rotate(_) => "rotate",
+            Self::List(_) => "list",
+            Self::Show(_) => "show",
+            Self::Describe(_) => "describe",
+            Self::Revoke(_) => "revoke",
+            Self::Unknown(_) => "",
+        }
+    }
+
+    /// Whether it prints JSON.
+    pub(super) fn json(&self) -> bool {
+        match self {
+            Self::Set(f) => f.named.common.json,
+            Self::Generate(f) => f.named.common.json,
+            Self::Rotate(f) => f.named.common.json,
+            Self::List(f) => f.common.json,
+            Self::Show(f) => f.named.common.json,
+            Self::Describe(f) => f.named.common.json,
+            Self::Revoke(f) => f.named.common.json,
+            Self::Unknown(_) => false,
+        }
+    }
+}
+
+/// Flags of every verb.
+#[derive(Debug, Default, clap::Args)]
+pub struct Common {
+    #[command(flatten)]
+    pub(super) tenant: TenantFlags,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Flags of every verb about one secret.
+#[derive(Debug, Default, clap::Args)]
+pub struct Named {
+    /// Name of the secret, such as STRIPE_API_KEY
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Admin URL of the chassis, when --url is absent
+    #[arg(value_name = "TARGET")]
+    pub(super) target: Option<String>,
+    /// The secret of this stack instead of the tenant's
+    #[arg(long, value_name = "STACK")]
+    pub(super) stack: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Flags of `set`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Set {
+    #[command(flatten)]
+    pub(super) named: Named,
+    /// What it is for; without it an existing description stays
+    #[arg(long, value_name = "TEXT")]
+    pub(super) description: Option<String>,
+    /// Read the value from a file, byte for byte
+    #[arg(long, value_name = "FILE")]
+    pub(super) from_file: Option<PathBuf>,
+    /// Do not ask before changing another machine's chassis
+    #[arg(long, short = 'y')]
+    pub(super) yes: bool,
+}
+
+/// Flags of `generate`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Generate {
+    #[command(flatten)]
+    pub(super) named: Named,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub(super) description: Option<String>,
+    /// How many random bytes, 1 to 4096; printed and stored as base64url text
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(super) byte_len: i64,
+    /// Do not ask before changing another machine's chassis
+    #[arg(long, short = 'y')]
+    pub(super) yes: bool,
+}
+
+/// Flags of `rotate`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Rotate {
+    #[command(flatten)]
+    pub(super) named: Named,
+    /// Have the chassis mint the new value; it is printed once
+    #[arg(long)]
+    pub(super) generate: bool,
+    /// With --generate: how many random bytes, 1 to 4096 [default: 32]
+    #[arg(long, value_name = "N")]
+    pub(super) byte_len: Option<i64>,
+    /// Read the value from a file, byte for byte
+    #[arg(long, value_name = "FILE")]
+    pub(super) from_file: Option<PathBuf>,
+    /// Do not ask before changing another machine's chassis
+    #[arg(long, short = 'y')]
+    pub(super) yes: bool,
+}
+
+/// Flags of `list`.
+#[derive(Debug, Default, clap::Args)]
+pub struct List {
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Flags of `show`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Show {
+    #[command(flatten)]
+    pub(super) named: Named,
+}
+
+/// Flags of `describe`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Describe {
+    #[command(flatten)]
+    pub(super) named: Named,
+    /// The new description; empty clears it
+    #[arg(long, value_name = "TEXT")]
+    pub(super) set: Option<String>,
+    /// Do not ask before changing another machine's chassis
+    #[arg(long, short = 'y')]
+    pub(super) yes: bool,
+}
+
+/// Flags of `revoke`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Revoke {
+    #[command(flatten)]
+    pub(super) named: Named,
+    /// Do not ask before changing another machine's chassis
+    #[arg(long, short = 'y')]
+    pub(super) yes: bool,
+}

@@ -1,0 +1,271 @@
+//! Which chassis and which tenant a command is about, and what may be sent there.
+
+use std::net::IpAddr;
+
+use super::output::{Complaint, Console};
+use crate::config::Environment;
+
+const DEFAULT_URL: &str = "http://localhost:8081";
+
+/// Flags that choose a chassis.
+#[derive(Debug, Default, clap::Args)]
+pub struct ChassisFlags {
+    /// Admin address of the chassis [default: $TXCO_ADMIN_ADDR, or http://localhost:8081]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// The same; profile names come with a later release
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// Signing profile (comes with a later release)
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub profile: Option<String>,
+}
+
+/// Flags that choose a tenant of a chassis.
+#[derive(Debug, Default, clap::Args)]
+pub struct TenantFlags {
+    #[command(flatten)]
+    pub chassis: ChassisFlags,
+    /// Tenant [default: $TXCO_TENANT, or default]
+    #[arg(long, value_name = "SLUG")]
+    pub tenant: Option<String>,
+}
+
+impl TenantFlags {
+    /// The tenant: flag, variable, `default`.
+    pub(super) fn slug(&self, environment: &dyn Environment) -> String {
+        let typed = self.tenant.clone().filter(|slug| !slug.is_empty());
+        typed.or_else(|| environment.variable("TXCO_TENANT")).unwrap_or_else(|| "default".to_owned())
+    }
+}
+
+/// A chassis to talk to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Its admin URL, without a slash at the end.
+    pub(super) url: String,
+    scheme: String,
+    host: String,
+}
+
+/// Whether a command sends or fetches a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// Names and descriptions only.
+    Metadata,
+    /// The cleartext of a secret.
+    Value,
+}
+
+/// Whether a person has agreed in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agreed {
+    /// `--yes`.
+    Yes,
+    /// They have to be asked.
+    Ask,
+    /// They cannot be asked (`--json`).
+    CannotAsk,
+}
+
+impl Agreed {
+    pub(super) fn of(yes: bool, json: bool) -> Self {
+        match (yes, json) {
+            (true, _) => Self::Yes,
+            (false, true) => Self::CannotAsk,
+            (false, false) => Self::Ask,
+        }
+    }
+}
+
+impl Target {
+    /// The chassis that flags, a second positional and the environment name, in this order.
+    pub(super) fn choose(
+        flags: &ChassisFlags,
+        positional: Option<&str>,
+        environment: &dyn Environment,
+    ) -> Result<Self, Complaint> {
+        if flags.profile.is_some() {
+            return Err(Complaint::usage(
+                "--profile: signing profiles come with a later release; local access needs none",
+            ));
+        }
+        let typed = [flags.url.as_deref(), flags.target.as_deref(), positional];
+        let typed = typed.into_iter().flatten().find(|text| !text.is_empty());
+        match typed {
+            Some(text) if text.contains(':') => Self::parse(text),
+            // Never repeated: people put values here by mistake.
+            Some(_) => Err(Complaint::usage(
+                "the target is not a URL, and profile names come with a later release; \
+                 a value is never given on the command line (type it at the prompt, pipe it in, or use --from-file)",
+            )),
+            None => Self::parse(&environment.variable("TXCO_ADMIN_ADDR").unwrap_or_else(|| DEFAULT_URL.to_owned())),
+        }
+    }
+
+    /// `http://host:port`, `https://…`, or `host:port` and `:port` as the chassis's own
+    /// `--admin-addr` has them.
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        let wrong = || Complaint::usage(format!("not an admin URL: {text} (expected http://HOST:PORT)"));
+        let text_with_scheme = match text {
+            t if t.contains("://") => t.to_owned(),
+            t if t.starts_with(':') => format!("http://localhost{t}"),
+            t => format!("http://{t}"),
+        };
+        let (scheme, rest) = text_with_scheme.split_once("://").ok_or_else(wrong)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let rest = rest.trim_end_matches('/');
+        if !matches!(scheme.as_str(), "http" | "https") || rest.is_empty() {
+            return Err(wrong());
+        }
+        if rest.contains(['/', '?', '#', '@', '\\']) || rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(wrong());
+        }
+        let host = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+            Some((host, _)) => host,
+            None => rest.split_once(':').map_or(rest, |(host, _)| host),
+        };
+        if host.is_empty() {
+            return Err(wrong());
+        }
+        let host = host.to_ascii_lowercase();
+        Ok(Self { url: format!("{scheme}://{rest}"), scheme, host })
+    }
+
+    /// Whether the chassis is on this machine, by name.
+    fn is_local(&self) -> bool {
+        self.is_loopback() || self.host.ends_with(".localhost")
+    }
+
+    /// Whether nothing that is sent there can leave this machine. `*.localhost` is a name
+    /// that a resolver may send anywhere.
+    fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// Lets a command through that changes nothing.
+    pub(super) fn may_read(&self) -> Result<(), Complaint> {
+        if self.is_local() { Ok(()) } else { Err(no_key()) }
+    }
+
+    /// Says where a change goes and, unless that is here, has it confirmed. Before any
+    /// value is asked for.
+    pub(super) fn may_change(
+        &self,
+        console: &mut Console<'_>,
+        agreed: Agreed,
+        carries: Carries,
+    ) -> Result<(), Complaint> {
+        console.note(&format!("→ {} ({})", if self.is_local() { "local" } else { &self.host }, self.url));
+        if carries == Carries::Value && self.scheme == "http" && !self.is_loopback() {
+            return Err(Complaint::failed(format!(
+                "a value is never sent over plain http to another machine ({}); use https, or a tunnel to a local port",
+                self.url
+            )));
+        }
+        if self.is_local() {
+            return Ok(());
+        }
+        match agreed {
+            Agreed::Yes => {}
+            Agreed::Ask if console.input.is_terminal() => {
+                let _ = write!(console.err, "proceed? [y/N]: ").and_then(|()| console.err.flush());
+                let answer = console.input.line().ok().flatten().unwrap_or_default();
+                if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+                    return Err(Complaint::failed("aborted"));
+                }
+            }
+            Agreed::Ask | Agreed::CannotAsk => {
+                return Err(Complaint::failed(format!(
+                    "refusing to modify non-local chassis {} without confirmation; re-run with --yes",
+                    self.url
+                )));
+            }
+        }
+        Err(no_key())
+    }
+}
+
+/// Requests cannot be signed yet, and no other machine's chassis takes unsigned ones.
+fn no_key() -> Complaint {
+    Complaint::failed(
+        "no signing key configured (signed access to another machine comes with a later release; \
+         use a tunnel to a local port)",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::cli::testing::Played;
+
+    fn choose(url: Option<&str>, target: Option<&str>, positional: Option<&str>) -> Result<String, Complaint> {
+        let env = BTreeMap::from([("TXCO_ADMIN_ADDR", ":9")]);
+        let flags = ChassisFlags {
+            url: url.map(str::to_owned),
+            target: target.map(str::to_owned),
+            profile: None,
+        };
+        Target::choose(&flags, positional, &env).map(|t| t.url)
+    }
+
+    #[test]
+    fn flags_win_over_the_positional_and_that_over_the_environment() {
+        assert_eq!(choose(Some("http://a:1/"), Some("http://b:2"), Some("http://c:3")).unwrap(), "http://a:1");
+        assert_eq!(choose(None, Some("b:2"), Some("http://c:3")).unwrap(), "http://b:2");
+        assert_eq!(choose(None, None, Some("HTTPS://c")).unwrap(), "https://c");
+        assert_eq!(choose(None, None, None).unwrap(), "http://localhost:9");
+        let none: BTreeMap<&str, &str> = BTreeMap::new();
+        assert_eq!(Target::choose(&ChassisFlags::default(), None, &none).unwrap().url, DEFAULT_URL);
+    }
+
+    #[test]
+    fn a_value_in_the_targets_place_is_not_repeated() {
+        let complaint = choose(None, None, Some("sk_live_s3cret")).unwrap_err();
+        assert_eq!(complaint.code, 2);
+        assert!(!complaint.message.contains("s3cret"), "{}", complaint.message);
+    }
+
+    #[test]
+    fn urls_with_anything_but_an_origin_are_refused() {
+        for url in ["ftp://a:1", "http://u:p@a:1", "http://a:1/v1", "http://", "http://:1", "http://a:1\n"] {
+            assert!(choose(Some(url), None, None).is_err(), "{url}");
+        }
+    }
+
+    fn change(url: &str, agreed: Agreed, carries: Carries, played: &mut Played) -> Result<(), Complaint> {
+        Target::parse(url).unwrap().may_change(&mut played.console(), agreed, carries)
+    }
+
+    #[test]
+    fn a_local_chassis_needs_no_confirmation() {
+        for url in ["http://localhost:8081", "http://127.0.0.1:1", "http://[::1]:1", "http://x.localhost:1"] {
+            let mut played = Played::default();
+            assert_eq!(change(url, Agreed::Ask, Carries::Metadata, &mut played), Ok(()), "{url}");
+            assert_eq!(played.err(), format!("→ local ({url})\n"));
+        }
+    }
+
+    #[test]
+    fn another_machine_is_confirmed_and_never_gets_a_value_in_the_clear() {
+        let mut played = Played::default();
+        let refused = change("https://far.example", Agreed::Ask, Carries::Value, &mut played).unwrap_err();
+        assert_eq!(
+            refused.message,
+            "refusing to modify non-local chassis https://far.example without confirmation; re-run with --yes"
+        );
+        let mut played = Played::on_terminal(&["n"]);
+        let refused = change("https://far.example", Agreed::Ask, Carries::Value, &mut played).unwrap_err();
+        assert_eq!(refused.message, "aborted");
+        let mut played = Played::on_terminal(&["yes"]);
+        let refused = change("https://far.example", Agreed::Ask, Carries::Value, &mut played).unwrap_err();
+        assert!(refused.message.starts_with("no signing key configured"));
+        for url in ["http://far.example", "http://10.0.0.1:1", "http://x.localhost:1"] {
+            let mut played = Played::default();
+            let refused = change(url, Agreed::Yes, Carries::Value, &mut played).unwrap_err();
+            assert!(refused.message.contains("plain http"), "{url}");
+        }
+    }
+}

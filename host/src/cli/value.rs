@@ -1,0 +1,74 @@
+//! The value of a secret on its way in: from the terminal, a pipe or a file, never from the command line.
+
+use std::fs::File;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::output::{Complaint, Console};
+use super::prompt::read_whole;
+
+/// The largest value, as the chassis enforces it.
+const MOST: usize = vault::MAX_VALUE_BYTES;
+/// Below this a value in a reply can be masked only where it stands alone (R6).
+const SHORT: usize = 8;
+
+/// Reads the value for `name` and says on stderr how many bytes it has.
+pub(super) fn read(
+    console: &mut Console<'_>,
+    name: &str,
+    from_file: Option<&Path>,
+) -> Result<Zeroizing<Vec<u8>>, Complaint> {
+    let (value, remark) = match from_file {
+        Some(path) => from_a_file(path)?,
+        None if console.input.is_terminal() => {
+            let prompt = format!("value for {name}: ");
+            let value =
+                console.input.hidden(&prompt, MOST, console.err).map_err(|e| Complaint::failed(e.to_string()))?;
+            if value.is_empty() {
+                return Err(Complaint::failed("empty secret"));
+            }
+            (value, "")
+        }
+        None => from_a_pipe(console)?,
+    };
+    if value.len() > MOST {
+        return Err(Complaint::failed(format!("the value is longer than {MOST} bytes")));
+    }
+    let plural = if value.len() == 1 { "byte" } else { "bytes" };
+    console.note(&format!("received {} {plural}{remark}", value.len()));
+    if value.len() < SHORT {
+        console.note(&format!(
+            "warning: a value under {SHORT} bytes is masked in replies only where it stands alone"
+        ));
+    }
+    Ok(value)
+}
+
+fn from_a_file(path: &Path) -> Result<(Zeroizing<Vec<u8>>, &'static str), Complaint> {
+    let cannot = |e: std::io::Error| Complaint::failed(format!("cannot read {}: {e}", path.display()));
+    let mut file = File::open(path).map_err(cannot)?;
+    let value = read_whole(&mut file, MOST).map_err(cannot)?;
+    if value.is_empty() {
+        return Err(Complaint::failed(format!("{} is empty", path.display())));
+    }
+    let remark = if value.ends_with(b"\n") { " (the newline at the end of the file is part of the value)" } else { "" };
+    Ok((value, remark))
+}
+
+fn from_a_pipe(console: &mut Console<'_>) -> Result<(Zeroizing<Vec<u8>>, &'static str), Complaint> {
+    let mut value =
+        console.input.whole(MOST.saturating_add(2)).map_err(|e| Complaint::failed(format!("cannot read stdin: {e}")))?;
+    let mut remark = "";
+    if value.last() == Some(&b'\n') {
+        value.pop();
+        if value.last() == Some(&b'\r') {
+            value.pop();
+        }
+        remark = " (one newline at the end dropped)";
+    }
+    if value.is_empty() {
+        return Err(Complaint::failed("empty secret on stdin"));
+    }
+    Ok((value, remark))
+}

@@ -1,0 +1,220 @@
+//! What was asked of the chassis: one table of settings, each a flag, a variable and a default.
+
+mod env;
+mod setting;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::StackName;
+
+pub use env::{Environment, ProcessEnvironment, variable_of};
+pub use setting::{
+    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, Setting, StackFallback, TraceMode,
+};
+
+/// A setting that cannot be what it was set to; never repeats the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct ConfigError {
+    /// Where the value stands: the flag or the variable.
+    pub place: String,
+    /// What was expected.
+    pub reason: String,
+}
+
+/// Defaults that differ from those of the table, by flag: what `txco dev` changes.
+pub type Defaults = Vec<(&'static str, String)>;
+
+/// Defines the settings: flags as typed, and what they mean.
+macro_rules! settings {
+    ($($field:ident: $type:ty = $flag:literal $value:literal [$default:literal] $help:literal;)*) => {
+        /// The chassis flags as typed; what is absent is looked for in the environment.
+        #[derive(Default, clap::Args)]
+        #[command(next_help_heading = "Chassis")]
+        pub struct ServeFlags {
+            $(
+                #[doc = $help]
+                #[arg(long = $flag, value_name = $value, help = help($flag, $help, $default))]
+                pub $field: Vec<String>,
+            )*
+        }
+
+        /// How a chassis runs. [`Config::read`] makes one of flags, environment and defaults;
+        /// an embedder may then change any field.
+        pub struct Config {
+            $(
+                #[doc = $help]
+                pub $field: $type,
+            )*
+        }
+
+        impl Config {
+            /// Reads every setting: a flag wins over its variable, a variable over `defaults`,
+            /// and these over the table.
+            ///
+            /// # Errors
+            /// [`ConfigError`] names the first flag or variable that does not parse.
+            pub fn read(
+                flags: ServeFlags,
+                environment: &dyn Environment,
+                defaults: &Defaults,
+            ) -> Result<Self, ConfigError> {
+                let reader = Reader { environment, defaults };
+                Ok(Self { $($field: reader.read($flag, &flags.$field, $default)?,)* })
+            }
+        }
+
+        /// Every flag with its default, for tests and documentation.
+        #[cfg(test)]
+        const TABLE: &[(&str, &str)] = &[$(($flag, $default)),*];
+    };
+}
+
+settings! {
+    env: String = "env" "NAME" ["dev"] "Names the database files: runtime-NAME.db";
+    web_addr: Listen = "web-addr" "ADDR" [":8080"] "Where the web head listens";
+    web_max_body_bytes: Bytes = "web-max-body-bytes" "BYTES" ["31457280"] "The largest request body; 0 is no limit";
+    admin_addr: Listen = "admin-addr" "ADDR" ["127.0.0.1:8081"] "Where the admin head listens";
+    db_root_dir: PathBuf = "db-root-dir" "DIR" ["./chassis/data/db"] "The folder of the databases";
+    secret_master_key: Option<PathBuf> = "secret-master-key" "PATH" ["./chassis/data/secrets/txco-master.key"] "The file of the master key, minted when missing; empty turns the secret store off";
+    secret_master_key_b64: Option<InlineKey> = "secret-master-key-b64" "KEY" [""] "The master key itself, in base64; wins over the file. Other users can read it in `ps`: prefer the variable";
+    stack_fallback: StackFallback = "stack-fallback" "RULE" ["parents"] "Which secret a nested stack sees that has none of its own: parents, or exact (only the tenant's)";
+    workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP";
+    stack: Option<StackName> = "stack" "NAME" [""] "Which stack of the workspace answers, when there are several";
+    cache_dir: PathBuf = "cache-dir" "DIR" ["./chassis/data/cache/ops"] "The folder of compiled ops";
+    trace_mode: TraceMode = "trace-mode" "MODE" ["off"] "What is traced of each request: off, summary or full";
+    trace_dir: PathBuf = "trace-dir" "DIR" ["./data/trace"] "The folder of the traces";
+    egress_policy: EgressPolicy = "egress-policy" "POLICY" ["private"] "Which addresses ops may call: private (only public ones) or open (any)";
+    egress_allow_cidrs: Vec<Network> = "egress-allow-cidrs" "CIDR,…" [""] "Networks that ops may call in spite of the policy";
+    egress_deny_cidrs: Vec<Network> = "egress-deny-cidrs" "CIDR,…" [""] "Networks that ops may not call";
+    egress_connect_to: Vec<ConnectTo> = "egress-connect-to" "HOST=ADDR:PORT" [""] "Connect elsewhere for HOST; names, TLS and policy stay those of HOST";
+    egress_ca: Vec<PathBuf> = "egress-ca" "FILE" [""] "Also trust the certificate authorities in this PEM file";
+    op_timeout: Duration = "op-timeout" "TIME" ["5s"] "How long an op may take that says nothing about it";
+    op_timeout_max: Duration = "op-timeout-max" "TIME" ["10m"] "The longest any op or request may take";
+    op_payload_max: Bytes = "op-payload-max" "BYTES" ["4194304"] "The largest reply of an upstream";
+    op_scope_ttl_max: u32 = "op-scope-ttl-max" "COUNT" ["500"] "How many stages one request may enter; 0 is no limit";
+    sandbox_memory: Bytes = "sandbox-memory" "BYTES" ["32MiB"] "Memory of one op call";
+    sandbox_wall: Duration = "sandbox-wall" "TIME" ["250ms"] "Wall-clock time of one op call";
+    sandbox_stack: Bytes = "sandbox-stack" "BYTES" ["512KiB"] "WebAssembly stack of one op call";
+    sandbox_tables: u32 = "sandbox-tables" "COUNT" ["1000"] "Table elements of one op call";
+    sandbox_host_calls: u32 = "sandbox-host-calls" "COUNT" ["10000"] "Host calls of one op call";
+    sandbox_arguments: Bytes = "sandbox-arguments" "BYTES" ["1MiB"] "Bytes that one op call may hand to the host in all";
+    sandbox_handles: u32 = "sandbox-handles" "COUNT" ["64"] "Handles one op call may hold";
+    sandbox_output: Bytes = "sandbox-output" "BYTES" ["4MiB"] "Bytes that one op call may return";
+    sandbox_log_lines: u32 = "sandbox-log-lines" "COUNT" ["32"] "Log lines of one op call";
+    sandbox_log_line: Bytes = "sandbox-log-line" "BYTES" ["1KiB"] "Bytes of one log line of an op";
+    log_level: LogLevel = "log-level" "LEVEL" ["info"] "What is logged: error, warn, info, debug or trace; foreign code never below info";
+    logger: Logger = "logger" "FORMAT" ["console"] "How log lines look: console or json";
+}
+
+/// Looks a setting up: flag, variable, changed default, default.
+struct Reader<'a> {
+    environment: &'a dyn Environment,
+    defaults: &'a Defaults,
+}
+
+impl Reader<'_> {
+    fn read<T: Setting>(&self, flag: &str, typed: &[String], default: &str) -> Result<T, ConfigError> {
+        let (place, text) = if !typed.is_empty() {
+            let place = format!("--{flag}");
+            if typed.len() > 1 && !T::LIST {
+                return Err(ConfigError { place, reason: "given more than once".to_owned() });
+            }
+            (place, typed.join(","))
+        } else if let Some(text) = self.environment.variable(&variable_of(flag)) {
+            (format!("${}", variable_of(flag)), text)
+        } else {
+            let changed = self.defaults.iter().find(|(name, _)| *name == flag);
+            (format!("--{flag}"), changed.map_or(default, |(_, text)| text.as_str()).to_owned())
+        };
+        T::parse(&text).map_err(|reason| ConfigError { place, reason })
+    }
+}
+
+impl Setting for StackName {
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|e| e.rule.to_owned())
+    }
+}
+
+/// A network, such as `10.0.0.0/8`; a bare address is a network of one.
+pub type Network = egress::IpNet;
+
+impl Setting for Network {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(Self::from))
+            .map_err(|_| "expected a network such as 10.0.0.0/8".to_owned())
+    }
+}
+
+/// The help of a flag: what it is, its variable, its default.
+fn help(flag: &str, text: &str, default: &str) -> String {
+    let variable = variable_of(flag);
+    if default.is_empty() {
+        format!("{text} [${variable}]")
+    } else {
+        format!("{text} [${variable}, default {default}]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn none() -> BTreeMap<&'static str, &'static str> {
+        BTreeMap::new()
+    }
+
+    #[test]
+    fn every_default_parses_and_every_flag_is_told_apart() {
+        assert!(Config::read(ServeFlags::default(), &none(), &Vec::new()).is_ok());
+        let mut flags: Vec<_> = TABLE.iter().map(|(flag, _)| *flag).collect();
+        flags.sort_unstable();
+        flags.dedup();
+        assert_eq!(flags.len(), TABLE.len());
+        assert!(TABLE.len() > 30, "the table was read");
+    }
+
+    #[test]
+    fn flag_over_variable_over_default() {
+        let env = BTreeMap::from([("TXCO_OP_TIMEOUT", "7s"), ("TXCO_ENV", "prod")]);
+        let flags = ServeFlags { op_timeout: vec!["9s".to_owned()], ..ServeFlags::default() };
+        let defaults: Defaults = vec![("env", "demo".to_owned()), ("trace-mode", "full".to_owned())];
+        let config = Config::read(flags, &env, &defaults).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(config.op_timeout, Duration::from_secs(9));
+        assert_eq!(config.env, "prod");
+        assert_eq!(config.trace_mode, TraceMode::Full);
+        assert_eq!(config.web_max_body_bytes, Bytes(31_457_280));
+    }
+
+    #[test]
+    fn an_error_names_the_place_and_not_the_value() {
+        let env = BTreeMap::from([("TXCO_OP_TIMEOUT", "s3cret")]);
+        let error = Config::read(ServeFlags::default(), &env, &Vec::new()).err().unwrap();
+        assert_eq!(error.to_string(), "$TXCO_OP_TIMEOUT: expected a duration such as 250ms, 5s or 10m");
+        let flags = ServeFlags { web_addr: vec![":1".to_owned(), ":2".to_owned()], ..ServeFlags::default() };
+        let error = Config::read(flags, &none(), &Vec::new()).err().unwrap();
+        assert_eq!(error.to_string(), "--web-addr: given more than once");
+    }
+
+    #[test]
+    fn an_empty_key_path_turns_the_store_off() {
+        let flags = ServeFlags { secret_master_key: vec![String::new()], ..ServeFlags::default() };
+        let config = Config::read(flags, &none(), &Vec::new()).map_err(|e| e.to_string()).unwrap();
+        assert!(config.secret_master_key.is_none());
+    }
+
+    #[test]
+    fn lists_may_repeat_the_flag() {
+        let flags = ServeFlags {
+            egress_allow_cidrs: vec!["10.0.0.0/8".to_owned(), "127.0.0.1".to_owned()],
+            ..ServeFlags::default()
+        };
+        let config = Config::read(flags, &none(), &Vec::new()).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(config.egress_allow_cidrs.len(), 2);
+    }
+}

@@ -1,0 +1,286 @@
+//! How the text of a setting becomes what it means.
+
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+/// A kind of setting: parsed from the text of a flag or a variable. The error says what
+/// was expected, and never repeats the text.
+pub trait Setting: Sized {
+    /// Whether the flag may be repeated.
+    const LIST: bool = false;
+
+    /// The meaning of `text`; an empty text is what an absent default looks like.
+    ///
+    /// # Errors
+    /// What was expected, in words.
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+impl Setting for String {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Setting for PathBuf {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("expected a path".to_owned()) } else { Ok(Self::from(text)) }
+    }
+}
+
+/// An absent setting is the empty text.
+impl<T: Setting> Setting for Option<T> {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Ok(None) } else { T::parse(text).map(Some) }
+    }
+}
+
+/// A list: repeat the flag, or separate by commas.
+impl<T: Setting> Setting for Vec<T> {
+    const LIST: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(T::parse).collect()
+    }
+}
+
+impl Setting for u32 {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "expected a whole number".to_owned())
+    }
+}
+
+impl Setting for u64 {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "expected a whole number".to_owned())
+    }
+}
+
+/// `250ms`, `5s`, `10m`, `1h`; a bare number is seconds.
+impl Setting for Duration {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "expected a duration such as 250ms, 5s or 10m".to_owned();
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let millis = match unit {
+            "ms" => Some(number),
+            "" | "s" => number.checked_mul(1_000),
+            "m" => number.checked_mul(60_000),
+            "h" => number.checked_mul(3_600_000),
+            _ => None,
+        };
+        millis.filter(|ms| *ms > 0).map(Self::from_millis).ok_or_else(wrong)
+    }
+}
+
+/// A number of bytes: `4194304`, `512KiB`, `4MiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bytes(pub usize);
+
+impl Setting for Bytes {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "expected a number of bytes such as 4194304, 512KiB or 4MiB".to_owned();
+        let (number, factor) = match text {
+            t if t.ends_with("KiB") => (t.trim_end_matches("KiB"), 1 << 10),
+            t if t.ends_with("MiB") => (t.trim_end_matches("MiB"), 1 << 20),
+            t => (t, 1),
+        };
+        let number: usize = number.trim().parse().map_err(|_| wrong())?;
+        number.checked_mul(factor).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// An address to listen on: `127.0.0.1:8081`, `[::1]:8081`, `localhost:8081`, or `:8080`
+/// for every interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl Listen {
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(self) -> bool {
+        self.0.ip().to_canonical().is_loopback()
+    }
+}
+
+impl Setting for Listen {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "expected an address to listen on, such as 127.0.0.1:8081 or :8080".to_owned();
+        if let Some(port) = text.strip_prefix(':') {
+            let port = port.parse().map_err(|_| wrong())?;
+            return Ok(Self(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))));
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self(address));
+        }
+        // Of the names only `localhost` is accepted: what another resolves to tomorrow is not known.
+        match text.strip_prefix("localhost:") {
+            Some(_) => text.to_socket_addrs().ok().and_then(|mut all| all.next()).map(Self).ok_or_else(wrong),
+            None => Err(wrong()),
+        }
+    }
+}
+
+/// A replaced address for a host: `api.stripe.com=127.0.0.1:8443`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectTo {
+    /// The name or address as a URL spells it, lower-case.
+    pub host: String,
+    /// Where the connection goes instead.
+    pub address: SocketAddr,
+}
+
+impl Setting for ConnectTo {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "expected HOST=ADDRESS:PORT".to_owned();
+        let (host, address) = text.split_once('=').ok_or_else(wrong)?;
+        let address = address.parse().map_err(|_| wrong())?;
+        if host.is_empty() { Err(wrong()) } else { Ok(Self { host: host.to_ascii_lowercase(), address }) }
+    }
+}
+
+/// A base64 master key as it was given; wiped when dropped, and not printable.
+pub struct InlineKey(Zeroizing<String>);
+
+impl InlineKey {
+    /// The text, for decoding.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for InlineKey {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+/// Defines a setting that is one of a few words.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident: $($(#[$variant_meta:meta])* $word:literal $(| $alias:literal)* => $variant:ident,)*) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+
+        impl Setting for $name {
+            fn parse(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word $(| $alias)* => Ok(Self::$variant),)*
+                    _ => Err(format!("expected one of: {}", [$($word),*].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Which addresses ops may call.
+    EgressPolicy:
+    /// Public addresses only.
+    "private" => Private,
+    /// Any address.
+    "open" => Open,
+}
+
+words! {
+    /// How much of each request is written to the trace folder.
+    TraceMode:
+    /// Nothing.
+    "off" => Off,
+    /// What ran, how long, how it ended.
+    "summary" => Summary,
+    /// Also what went in and came out of every op.
+    "full" => Full,
+}
+
+words! {
+    /// Which secret an op sees when its own stack has none of that name.
+    StackFallback:
+    /// The parents of a nested stack, then the tenant's.
+    "parents" => Parents,
+    /// The tenant's, as the Go chassis does.
+    "exact" => Exact,
+}
+
+words! {
+    /// How log lines look.
+    Logger:
+    /// For people.
+    "console" | "env" => Console,
+    /// One JSON object a line.
+    "json" => Json,
+}
+
+words! {
+    /// What is worth a log line.
+    LogLevel:
+    /// What failed.
+    "error" => Error,
+    /// What an operator should look at.
+    "warn" => Warn,
+    /// What happened.
+    "info" => Info,
+    /// What happens in each request.
+    "debug" => Debug,
+    /// Everything.
+    "trace" => Trace,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let listen = |text: &str| Listen::parse(text).map(|l| l.0.to_string());
+        assert_eq!(listen(":8080").unwrap(), "0.0.0.0:8080");
+        assert_eq!(listen("127.0.0.1:0").unwrap(), "127.0.0.1:0");
+        assert_eq!(listen("[::1]:8081").unwrap(), "[::1]:8081");
+        assert!(Listen::parse("localhost:8081").unwrap().is_loopback());
+        assert!(Listen::parse("[::ffff:127.0.0.1]:1").unwrap().is_loopback());
+        assert!(!Listen::parse(":8081").unwrap().is_loopback());
+        for wrong in ["", "8080", ":x", ":99999", "example.com:80", "127.0.0.1"] {
+            assert!(listen(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_and_sizes() {
+        assert_eq!(Duration::parse("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(Duration::parse("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(Duration::parse("15"), Ok(Duration::from_secs(15)));
+        for wrong in ["", "s", "5x", "-1s", "0", "99999999999999999999s", "18446744073709551615h", "5µs"] {
+            assert!(Duration::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(Bytes::parse("512KiB"), Ok(Bytes(524_288)));
+        assert_eq!(Bytes::parse("4194304"), Ok(Bytes(4_194_304)));
+        for wrong in ["", "KiB", "-1", "99999999999999999MiB", "4MB"] {
+            assert!(Bytes::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lists_and_replaced_addresses() {
+        let two = Vec::<ConnectTo>::parse("API.example=127.0.0.1:1, b=[::1]:2").unwrap();
+        assert_eq!(two.first().map(|c| c.host.as_str()), Some("api.example"));
+        assert_eq!(two.len(), 2);
+        assert!(ConnectTo::parse("=127.0.0.1:1").is_err());
+        assert!(ConnectTo::parse("a=b:1").is_err());
+        assert_eq!(Vec::<u32>::parse(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_error_never_repeats_the_text() {
+        for message in [
+            Listen::parse("s3cret").map(|_| ()).unwrap_err(),
+            Duration::parse("s3cret").map(|_| ()).unwrap_err(),
+            EgressPolicy::parse("s3cret").map(|_| ()).unwrap_err(),
+        ] {
+            assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The admin head: routes, the gate, and one audit line for each request about a secret.
+
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::{Request, Response, StatusCode};
+use axum::routing::{MethodFilter, MethodRouter, get};
+use model::SecretName;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use super::open_dev::{Payload, admit};
+use super::problem::{json_reply, reply};
+use crate::admin::{Actor, Admin, AdminError, Asked, Deed, record};
+use wire::Incoming;
+
+pub use super::open_dev::Until;
+
+/// The largest body: the largest value, every byte of it escaped as JSON can, and the rest.
+const MAX_BODY: usize = vault::MAX_VALUE_BYTES * 6 + vault::MAX_DESCRIPTION_BYTES * 6 + (16 << 10);
+
+/// What the admin head needs.
+pub struct AdminHead {
+    /// The use-cases.
+    pub admin: Admin,
+    /// When open access ends.
+    pub open_until: Until,
+}
+
+type Head = State<Arc<AdminHead>>;
+
+/// The verbs on secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    List,
+    Create,
+    Set,
+    Generate,
+    Show,
+    Describe,
+    Revoke,
+    Rotate,
+    RotateGenerated,
+}
+
+impl Verb {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Create => "create",
+            Self::Set => "set",
+            Self::Generate => "generate",
+            Self::Show => "show",
+            Self::Describe => "describe",
+            Self::Revoke => "revoke",
+            Self::Rotate => "rotate",
+            Self::RotateGenerated => "rotate_generated",
+        }
+    }
+}
+
+/// The routes of the admin head.
+pub fn router(head: AdminHead) -> Router {
+    let secrets = "/v1/tenants/{slug}/secrets";
+    let one = |name: Named| {
+        on(MethodFilter::GET, Verb::Show, name)
+            .merge(on(MethodFilter::PUT, Verb::Set, name))
+            .merge(on(MethodFilter::PATCH, Verb::Describe, name))
+            .merge(on(MethodFilter::DELETE, Verb::Revoke, name))
+    };
+    let all = on(MethodFilter::GET, Verb::List, Named::Elsewhere)
+        .merge(on(MethodFilter::POST, Verb::Create, Named::Elsewhere));
+    let generate = on(MethodFilter::POST, Verb::Generate, Named::Elsewhere);
+    let rotate = on(MethodFilter::POST, Verb::Rotate, Named::InPath);
+    let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/v1/tenants", get(tenants).post(create_tenant))
+        .route(secrets, all)
+        // Only POST is the verb; otherwise it is a secret called `generate`.
+        .route(&format!("{secrets}/generate"), one(Named::Generate).merge(generate))
+        .route(&format!("{secrets}/{{name}}"), one(Named::InPath))
+        .route(&format!("{secrets}/{{name}}/rotate"), rotate)
+        .route(&format!("{secrets}/{{name}}/rotate-generated"), rotate_generated)
+        .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
+        .with_state(Arc::new(head))
+}
+
+/// Where a route's secret is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// In the body, or nowhere.
+    Elsewhere,
+    /// By a segment of the path.
+    InPath,
+    /// By the path itself: it is called `generate`.
+    Generate,
+}
+
+/// The segments of a secret's path; `name` is absent where the path has none.
+#[derive(Deserialize)]
+struct Segments {
+    slug: String,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Scope {
+    stack: Option<String>,
+}
+
+/// One request about secrets, once it is read.
+struct Call {
+    verb: Verb,
+    slug: String,
+    name: Option<String>,
+    stack: Option<String>,
+}
+
+fn on(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminHead>> {
+    axum::routing::on(
+        method,
+        move |State(head): Head,
+              Path(segments): Path<Segments>,
+              Query(scope): Query<Scope>,
+              ConnectInfo(peer): ConnectInfo<SocketAddr>,
+              request: Request<Body>| async move {
+            let name = match named {
+                Named::Elsewhere => None,
+                Named::InPath => segments.name,
+                Named::Generate => Some("generate".to_owned()),
+            };
+            let body = enter(&head, peer, request).await;
+            let call = Call { verb, slug: segments.slug, name, stack: scope.stack };
+            // The store blocks: on a thread that may, so that other requests are answered.
+            let done = spawn_blocking(move || call.answer(body, &head)).await;
+            done.unwrap_or_else(|_panic| reply(&AdminError::Internal))
+        },
+    )
+}
+
+/// The gate, and then the body.
+async fn enter(head: &AdminHead, peer: SocketAddr, request: Request<Body>) -> Result<Bytes, AdminError> {
+    let (parts, body) = request.into_parts();
+    let payload = if body.is_end_stream() { Payload::Absent } else { Payload::Present };
+    admit(&parts, payload, peer, &head.open_until)?;
+    to_bytes(body, MAX_BODY).await.map_err(|_| AdminError::BodyTooLarge)
+}
+
+impl Call {
+    /// Does it, and writes the audit line, however it ends.
+    fn answer(&self, body: Result<Bytes, AdminError>, head: &AdminHead) -> Response<Body> {
+        let actor = Actor::Open;
+        let mut tenant_id = "-".to_owned();
+        // Logged only when it is a name: a path can contain anything.
+        let mut name = self.name.clone();
+        let result = match body {
+            Ok(body) => self.perform(&body, head, &actor, &mut tenant_id, &mut name),
+            Err(error) => Err(error),
+        };
+        let name = name.filter(|name| SecretName::parse(name).is_ok());
+        let secret = name.as_deref().unwrap_or("-");
+        let deed = Deed { actor: actor.label(), tenant: &tenant_id, secret, action: self.verb.word() };
+        record(&deed, &result);
+        result.unwrap_or_else(|error| reply(&error))
+    }
+
+    fn perform(
+        &self,
+        body: &[u8],
+        head: &AdminHead,
+        actor: &Actor,
+        tenant_id: &mut String,
+        name: &mut Option<String>,
+    ) -> Result<Response<Body>, AdminError> {
+        let tenant = head.admin.tenant(&self.slug)?;
+        tenant.id.as_str().clone_into(tenant_id);
+        let secrets = head.admin.secrets(&tenant, actor)?;
+        let stack = self.stack.as_deref();
+        let asked = || Asked::new(self.name.as_deref(), stack);
+        Ok(match self.verb {
+            Verb::List => {
+                let all: Vec<_> = secrets.list()?.iter().map(wire::record_of).collect();
+                json_reply(200, &json!({ "secrets": all }))
+            }
+            Verb::Show => json_reply(200, &json!({ "secret": wire::record_of(&secrets.show(asked()?)?) })),
+            Verb::Describe => {
+                let description = wire::new_description(body)?;
+                let metadata = secrets.describe(asked()?, &description)?;
+                json_reply(200, &json!({ "secret": wire::record_of(&metadata) }))
+            }
+            Verb::Revoke => {
+                secrets.revoke(asked()?)?;
+                let mut gone = Response::new(Body::empty());
+                *gone.status_mut() = StatusCode::NO_CONTENT;
+                gone
+            }
+            Verb::Create | Verb::Generate => {
+                let incoming = Incoming::parse(body)?;
+                name.clone_from(&incoming.name);
+                let asked = Asked::new(incoming.name.as_deref(), incoming.stack.as_deref())?;
+                let description = incoming.description.as_deref();
+                let stored = if self.verb == Verb::Create {
+                    let value = wire::value_of(incoming.value, incoming.value_b64)?;
+                    secrets.create(asked, description, value)?
+                } else {
+                    secrets.generate(asked, description, incoming.byte_len)?
+                };
+                wire::stored_reply(&stored)
+            }
+            Verb::Set => {
+                let incoming = Incoming::parse(body)?;
+                let value = wire::value_of(incoming.value, incoming.value_b64)?;
+                let asked = Asked::new(self.name.as_deref(), incoming.stack.as_deref().or(stack))?;
+                wire::stored_reply(&secrets.set(asked, incoming.description.as_deref(), value)?)
+            }
+            Verb::Rotate => {
+                let incoming = Incoming::parse(body)?;
+                let value = wire::value_of(incoming.value, incoming.value_b64)?;
+                wire::stored_reply(&secrets.rotate(asked()?, value)?)
+            }
+            Verb::RotateGenerated => {
+                let byte_len = if body.is_empty() { None } else { Incoming::parse(body)?.byte_len };
+                wire::stored_reply(&secrets.rotate_generated(asked()?, byte_len)?)
+            }
+        })
+    }
+}
+
+async fn tenants(State(head): Head, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>) -> Response<Body> {
+    let entered = enter(&head, peer, request).await;
+    let done = spawn_blocking(move || {
+        entered?;
+        let all: Vec<_> = head.admin.tenants()?.iter().map(wire::tenant_of).collect();
+        Ok(json_reply(200, &json!({ "tenants": all })))
+    });
+    finished(done.await)
+}
+
+async fn create_tenant(
+    State(head): Head,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let entered = enter(&head, peer, request).await;
+    let done = spawn_blocking(move || {
+        let result = entered.and_then(|body| {
+            let asked = wire::NewTenant::parse(&body)?;
+            head.admin.create_tenant(&asked.slug, asked.name.as_deref())
+        });
+        let outcome = result.as_ref().map_or_else(AdminError::outcome, |_| "ok");
+        let tenant_id = result.as_ref().map_or("-", |tenant| tenant.id.as_str());
+        tracing::info!(actor_id = Actor::Open.label(), tenant_id, action = "create", outcome, "tenant_action");
+        Ok(json_reply(201, &wire::tenant_of(&result?)))
+    });
+    finished(done.await)
+}
+
+fn finished(done: Result<Result<Response<Body>, AdminError>, tokio::task::JoinError>) -> Response<Body> {
+    done.unwrap_or(Err(AdminError::Internal)).unwrap_or_else(|error| reply(&error))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! The rules of the key file, one by one, on real files.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::config::Setting as _;
+
+const KEY: [u8; 32] = *b"0123456789abcdef0123456789abcdef";
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) {
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn obtain(path: &Path) -> Result<Option<Obtained>, KeyError> {
+    KeySource::File(path.to_owned()).obtain(false)
+}
+
+fn error(path: &Path) -> String {
+    obtain(path).err().map(|e| e.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_missing_key_is_minted_once_for_its_owner_alone() {
+    let folder = folder();
+    let path = folder.path().join("a/b/txco-master.key");
+    let first = obtain(&path).unwrap().unwrap();
+    assert!(first.minted);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 32);
+    for parent in ["a", "a/b"] {
+        assert_eq!(fs::metadata(folder.path().join(parent)).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+    let second = obtain(&path).unwrap().unwrap();
+    assert!(!second.minted);
+    assert_eq!(first.key.id().to_string(), second.key.id().to_string());
+}
+
+#[test]
+fn a_missing_key_beside_ciphertext_is_not_minted_over() {
+    let folder = folder();
+    let path = folder.path().join("txco-master.key");
+    let error = KeySource::File(path.clone()).obtain(true).err().unwrap().to_string();
+    assert!(error.contains("restore the file from its backup"), "{error}");
+    assert!(error.contains("txco auth secrets init --path"), "{error}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_is_no_key_is_told_by_name() {
+    let folder = folder();
+    let path = folder.path().join("k");
+    write(&path, &KEY, 0o644);
+    assert_eq!(
+        error(&path),
+        format!("secrets: master key file is malformed: {path:?} must have 0600 perms, got 644")
+    );
+    write(&path, &[7; 31], 0o600);
+    assert_eq!(
+        error(&path),
+        format!("secrets: master key file is malformed: {path:?} must be exactly 32 bytes, got 31")
+    );
+    assert_eq!(
+        error(folder.path()),
+        format!("secrets: master key file is malformed: {:?} is not a regular file", folder.path())
+    );
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    assert!(error(&pipe).ends_with("is not a regular file"));
+}
+
+#[test]
+fn the_mode_0400_is_fine_and_so_is_a_link() {
+    let folder = folder();
+    let path = folder.path().join("k");
+    write(&path, &KEY, 0o400);
+    assert!(obtain(&path).is_ok());
+    let link = folder.path().join("link");
+    symlink(&path, &link).unwrap();
+    assert!(obtain(&link).is_ok());
+}
+
+#[test]
+fn a_link_to_nowhere_is_not_minted_through() {
+    let folder = folder();
+    let link = folder.path().join("link");
+    symlink(folder.path().join("elsewhere"), &link).unwrap();
+    assert!(error(&link).contains("write master key"));
+    assert!(!folder.path().join("elsewhere").exists());
+}
+
+#[test]
+fn a_folder_that_others_may_write_to_is_told() {
+    let folder = folder();
+    let path = folder.path().join("k");
+    write(&path, &KEY, 0o600);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(obtain(&path).unwrap().unwrap().open_folder, None);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o720)).unwrap();
+    let told = obtain(&path).unwrap().unwrap().open_folder;
+    assert_eq!(told, Some(fs::canonicalize(folder.path()).unwrap()));
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn replacing_keeps_the_old_key_out_of_use() {
+    let folder = folder();
+    let path = folder.path().join("k");
+    write(&path, &KEY, 0o600);
+    let old = obtain(&path).unwrap().unwrap().key.id().to_string();
+    let kept = replace(&path).unwrap();
+    assert_eq!(kept, PathBuf::from(format!("{}.d/retired-{old}.key", path.display())));
+    assert_eq!(fs::read(&kept).unwrap(), KEY);
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_ne!(obtain(&path).unwrap().unwrap().key.id().to_string(), old);
+    write(&path, b"not a key", 0o600);
+    let kept = replace(&path).unwrap();
+    assert!(kept.to_string_lossy().contains("retired-malformed-"));
+    assert_eq!(fs::read(&kept).unwrap(), b"not a key");
+}
+
+#[test]
+fn replacing_through_a_link_keeps_the_link() {
+    let folder = folder();
+    let (path, link) = (folder.path().join("k"), folder.path().join("link"));
+    write(&path, &KEY, 0o600);
+    symlink(&path, &link).unwrap();
+    replace(&link).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_ne!(fs::read(&path).unwrap(), KEY);
+}
+
+#[test]
+fn minting_never_overwrites() {
+    let folder = folder();
+    let path = folder.path().join("k");
+    write(&path, &KEY, 0o600);
+    assert!(mint(&path).is_err());
+    assert_eq!(fs::read(&path).unwrap(), KEY);
+}
+
+fn inline(text: &str) -> Result<String, String> {
+    let key = InlineKey::parse(text).unwrap();
+    match KeySource::of(Some(key), Some(PathBuf::from("/nowhere"))).obtain(false) {
+        Ok(obtained) => Ok(obtained.map(|o| o.key.id().to_string()).unwrap_or_default()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn an_inline_key_in_four_spellings_and_no_fall_back_to_the_file() {
+    let padded = "-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_8=";
+    let id = inline(padded).unwrap();
+    for same in [
+        padded.trim_end_matches('=').to_owned(),
+        padded.replace('-', "+").replace('_', "/"),
+        padded.replace('-', "+").replace('_', "/").replace('=', ""),
+        format!("{padded}\n"),
+    ] {
+        assert_eq!(inline(&same).unwrap(), id);
+    }
+    let prefix = "secrets: master key file is malformed: TXCO_SECRET_MASTER_KEY_B64:";
+    assert_eq!(inline("!!").unwrap_err(), format!("{prefix} not valid base64"));
+    assert_eq!(inline("AAAA").unwrap_err(), format!("{prefix} inline master key must decode to 32 bytes, got 3"));
+}
+
+#[test]
+fn nothing_configured_is_off() {
+    assert!(KeySource::of(None, None).obtain(true).unwrap().is_none());
+}
