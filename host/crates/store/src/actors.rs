@@ -19,10 +19,10 @@ pub fn active_actors(folder: &Path, env: &str) -> Result<u64, Error> {
         return Ok(0);
     }
     let connection = connection::reader(&path)?;
-    let sql = match has_columns(&connection, "actors", &["revoked_at"]) {
-        Ok(true) => "SELECT COUNT(*) FROM actors WHERE revoked_at IS NULL OR revoked_at = ''",
-        Ok(false) => "SELECT COUNT(*) FROM actors",
-        Err(error) => return Err(error),
+    let revocable = has_columns(&connection, "actors", &["revoked_at"]).map_err(Error::opening(&path))?;
+    let sql = match revocable {
+        true => "SELECT COUNT(*) FROM actors WHERE revoked_at IS NULL OR revoked_at = ''",
+        false => "SELECT COUNT(*) FROM actors",
     };
     let count: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(Error::opening(&path))?;
     Ok(count.unsigned_abs())

@@ -46,7 +46,7 @@ pub struct FallsThrough {
 pub(crate) fn differing(connection: &Connection) -> Result<Vec<Differs>, Error> {
     let mut known = "SELECT tenant_id, stack FROM tenant_secrets WHERE COALESCE(stack, '') <> ''".to_owned();
     for (table, column) in [("stacks", "name"), ("ops", "stack")] {
-        if has_columns(connection, table, &["tenant_id", column])? {
+        if has_columns(connection, table, &["tenant_id", column]).map_err(Error::of)? {
             known.push_str(&format!(" UNION SELECT tenant_id, {column} FROM {table}"));
         }
     }
@@ -107,11 +107,10 @@ fn collect<T>(
 }
 
 /// Whether the file has `table` with these columns; not every Go release did.
-pub(crate) fn has_columns(connection: &Connection, table: &str, columns: &[&str]) -> Result<bool, Error> {
-    let mut statement =
-        connection.prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2").map_err(Error::of)?;
+pub(crate) fn has_columns(connection: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")?;
     for column in columns {
-        if !statement.exists((table, column)).map_err(Error::of)? {
+        if !statement.exists((table, column))? {
             return Ok(false);
         }
     }

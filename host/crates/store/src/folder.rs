@@ -74,7 +74,9 @@ fn protect(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let file = with_suffix(path, suffix);
         let Ok(metadata) = fs::metadata(&file) else { continue };
-        if metadata.mode() & 0o077 != 0 && fs::set_permissions(&file, Permissions::from_mode(FILE_MODE)).is_err() {
+        if metadata.mode() & 0o077 != 0
+            && fs::set_permissions(&file, Permissions::from_mode(FILE_MODE)).is_err()
+        {
             tracing::warn!(path = %file.display(), "database file is readable by others and not ours to protect");
         }
     }

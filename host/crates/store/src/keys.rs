@@ -80,7 +80,9 @@ impl Store {
         self.read(|reader| {
             let found: Option<Vec<u8>> = reader
                 .connection
-                .query_row("SELECT check_value FROM txco_keys WHERE key_id = ?1", [key.to_string()], |row| row.get(0))
+                .query_row("SELECT check_value FROM txco_keys WHERE key_id = ?1", [key.to_string()], |row| {
+                    row.get(0)
+                })
                 .optional()
                 .map_err(Error::of)?;
             let check = |bytes: Vec<u8>| bytes.try_into().map(CheckValue::new);
@@ -88,7 +90,11 @@ impl Store {
         })
     }
 
-    fn ask<T: rusqlite::types::FromSql>(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<T, Error> {
+    fn ask<T: rusqlite::types::FromSql>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<T, Error> {
         self.read(|reader| reader.connection.query_row(sql, parameters, |row| row.get(0)).map_err(Error::of))
     }
 }

@@ -38,7 +38,7 @@ pub use actors::active_actors;
 pub use arrival::{Before, Differs, FallsThrough};
 pub use error::Error;
 pub use row::{
-    AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, Resolution, SealedSecret, SealedVersion,
-    SecretAddress, Tenant, WRAPPED_DEK_BYTES, WrappedRow,
+    AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, Resolution, SealedSecret,
+    SealedVersion, SecretAddress, Tenant, WRAPPED_DEK_BYTES, WrappedRow,
 };
 pub use store::{Opened, Options, StackFallback, Store, Writing};

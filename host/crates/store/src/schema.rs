@@ -53,7 +53,11 @@ pub(crate) fn owner(connection: &Connection, path: &Path) -> Result<Owner, Error
         .query_row("SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
         .map_err(&opening)?;
     let ours = connection
-        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'txco_migrations'", [], |_| Ok(()))
+        .query_row(
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'txco_migrations'",
+            [],
+            |_| Ok(()),
+        )
         .optional()
         .map_err(&opening)?;
     match (tables, ours) {
@@ -130,13 +134,15 @@ pub(crate) fn copy_aside(connection: &Connection, path: &Path) -> Result<PathBuf
     let copy = (1..).map(name).find(|copy| !copy.exists()).unwrap_or_else(|| name(1));
     let unfinished = folder::with_suffix(&copy, ".unfinished");
     match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&unfinished)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::file(&unfinished)(error));
+        }
         _ => {}
     }
     folder::create(&unfinished).map_err(Error::file(&unfinished))?;
     let mut to = Connection::open(&unfinished).map_err(Error::opening(&unfinished))?;
     Backup::new(connection, &mut to)
-        .and_then(|backup| backup.run_to_completion(-1, std::time::Duration::ZERO, None))
+        .and_then(|backup| backup.run_to_completion(i32::MAX, std::time::Duration::ZERO, None))
         .map_err(Error::of)?;
     to.close().map_err(|(_, error)| Error::of(error))?;
     folder::settle(&unfinished).map_err(Error::file(&unfinished))?;

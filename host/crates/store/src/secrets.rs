@@ -90,9 +90,11 @@ impl Writing<'_> {
     pub fn next_version(&self, id: &Id) -> Result<u32, Error> {
         let last: Option<u32> = self
             .transaction
-            .query_row("SELECT MAX(version_no) FROM tenant_secret_versions WHERE secret_id = ?1", [id.as_str()], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT MAX(version_no) FROM tenant_secret_versions WHERE secret_id = ?1",
+                [id.as_str()],
+                |row| row.get(0),
+            )
             .map_err(Error::of)?;
         last.unwrap_or(0).checked_add(1).ok_or(Error::Row { table: "tenant_secret_versions" })
     }
@@ -139,7 +141,10 @@ impl Writing<'_> {
     /// # Errors
     /// [`Error`] of the database.
     pub fn mark_rotated(&self, id: &Id) -> Result<(), Error> {
-        self.run("UPDATE tenant_secrets SET last_rotated_at = ?2 WHERE secret_id = ?1", (id.as_str(), self.time()))
+        self.run(
+            "UPDATE tenant_secrets SET last_rotated_at = ?2 WHERE secret_id = ?1",
+            (id.as_str(), self.time()),
+        )
     }
 
     /// Replaces the description; an empty one clears it.
@@ -147,7 +152,10 @@ impl Writing<'_> {
     /// # Errors
     /// [`Error`] of the database.
     pub fn describe(&self, id: &Id, description: &str) -> Result<(), Error> {
-        self.run("UPDATE tenant_secrets SET description = ?2 WHERE secret_id = ?1", (id.as_str(), description))
+        self.run(
+            "UPDATE tenant_secrets SET description = ?2 WHERE secret_id = ?1",
+            (id.as_str(), description),
+        )
     }
 
     /// Revokes a secret; its versions stay. The search for its name ends here from now

@@ -101,7 +101,12 @@ impl Store {
         }
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_READERS);
         let readers = (0..count).map(|_| Reader::open(&path).map(Mutex::new)).collect::<Result<_, _>>()?;
-        let store = Self { readers, turn: AtomicUsize::new(0), writer: Mutex::new(writer), fallback: options.fallback };
+        let store = Self {
+            readers,
+            turn: AtomicUsize::new(0),
+            writer: Mutex::new(writer),
+            fallback: options.fallback,
+        };
         Ok((store, Opened { path, created, copied, migrated, differs, falls_through }))
     }
 

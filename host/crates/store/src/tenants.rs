@@ -13,7 +13,8 @@ impl Store {
     /// # Errors
     /// [`Error`] of the database.
     pub fn tenant_by_slug(&self, slug: &TenantSlug) -> Result<Option<Tenant>, Error> {
-        let sql = "SELECT tenant_id, slug, name, created_at FROM tenants WHERE slug = ?1 AND revoked_at IS NULL";
+        let sql =
+            "SELECT tenant_id, slug, name, created_at FROM tenants WHERE slug = ?1 AND revoked_at IS NULL";
         self.read(|reader| {
             let mut statement = reader.connection.prepare_cached(sql).map_err(Error::of)?;
             let found = statement.query_row([slug.as_str()], tenant).optional().map_err(Error::of)?;
@@ -26,7 +27,8 @@ impl Store {
     /// # Errors
     /// [`Error`] of the database.
     pub fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        let sql = "SELECT tenant_id, slug, name, created_at FROM tenants WHERE revoked_at IS NULL ORDER BY slug";
+        let sql =
+            "SELECT tenant_id, slug, name, created_at FROM tenants WHERE revoked_at IS NULL ORDER BY slug";
         self.read(|reader| {
             let mut statement = reader.connection.prepare_cached(sql).map_err(Error::of)?;
             let rows = statement.query_map([], tenant).map_err(Error::of)?;

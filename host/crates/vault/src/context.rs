@@ -4,7 +4,7 @@
 //! (`host/docs/decisions/0001-aad-scheme-2.md`): every field behind its length, so that
 //! no two contexts have the same bytes whatever the fields contain.
 
-use store::{AadScheme, KeyId};
+use store::AadScheme;
 
 /// The version of a secret that a value and a DEK are sealed for.
 pub(crate) struct Context<'a> {
@@ -47,7 +47,8 @@ impl Context<'_> {
     pub(crate) fn dek_aad(&self) -> Vec<u8> {
         match self.scheme {
             AadScheme::One { key_version } => {
-                format!("{}|{}|{}|{key_version}", self.tenant_id, self.secret_id, self.version_no).into_bytes()
+                format!("{}|{}|{}|{key_version}", self.tenant_id, self.secret_id, self.version_no)
+                    .into_bytes()
             }
             AadScheme::Two { key_id } => framed(&[
                 b"txco/secret/dek/2",
@@ -77,6 +78,8 @@ fn framed(fields: &[&[u8]]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use store::KeyId;
 
     use super::*;
 

@@ -40,7 +40,9 @@ pub enum Error {
         name: SecretName,
     },
     /// The secret was revoked in a stack, which ends the search there (R17).
-    #[error("secret {name} is revoked in stack {stack}; wider ones are not used in its place (set it there again)")]
+    #[error(
+        "secret {name} is revoked in stack {stack}; wider ones are not used in its place (set it there again)"
+    )]
     Revoked {
         /// The name asked for.
         name: SecretName,

@@ -119,7 +119,9 @@ mod tests {
     use super::*;
 
     fn key() -> MasterKey {
-        MasterKey::from_bytes(&mut std::array::from_fn::<u8, 32, _>(|i| u8::try_from(i).unwrap())).ok().unwrap()
+        MasterKey::from_bytes(&mut std::array::from_fn::<u8, 32, _>(|i| u8::try_from(i).unwrap()))
+            .ok()
+            .unwrap()
     }
 
     #[test]

@@ -41,7 +41,12 @@ impl Cipher {
         self.seal_with(nonce, aad, cleartext)
     }
 
-    fn seal_with(&self, nonce: [u8; NONCE_BYTES], aad: &[u8], cleartext: &Cleartext) -> Result<Sealed, Error> {
+    fn seal_with(
+        &self,
+        nonce: [u8; NONCE_BYTES],
+        aad: &[u8],
+        cleartext: &Cleartext,
+    ) -> Result<Sealed, Error> {
         let mut ciphertext = Vec::with_capacity(cleartext.len() + TAG_BYTES);
         ciphertext.extend_from_slice(cleartext.expose());
         let tag = self

@@ -1,0 +1,7 @@
+//! The store over real files in temporary folders.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod folder;
+mod opening;
+mod resolving;
+mod writing;

@@ -1,0 +1,8 @@
+//! The vault over real databases in temporary folders.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod house;
+mod administration;
+mod keys;
+mod packing;
+mod tampering;
