@@ -1,9 +1,18 @@
-//! From a rule file to its rules.
+//! From a rule file to its rules: everything that can be wrong is found here, at load.
 
-use crate::diagnostic::{Diagnostics, Findings, Mode, RuleFile};
+use crate::build;
+use crate::clause;
+use crate::cursor::Cursor;
+use crate::diagnostic::{Diagnostics, Findings, Mode, Problem, RuleFile};
+use crate::lexer;
 use crate::rule::Rule;
+use crate::split;
 
-/// Compiles a rule file.
+/// The largest rule file.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Compiles a rule file: one rule, or several in their order (R8), or none when the file
+/// holds no clause.
 ///
 /// # Errors
 /// All that is wrong with the file.
@@ -16,5 +25,28 @@ pub fn compile(file: &RuleFile<'_>, mode: Mode) -> Result<Vec<Rule>, Diagnostics
 /// pass. The rules are complete only when no finding is an error.
 #[must_use]
 pub fn check(file: &RuleFile<'_>, mode: Mode) -> (Vec<Rule>, Diagnostics) {
-    (Vec::new(), Findings::new(*file, mode).finish())
+    let mut findings = Findings::new(*file, mode);
+    if file.text.len() > MAX_BYTES {
+        findings.refuse(Problem::at(&(0..0), format!("a rule file has at most {} MiB", MAX_BYTES >> 20)));
+        return (Vec::new(), findings.finish());
+    }
+    let tokens = lexer::lex(file.text, &mut findings);
+    let clauses = clause::clauses(&mut Cursor::new(file.text, tokens, &mut findings));
+    let groups = split::split(clauses, &mut findings);
+    let several = groups.len() > 1;
+    let rules = groups
+        .into_iter()
+        .enumerate()
+        .map(|(position, group)| {
+            let name = match several {
+                true => format!("{}.{}", file.name, position + 1),
+                false => file.name.to_owned(),
+            };
+            build::rule(name, position, group, file.text, &mut findings)
+        })
+        .collect();
+    (rules, findings.finish())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,31 +2,63 @@
 
 use model::{Envelope, Failure, Fault, Path, SecretRef, Value};
 
+use crate::budget::Budget;
+use crate::clock::{Clock, Reason};
+use crate::condition::Condition;
+use crate::control::author_may_write;
 use crate::exec::Exec;
-
-/// The time of a request, pinned when it enters a scope (R26).
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    /// Now, as far as rules are concerned.
-    pub now: jiff::Timestamp,
-}
+use crate::expr::{Expr, Scope};
+use crate::header;
 
 /// What a rule made ready for its op.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// What the op receives.
     pub input: Envelope,
     /// The values of WITH, without the `secrets` tree: an object.
     pub params: Value,
     /// The headers this rule adds to its own outbound request (R3): lower-case names,
-    /// each once; text or a sealed value. Only for http(s) rules.
+    /// each once; a text or a sealed value. Only for http(s) rules.
     pub headers: Vec<(String, Value)>,
     /// The places of the input that this rule itself wrote, by SET or SELECT (R2).
     pub own: Vec<Path>,
     /// The input before SELECT narrowed it, when it did: what EMIT may read.
     pub(crate) full: Option<Envelope>,
     /// What SELECT chose and may persist.
-    pub(crate) selected: Vec<(Path, Value)>,
+    pub(crate) selected: Vec<Chosen>,
+}
+
+/// A value that SELECT chose.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Chosen {
+    path: Path,
+    value: Value,
+    line: usize,
+}
+
+/// `PATH = VALUE`, checked.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) path: Path,
+    pub(crate) value: Expr,
+    pub(crate) line: usize,
+}
+
+/// One SET before the op runs.
+#[derive(Debug)]
+pub(crate) enum Set {
+    Field(Assignment),
+    /// A header of the outbound request, by its canonical name; `path` as written.
+    Header(String, Assignment),
+}
+
+/// One item of SELECT.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) source: Path,
+    pub(crate) target: Path,
+    pub(crate) default: Option<Expr>,
+    pub(crate) line: usize,
 }
 
 /// One rule: immutable, compiled once, shared by all requests.
@@ -35,9 +67,15 @@ pub struct Rule {
     pub(crate) name: String,
     pub(crate) position: usize,
     pub(crate) text: String,
+    pub(crate) condition: Condition,
     pub(crate) priority: i64,
+    pub(crate) before: Vec<Set>,
+    pub(crate) params: Vec<Assignment>,
+    pub(crate) choices: Vec<Choice>,
     pub(crate) exec: Option<Exec>,
     pub(crate) secrets: Vec<SecretRef>,
+    pub(crate) emit: Vec<Assignment>,
+    pub(crate) after: Vec<Assignment>,
 }
 
 impl Rule {
@@ -82,34 +120,216 @@ impl Rule {
     /// # Errors
     /// Only [`Fault::CredentialNotInspectable`]: WHEN compared a credential with
     /// something other than `null` (R1).
-    pub fn matches(&self, _envelope: &Envelope, _clock: &Clock) -> Result<bool, Failure> {
-        Ok(true)
+    pub fn matches(&self, envelope: &Envelope, clock: &Clock) -> Result<bool, Failure> {
+        self.condition.holds(envelope, clock).map_err(|met| {
+            let text = "a credential can only be compared with null";
+            failure("WHEN", met.path, met.line, &Reason::Credential(text.to_owned()))
+        })
     }
 
-    /// SET (before SELECT), WITH and SELECT: what the op is called with.
+    /// SET before SELECT, WITH, and SELECT: what the op is called with.
     ///
     /// # Errors
     /// A value could not be evaluated or written: [`Fault::RuleFailed`] naming clause,
-    /// path and line; or the rule looked into a credential.
-    pub fn prepare(&self, envelope: &Envelope, _clock: &Clock) -> Result<Prepared, Failure> {
-        Ok(Prepared { input: envelope.clone(), params: Value::object(), headers: Vec::new(), own: Vec::new(), full: None, selected: Vec::new() })
+    /// path and line; or the rule looked into a credential:
+    /// [`Fault::CredentialNotInspectable`].
+    pub fn prepare(&self, envelope: &Envelope, clock: &Clock) -> Result<Prepared, Failure> {
+        let mut budget = Budget::default();
+        let mut prepared = Prepared {
+            input: envelope.clone(),
+            params: Value::object(),
+            headers: Vec::new(),
+            own: Vec::new(),
+            full: None,
+            selected: Vec::new(),
+        };
+        for set in &self.before {
+            set.apply(&mut prepared, clock, &mut budget)?;
+        }
+        for param in &self.params {
+            let value = param.value(Scope::of(&prepared.input, clock), &mut budget).map_err(param.failed("WITH"))?;
+            write(&mut prepared.params, &param.path, value).map_err(param.failed("WITH"))?;
+        }
+        if !self.choices.is_empty() {
+            self.select(&mut prepared, clock, &mut budget)?;
+        }
+        Ok(prepared)
     }
 
-    /// EMIT: writes onto the op's output, together with what SELECT chose.
+    /// EMIT: writes onto the op's output, after what SELECT chose.
     ///
     /// # Errors
     /// As [`Rule::prepare`]; and [`Fault::OutputInvalid`] when there is something to
-    /// write and `output` is neither an object nor absent (`null`).
-    pub fn overlay(&self, output: Value, _prepared: &Prepared, _clock: &Clock) -> Result<Value, Failure> {
+    /// write and `output` is neither an object nor empty (`null`, `""`).
+    pub fn overlay(&self, output: Value, prepared: &Prepared, clock: &Clock) -> Result<Value, Failure> {
+        if self.emit.is_empty() && prepared.selected.is_empty() {
+            return Ok(output);
+        }
+        let mut output = match output {
+            object @ Value::Object(_) => object,
+            Value::Null => Value::object(),
+            Value::String(text) if text.is_empty() => Value::object(),
+            _ => return Err(Failure::new(Fault::OutputInvalid, "EMIT writes onto an object, and the op returned none")),
+        };
+        for Chosen { path, value, line } in &prepared.selected {
+            write(&mut output, path, value.clone()).map_err(|reason| failure("SELECT", path, *line, &reason))?;
+        }
+        let mut budget = Budget::default();
+        let under = prepared.full.as_ref().unwrap_or(&prepared.input);
+        for emit in &self.emit {
+            let scope = Scope { over: Some(&output), under, clock };
+            let value = emit.value(scope, &mut budget).map_err(emit.failed("EMIT"))?;
+            write(&mut output, &emit.path, value).map_err(emit.failed("EMIT"))?;
+        }
         Ok(output)
     }
 
     /// SET after SELECT: writes what is absent onto the merged envelope.
     ///
     /// # Errors
-    /// As [`Rule::prepare`].
-    pub fn after(&self, _envelope: &mut Envelope, _clock: &Clock) -> Result<(), Failure> {
-        let _ = Fault::RuleFailed;
+    /// As [`Rule::prepare`]. What was written before the failure stays written; the
+    /// request ends with it.
+    pub fn after(&self, envelope: &mut Envelope, clock: &Clock) -> Result<(), Failure> {
+        let mut budget = Budget::default();
+        for set in &self.after {
+            if envelope.get(&set.path).is_none() {
+                let value = set.value(Scope::of(envelope, clock), &mut budget).map_err(set.failed("SET"))?;
+                put(envelope, &set.path, value).map_err(set.failed("SET"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// SELECT (spec txcl §6.5): each choice is written into the full input and into a
+    /// fresh document that becomes the op's input, and persists like an EMIT.
+    fn select(&self, prepared: &mut Prepared, clock: &Clock, budget: &mut Budget) -> Result<(), Failure> {
+        let mut full = std::mem::take(&mut prepared.input);
+        // A body that is chosen as it is keeps the bytes it was received as (R4).
+        let keeps_body = self
+            .choices
+            .iter()
+            .any(|c| c.is_whole_body() && full.get(&c.source).is_some_and(|body| !is_empty(body)));
+        let mut narrowed = full.filtered(|name| name == "_ts" || (keeps_body && name == "body"));
+        for choice in &self.choices {
+            let failed = |reason: Reason| failure("SELECT", &choice.target, choice.line, &reason);
+            let found = full.get(&choice.source).filter(|v| !is_empty(v)).cloned();
+            let as_it_is = found.is_some() && choice.source == choice.target;
+            let value = match (found, &choice.default) {
+                (Some(value), _) => value,
+                (None, Some(default)) => default.value(Scope::of(&full, clock)).map_err(failed)?.into_owned(),
+                (None, None) => Value::from(""),
+            };
+            budget.spend(&value).map_err(failed)?;
+            if !as_it_is {
+                put(&mut full, &choice.target, value.clone()).map_err(failed)?;
+            }
+            if !(as_it_is && choice.is_whole_body()) {
+                put(&mut narrowed, &choice.target, value.clone()).map_err(failed)?;
+            }
+            if author_may_write(&choice.target) {
+                let (path, line) = (choice.target.clone(), choice.line);
+                prepared.selected.push(Chosen { path, value, line });
+            }
+            prepared.own.push(choice.target.clone());
+        }
+        prepared.input = narrowed;
+        prepared.full = Some(full);
         Ok(())
     }
 }
+
+impl Choice {
+    fn is_whole_body(&self) -> bool {
+        let whole = |path: &Path| path.first() == Some("body") && path.segments().len() == 1;
+        whole(&self.source) && whole(&self.target)
+    }
+}
+
+impl Set {
+    fn apply(&self, prepared: &mut Prepared, clock: &Clock, budget: &mut Budget) -> Result<(), Failure> {
+        match self {
+            Self::Field(set) => {
+                if prepared.input.get(&set.path).is_some() {
+                    return Ok(());
+                }
+                let scope = Scope::of(&prepared.input, clock);
+                let value = set.value(scope, budget).map_err(set.failed("SET"))?;
+                let place = concrete(&set.path, prepared.input.document());
+                put(&mut prepared.input, &set.path, value).map_err(set.failed("SET"))?;
+                prepared.own.push(place);
+            }
+            Self::Header(name, set) => {
+                let scope = Scope::of(&prepared.input, clock);
+                let value = set.value(scope, budget).map_err(set.failed("SET"))?;
+                let value = header::value(value).map_err(|why| set.failed("SET")(Reason::failed(why)))?;
+                prepared.headers.push((name.clone(), value));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Assignment {
+    fn value(&self, scope: Scope<'_>, budget: &mut Budget) -> Result<Value, Reason> {
+        let value = self.value.value(scope)?;
+        budget.spend(&value)?;
+        Ok(value.into_owned())
+    }
+
+    fn failed(&self, clause: &'static str) -> impl FnOnce(Reason) -> Failure {
+        move |reason| failure(clause, &self.path, self.line, &reason)
+    }
+}
+
+/// Writes into a document, within the depth that documents may have.
+fn write(document: &mut Value, path: &Path, value: Value) -> Result<(), Reason> {
+    Budget::check_depth(path, &value)?;
+    document.set(path, value).map_err(|e| Reason::Failed(e.to_string()))
+}
+
+fn put(envelope: &mut Envelope, path: &Path, value: Value) -> Result<(), Reason> {
+    Budget::check_depth(path, &value)?;
+    envelope.set(path, value).map_err(|e| Reason::Failed(e.to_string()))
+}
+
+/// What SELECT gives its DEFAULT for.
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::Null) || value.as_str() == Some("")
+}
+
+/// The path that a write at `path` will have written: `-1` as the index it appends at.
+fn concrete(path: &Path, document: &Value) -> Path {
+    let mut at = Some(document);
+    let segments = path.segments().iter().map(|segment| {
+        let name = match (segment.is_append(), at) {
+            (true, Some(Value::Array(items))) => items.len().to_string(),
+            (true, Some(Value::Object(_))) => segment.as_str().to_owned(),
+            (true, _) => "0".to_owned(),
+            (false, _) => segment.as_str().to_owned(),
+        };
+        at = match at {
+            Some(Value::Object(members)) => members.get(&name),
+            Some(Value::Array(items)) => name.parse().ok().and_then(|index: usize| items.get(index)),
+            _ => None,
+        };
+        name
+    });
+    Path::from_segments(segments.collect::<Vec<_>>()).unwrap_or_else(|_| path.clone())
+}
+
+/// A failure that an author can find: clause, path and line, and never a value.
+fn failure(clause: &str, path: &Path, line: usize, reason: &Reason) -> Failure {
+    let fault = match reason {
+        Reason::Credential(_) => Fault::CredentialNotInspectable,
+        Reason::Failed(_) => Fault::RuleFailed,
+    };
+    let shown = match (clause, path.strip_prefix(&["_txc"])) {
+        ("WITH", _) => path.to_string(),
+        (_, Some(below)) if !below.is_empty() => format!("@{below}"),
+        _ => format!(".{path}"),
+    };
+    Failure::new(fault, format!("{clause} {shown} (line {line}): {}", reason.text()))
+}
+
+#[cfg(test)]
+mod tests;

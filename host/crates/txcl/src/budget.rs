@@ -1,0 +1,63 @@
+//! What one evaluation of a rule may write: bounded, whatever the rule doubles.
+
+use model::{Path, SealedPart, Value};
+
+use crate::clock::Reason;
+
+/// The bytes that one evaluation of a rule may write, about. A body of the largest size
+/// fits twice.
+const MAX_WRITTEN: usize = 64 << 20;
+
+/// What a value costs beside its text.
+const NODE: usize = 32;
+
+/// What an evaluation has written so far. Without it forty times
+/// `EMIT .a.-1 = .a` would fill the memory: each one doubles the document.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    written: usize,
+}
+
+impl Budget {
+    /// Counts a value that is about to be written.
+    pub(crate) fn spend(&mut self, value: &Value) -> Result<(), Reason> {
+        self.written = self.written.saturating_add(weight(value));
+        if self.written > MAX_WRITTEN {
+            return Err(Reason::Failed(format!("the rule writes more than {} MiB", MAX_WRITTEN >> 20)));
+        }
+        Ok(())
+    }
+
+    /// Whether `value` at `path` stays within the depth that documents may have.
+    pub(crate) fn check_depth(path: &Path, value: &Value) -> Result<(), Reason> {
+        if path.segments().len() + depth(value) > Value::MAX_DEPTH {
+            return Err(Reason::Failed(format!("nested deeper than {} levels", Value::MAX_DEPTH)));
+        }
+        Ok(())
+    }
+}
+
+fn weight(value: &Value) -> usize {
+    NODE + match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+        Value::Sealed(sealed) => sealed.parts().iter().map(part_weight).sum(),
+    }
+}
+
+fn part_weight(part: &SealedPart) -> usize {
+    NODE + match part {
+        SealedPart::Text(text) => text.len(),
+        SealedPart::Credential(_) => 0,
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sealed(_) => 0,
+    }
+}

@@ -1,0 +1,248 @@
+//! From the clauses of one rule to the rule: what only shows when they are seen together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Path, Value};
+
+use crate::clause::{Clause, Pair, Placed, Selected};
+use crate::condition::Condition;
+use crate::control::author_may_write;
+use crate::diagnostic::{Findings, Problem, Span};
+use crate::exec::{Exec, Refusal};
+use crate::header;
+use crate::rule::{Assignment, Choice, Rule, Set};
+use crate::secrets::{self, Declared};
+use crate::token::Keyword;
+
+const WRITABLE: &str = "below @ a rule may write web.res, goto, halt, delete and computed";
+
+/// Builds a rule. When its clauses have mistakes they are filed, and the rule is not used.
+pub(crate) fn rule(
+    name: String,
+    position: usize,
+    clauses: Vec<Placed>,
+    text: &str,
+    findings: &mut Findings<'_>,
+) -> Rule {
+    let start = clauses.first().map_or(0, |c| c.span.start);
+    let end = clauses.last().map_or(start, |c| c.end);
+    let text = text.get(start..end).unwrap_or_default().to_owned();
+    let parts = Parts::gather(clauses, findings);
+
+    let with = distinct(parts.with, findings);
+    let declared = secrets::declared(&with, parts.exec.as_ref(), findings);
+    let (before, after) = sets(parts.sets, parts.exec.as_ref(), &declared, findings);
+    if matches!(parts.exec, Some(Exec::Http(_))) {
+        check_method(&with, &declared, findings);
+    }
+    let params = with.into_iter().filter(|pair| pair.path.first() != Some("secrets"));
+    Rule {
+        name,
+        position,
+        text,
+        condition: parts.condition,
+        priority: parts.priority,
+        before,
+        params: params.map(Assignment::from).collect(),
+        choices: parts.choices.into_iter().map(Choice::from).collect(),
+        exec: parts.exec,
+        secrets: declared.into_iter().map(|d| d.secret).collect(),
+        emit: writable(parts.emit, "EMIT", findings),
+        after: writable(after, "SET after SELECT", findings),
+    }
+}
+
+/// When a SET runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    BeforeOp,
+    AfterMerge,
+}
+
+/// The clauses of a rule, sorted by kind; those of one kind one after the other.
+struct Parts {
+    condition: Condition,
+    priority: i64,
+    sets: Vec<(When, Pair)>,
+    choices: Vec<Selected>,
+    with: Vec<Pair>,
+    exec: Option<Exec>,
+    emit: Vec<Pair>,
+}
+
+impl Parts {
+    fn gather(clauses: Vec<Placed>, findings: &mut Findings<'_>) -> Self {
+        let mut parts = Self {
+            condition: Condition::Always,
+            priority: 0,
+            sets: Vec::new(),
+            choices: Vec::new(),
+            with: Vec::new(),
+            exec: None,
+            emit: Vec::new(),
+        };
+        let mut seen: Vec<Keyword> = Vec::new();
+        for placed in clauses {
+            if seen.contains(&placed.keyword)
+                && matches!(placed.keyword, Keyword::When | Keyword::Select | Keyword::Priority)
+            {
+                findings.tolerate(repeated(placed.keyword, &placed.span));
+            }
+            seen.push(placed.keyword);
+            match placed.clause {
+                None => {}
+                Some(Clause::When(condition)) => parts.condition = condition,
+                Some(Clause::Priority(n)) => parts.priority = n,
+                Some(Clause::Set(pairs)) => {
+                    // What stands behind SELECT is written after the merge.
+                    let when =
+                        if seen.contains(&Keyword::Select) { When::AfterMerge } else { When::BeforeOp };
+                    parts.sets.extend(pairs.into_iter().map(|pair| (when, pair)));
+                }
+                Some(Clause::Select(choices)) => parts.choices = choices,
+                Some(Clause::With(pairs)) => parts.with.extend(pairs),
+                Some(Clause::Exec(text, span)) => parts.exec = exec(&text, &span, findings),
+                Some(Clause::Emit(pairs)) => parts.emit.extend(pairs),
+            }
+        }
+        parts
+    }
+}
+
+fn repeated(keyword: Keyword, span: &Span) -> Problem {
+    match keyword {
+        Keyword::When => Problem::at(span, "a second WHEN").hint("join the conditions with &&"),
+        Keyword::Select => Problem::at(span, "a second SELECT").hint("join the paths with commas"),
+        _ => Problem::at(span, "a second PRIORITY"),
+    }
+}
+
+fn exec(text: &str, span: &Span, findings: &mut Findings<'_>) -> Option<Exec> {
+    match Exec::read(text, span) {
+        Ok(exec) => Some(exec),
+        Err(refusal) => match *refusal {
+            Refusal::Always(problem) => {
+                findings.refuse(problem);
+                None
+            }
+            Refusal::WhenRun(problem, exec) => {
+                findings.tolerate(problem);
+                Some(exec)
+            }
+        },
+    }
+}
+
+/// The parameters with each name once: a name written twice, or below another, would
+/// silently replace it.
+fn distinct(pairs: Vec<Pair>, findings: &mut Findings<'_>) -> Vec<Pair> {
+    let mut last: BTreeMap<Path, Span> = BTreeMap::new();
+    for pair in &pairs {
+        if last.insert(pair.path.clone(), pair.span.clone()).is_some() {
+            findings.tolerate(Problem::at(&pair.span, format!("the parameter {} is given twice", pair.path)));
+        }
+    }
+    // In this order a path is followed at once by those below it, if there are any.
+    let in_order: Vec<(&Path, &Span)> = last.iter().collect();
+    for pair in in_order.windows(2) {
+        if let [(above, _), (below, span)] = pair {
+            let segments: Vec<&str> = above.segments().iter().map(|s| s.as_str()).collect();
+            if below.starts_with(&segments) {
+                findings.tolerate(Problem::at(span, format!("the parameter {below} lies inside of {above}")));
+            }
+        }
+    }
+    pairs.into_iter().filter(|pair| last.get(&pair.path) == Some(&pair.span)).collect()
+}
+
+/// Divides SET: fields and headers before the op, fields after the merge.
+fn sets(
+    sets: Vec<(When, Pair)>,
+    exec: Option<&Exec>,
+    declared: &[Declared],
+    findings: &mut Findings<'_>,
+) -> (Vec<Set>, Vec<Pair>) {
+    let http = matches!(exec, Some(Exec::Http(_)));
+    let mut headers: BTreeSet<String> = BTreeSet::new();
+    if http {
+        for Declared { secret, span } in declared {
+            if let [kind, name] = secret.slot.path().segments()
+                && kind.as_str() == "headers"
+                && let Ok(name) = header::canonical(name.as_str(), span)
+            {
+                claim(name, span, &mut headers, findings);
+            }
+        }
+    }
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for (when, pair) in sets {
+        match (when, http && header::is_header_path(&pair.path)) {
+            (When::AfterMerge, false) => after.push(pair),
+            (When::BeforeOp, false) => before.push(Set::Field(pair.into())),
+            (When::AfterMerge, true) => {
+                let problem = Problem::at(&pair.span, "this SET stands behind SELECT: the request is sent by then");
+                findings.refuse(problem.hint("put the SET of a header before SELECT"));
+            }
+            (When::BeforeOp, true) => match header::of_path(&pair.path, &pair.span) {
+                Err(problem) => findings.refuse(problem),
+                Ok(name) => {
+                    claim(name.clone(), &pair.span, &mut headers, findings);
+                    if let Some(Err(why)) = pair.value.literal().map(|v| header::value(v.clone())) {
+                        findings.refuse(Problem::at(&pair.value_span, why));
+                    }
+                    before.push(Set::Header(name, pair.into()));
+                }
+            },
+        }
+    }
+    (before, after)
+}
+
+fn claim(name: String, span: &Span, headers: &mut BTreeSet<String>, findings: &mut Findings<'_>) {
+    if headers.contains(&name) {
+        let problem = Problem::at(span, format!("this rule gives the header {name} twice"));
+        findings.refuse(problem.hint("header names do not differ by case"));
+    }
+    headers.insert(name);
+}
+
+/// A secret in the body of a request that has none would silently not be sent (H4).
+fn check_method(with: &[Pair], declared: &[Declared], findings: &mut Findings<'_>) {
+    let method = with.iter().find(|pair| pair.path.first() == Some("method") && pair.path.segments().len() == 1);
+    let Some(Value::String(method)) = method.and_then(|pair| pair.value.literal()) else { return };
+    let method = method.trim().to_ascii_uppercase();
+    if matches!(method.as_str(), "POST" | "PUT" | "PATCH") {
+        return;
+    }
+    for Declared { secret, span } in declared {
+        if secret.slot.path().first() == Some("body") {
+            let problem = Problem::at(span, format!("a {method} request has no body to put a secret into"));
+            findings.refuse(problem.hint("use POST, PUT or PATCH, or put the secret into a header"));
+        }
+    }
+}
+
+fn writable(pairs: Vec<Pair>, clause: &str, findings: &mut Findings<'_>) -> Vec<Assignment> {
+    let mut assignments = Vec::new();
+    for pair in pairs {
+        if author_may_write(&pair.path) {
+            assignments.push(pair.into());
+        } else {
+            let problem = Problem::at(&pair.span, format!("{clause} may not write here"));
+            findings.tolerate(problem.hint(WRITABLE));
+        }
+    }
+    assignments
+}
+
+impl From<Pair> for Assignment {
+    fn from(pair: Pair) -> Self {
+        Self { path: pair.path, value: pair.value, line: pair.line }
+    }
+}
+
+impl From<Selected> for Choice {
+    fn from(item: Selected) -> Self {
+        Self { source: item.source, target: item.target, default: item.default, line: item.line }
+    }
+}

@@ -1,0 +1,91 @@
+//! Regular expressions, compiled once at load, meaning what they mean to the Go chassis.
+
+use regex::{Regex, RegexBuilder};
+
+/// What a compiled pattern may take in memory.
+const MAX_COMPILED: usize = 1 << 20;
+
+/// Compiles a pattern in RE2's dialect.
+///
+/// The two engines differ in one thing that matters: RE2's `\d \s \w \b` are ASCII, while
+/// those of the `regex` crate match any script's. A rule that checks `^\d+$` means 0 to 9.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(&ascii_classes(pattern)).size_limit(MAX_COMPILED).build().map_err(|e| match e {
+        regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
+        // The last line of a syntax error is its reason; those before draw the pattern.
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+    })
+}
+
+fn ascii_classes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    let mut in_class = false;
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            match c {
+                '[' => in_class = true,
+                ']' => in_class = false,
+                _ => {}
+            }
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('d') => out.push_str("[0-9]"),
+            Some('D') => out.push_str("[^0-9]"),
+            Some('s') => out.push_str(r"[\t\n\f\r ]"),
+            Some('S') => out.push_str(r"[^\t\n\f\r ]"),
+            Some('w') => out.push_str("[0-9A-Za-z_]"),
+            Some('W') => out.push_str("[^0-9A-Za-z_]"),
+            Some(b @ ('b' | 'B')) if !in_class => out.extend(["(?-u:\\", b.encode_utf8(&mut [0; 4]), ")"]),
+            Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        compile(pattern).unwrap().is_match(text)
+    }
+
+    #[test]
+    fn classes_are_ascii_as_in_re2() {
+        assert!(matches(r"^\d+$", "2026"));
+        assert!(!matches(r"^\d+$", "٢٠٢٦"));
+        assert!(!matches(r"^\w+$", "straße"));
+        assert!(matches(r"^\W$", "ß"));
+        assert!(matches(r"^[\w-]+$", "a-b"));
+        assert!(!matches(r"^[\w-]+$", "ä"));
+        assert!(matches(r"^[\D]$", "x"));
+        assert!(matches(r"\bab\b", "x ab y"));
+        assert!(matches(r"ß\bab", "ßab"));
+        assert!(matches(r"a\Bb", "ab"));
+        assert!(!matches(r"^\s$", "\u{a0}"));
+        assert!(matches(r"^\\d$", r"\d"));
+    }
+
+    #[test]
+    fn the_search_is_unanchored_and_unicode_elsewhere() {
+        assert!(matches("ba.", "foo baß"));
+        assert!(matches(r"^\p{L}+$", "straße"));
+        assert!(matches("(?i)ABC", "xabcx"));
+    }
+
+    #[test]
+    fn what_cannot_be_compiled_says_why_in_one_line() {
+        for bad in ["(", "[a", r"\Z", "(?<=a)b", "a{1000}{1000}{1000}", "*"] {
+            let reason = compile(bad).unwrap_err();
+            assert!(!reason.is_empty() && !reason.contains('\n'), "{bad}: {reason}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Parses values: literals, arrays, paths and calls.
+
+use std::borrow::Cow;
+
+use model::Value;
+
+use crate::clock::Clock;
+use crate::cursor::{Cursor, Stop};
+use crate::diagnostic::{Problem, Span};
+use crate::expr::Expr;
+use crate::function::{COMING, Depends, FUNCTIONS, Function};
+use crate::number::{self, Number, Reading};
+use crate::similar::closest;
+use crate::token::{Keyword, Kind, Symbol};
+
+/// Whether paths may stand among the arguments of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paths {
+    Allowed,
+    /// WHEN compares with literals: what it needs computed comes from an earlier scope.
+    Refused,
+}
+
+/// Parses a value.
+pub(crate) fn value(cursor: &mut Cursor<'_, '_, '_>) -> Result<Expr, Stop> {
+    match &cursor.peek().kind {
+        Kind::Path(path) => {
+            let path = path.clone();
+            cursor.skip();
+            Ok(Expr::Path(path))
+        }
+        Kind::Function => call(cursor, Paths::Allowed),
+        _ => literal(cursor, "a value").map(Expr::Literal),
+    }
+}
+
+/// Parses a literal; `what` says what stands here.
+pub(crate) fn literal(cursor: &mut Cursor<'_, '_, '_>, what: &str) -> Result<Value, Stop> {
+    let value = match &cursor.peek().kind {
+        Kind::Number => {
+            return Ok(match number(cursor)? {
+                Number::Int(n) => Value::from(n),
+                Number::Float(n) => Value::from(n),
+            });
+        }
+        Kind::Keyword(Keyword::True) => Value::Bool(true),
+        Kind::Keyword(Keyword::False) => Value::Bool(false),
+        Kind::Text(text) => Value::String(text.clone()),
+        Kind::Symbol(Symbol::OpenArray) => return cursor.nested(array),
+        _ => {
+            let hint = misplaced(cursor);
+            return Err(cursor.expected(what, hint));
+        }
+    };
+    cursor.skip();
+    Ok(value)
+}
+
+/// Parses a number, whatever the mode makes of it.
+pub(crate) fn number(cursor: &mut Cursor<'_, '_, '_>) -> Result<Number, Stop> {
+    let reading = number::read(cursor.word(), &cursor.span());
+    cursor.skip();
+    match reading {
+        Reading::Sound(number) => Ok(number),
+        Reading::Tolerable(problem, number) => {
+            cursor.findings.tolerate(problem);
+            Ok(number)
+        }
+        Reading::Refused(problem) => {
+            cursor.findings.refuse(problem);
+            Err(Stop)
+        }
+    }
+}
+
+/// Parses a call. One whose arguments are all literals is tried at once: what cannot work
+/// is found at load, and what cannot change is computed only once.
+pub(crate) fn call(cursor: &mut Cursor<'_, '_, '_>, paths: Paths) -> Result<Expr, Stop> {
+    let span = cursor.span();
+    let name = cursor.word().trim_start_matches('&');
+    let function = Function::named(name);
+    if function.is_none() {
+        cursor.findings.refuse(unknown(name, &span));
+    }
+    cursor.skip();
+    if !cursor.take(Symbol::Open) {
+        return Err(cursor.expected(&format!("`(` after &{name}"), None));
+    }
+    let arguments = cursor.nested(|cursor| arguments(cursor, name, paths))?;
+    let function = function.ok_or(Stop)?;
+    let span = span.start..cursor.last_end();
+    if !function.arity.allows(arguments.len()) {
+        let (takes, given) = (function.arity.words(), arguments.len());
+        cursor.findings.refuse(Problem::at(&span, format!("&{name} takes {takes}, not {given}")));
+        return Err(Stop);
+    }
+    Ok(tried(cursor, function, arguments, &span))
+}
+
+fn arguments(cursor: &mut Cursor<'_, '_, '_>, name: &str, paths: Paths) -> Result<Vec<Expr>, Stop> {
+    let mut arguments = Vec::new();
+    if cursor.take(Symbol::Close) {
+        return Ok(arguments);
+    }
+    loop {
+        arguments.push(match (&cursor.peek().kind, paths) {
+            (Kind::Path(_), Paths::Refused) => {
+                let message = format!("in WHEN the arguments of &{name} must be literals");
+                let problem = Problem::at(&cursor.span(), message);
+                return Err(cursor.stop(problem.hint(
+                    "EMIT the computed value in an earlier scope and compare it here",
+                )));
+            }
+            (Kind::Function, _) => call(cursor, paths)?,
+            (Kind::Symbol(Symbol::Close), _) => {
+                let hint = Some("a call has no comma before the `)`".to_owned());
+                return Err(cursor.expected("a value", hint));
+            }
+            _ => value(cursor)?,
+        });
+        if cursor.take(Symbol::Close) {
+            return Ok(arguments);
+        }
+        if !cursor.take(Symbol::Comma) {
+            return Err(cursor.expected("`,` or `)`", None));
+        }
+    }
+}
+
+fn tried(
+    cursor: &mut Cursor<'_, '_, '_>,
+    function: &'static Function,
+    arguments: Vec<Expr>,
+    span: &Span,
+) -> Expr {
+    let literals: Option<Vec<Cow<'_, Value>>> =
+        arguments.iter().map(|a| a.literal().map(Cow::Borrowed)).collect();
+    let Some(literals) = literals else { return Expr::Call { function, arguments } };
+    let outcome = function.call(&literals, &Clock { now: jiff::Timestamp::UNIX_EPOCH });
+    match outcome {
+        Ok(value) if function.depends == Depends::Arguments => Expr::Literal(value),
+        Ok(_) => Expr::Call { function, arguments },
+        Err(reason) => {
+            cursor.findings.tolerate(Problem::at(span, reason.text()).hint("this call fails every time"));
+            Expr::Call { function, arguments }
+        }
+    }
+}
+
+fn unknown(name: &str, span: &Span) -> Problem {
+    let problem = Problem::at(span, format!("unknown function &{name}"));
+    if COMING.contains(&name) {
+        return problem.hint("it is part of txcl, but this chassis does not have it yet");
+    }
+    let known = FUNCTIONS.iter().map(|f| f.name);
+    match closest(name, known.clone().chain(COMING.iter().copied())) {
+        Some(near) => problem.hint(format!("did you mean &{near}?")),
+        None => {
+            let all: Vec<String> = known.map(|name| format!("&{name}")).collect();
+            problem.hint(format!("there are {}", all.join(", ")))
+        }
+    }
+}
+
+fn array(cursor: &mut Cursor<'_, '_, '_>) -> Result<Value, Stop> {
+    cursor.skip();
+    let mut items = Vec::new();
+    loop {
+        if cursor.take(Symbol::CloseArray) {
+            return Ok(Value::Array(items));
+        }
+        items.push(literal(cursor, "a literal")?);
+        if !cursor.take(Symbol::Comma) && !cursor.is(Symbol::CloseArray) {
+            return Err(cursor.expected("`,` or `]`", None));
+        }
+    }
+}
+
+/// Why what stands here is no literal, where that is worth a word.
+fn misplaced(cursor: &Cursor<'_, '_, '_>) -> Option<String> {
+    Some(match &cursor.peek().kind {
+        Kind::Symbol(Symbol::Unused('{')) => {
+            "objects have no literal form: write the members one by one, .x.a = 1, .x.b = 2, \
+             or &json(\"{\\\"a\\\": 1}\")"
+                .to_owned()
+        }
+        Kind::Keyword(Keyword::Null) => "null can only be compared with, in WHEN".to_owned(),
+        Kind::Path(_) | Kind::Function => "inside of an array there are only literals".to_owned(),
+        Kind::Word => {
+            let lower = cursor.word().to_ascii_lowercase();
+            match lower.as_str() {
+                "true" | "false" => format!("write {lower}"),
+                "b64" => "write b64\"…\" without a space".to_owned(),
+                _ => "texts stand in double quotes; a path begins with a dot or an @".to_owned(),
+            }
+        }
+        _ => return None,
+    })
+}
