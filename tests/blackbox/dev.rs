@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
-use support::{Call, Host, Request};
+use support::{Host, Request};
 
 use crate::TXCO;
 
@@ -50,13 +50,23 @@ fn an_existing_key_of_the_go_chassis_is_used() {
 
 #[test]
 fn it_finds_the_workspace_above() {
-    let mut host = Host::at_rest(TXCO);
-    host.write("workspace/OPS/web/100/hello.txcl", "EMIT .hello = \n");
-    // The broken rule shows that this workspace was found.
-    let call =
-        Call::new(&["dev", "workspace/OPS/web", "--web-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"]);
-    let output = host.run(&call);
-    assert!(output.stderr.contains("hello.txcl"), "{output:?}");
+    let args = ["dev", "workspace/OPS/web", "--web-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"];
+    let mut host = Host::with(TXCO, &args).rule("OPS/web/100/hello.txcl", HELLO).start();
+    assert_eq!(host.web(&Request::new("GET", "/")).json()["hello"], "world");
+    assert!(host.path("workspace/.txco/dev").is_dir());
+    host.finish();
+}
+
+#[test]
+fn a_broken_rule_at_the_start_is_shown_and_waited_for() {
+    let mut host = Host::dev(TXCO).rule("OPS/web/100/hello.txcl", "EMIT .hello = \n").start();
+    host.wait_log("hello.txcl:1:");
+    host.write("workspace/OPS/web/100/hello.txcl", HELLO);
+    let start = std::time::Instant::now();
+    while host.web(&Request::new("GET", "/")).status != 200 {
+        assert!(start.elapsed().as_secs() < 20, "{}", host.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     host.finish();
 }
 
