@@ -1,0 +1,99 @@
+//! One sandboxed `hmac-sign` call beside the same HMAC computed natively, interleaved in one
+//! run: prints the median of the rounds' ratios. Microseconds differ between machines and
+//! hours, ratios hardly.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench prints, and stops at the first surprise"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit, Mac};
+use model::{Envelope, Path, RequestId, SecretName, SecretRef, Slot, TenantSlug, Value};
+use sandbox::{CodeCache, Limits, Op, OpInput, Sandbox, builtins};
+use sha2::Sha256;
+use store::{SecretAddress, Store};
+use vault::{Caller, Credentials, MasterKey, SecretValue, Vault};
+
+const ROUNDS: usize = 60;
+const CALLS: u32 = 200;
+const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+fn main() {
+    let sandbox = Sandbox::new(Limits::default(), CodeCache::Off).unwrap();
+    let builtin = builtins().unwrap().into_iter().find(|b| b.name.as_str() == "hmac-sign").unwrap();
+    let op = sandbox.load_builtin(&builtin).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), "bench", store::Options::default()).unwrap();
+    let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None).unwrap().id;
+    let master = MasterKey::from_bytes(&mut (0..32).collect::<Vec<u8>>()).ok().unwrap();
+    let (vault, _) = Vault::open(Arc::new(store), master).ok().unwrap();
+    let secret = SecretName::parse("KEY").unwrap();
+    let address = SecretAddress { tenant: &tenant, stack: None, name: &secret };
+    vault.create(&address, None, None, SecretValue::new(KEY.to_vec()).unwrap()).unwrap();
+    let slot = Slot::new(Path::parse("key").unwrap()).unwrap();
+    let refs = [SecretRef { slot, name: secret, format: None }];
+    let caller = Caller { tenant: &tenant, stack: None };
+
+    println!("hmac-sign, sha256, {ROUNDS} rounds of {CALLS} calls each, medians:");
+    for size in [100, 1 << 10, 64 << 10, 1 << 20] {
+        let body: Arc<[u8]> = Arc::from(vec![b'x'; size]);
+        let input = input(&body);
+        let calls = if size > 1 << 15 { 10 } else { CALLS };
+        let credentials = Credentials::new();
+        let mut rounds = Vec::with_capacity(ROUNDS);
+        let mut packing = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            let native = timed(calls, || drop(black_box(native(black_box(&body)))));
+            let mut bags: Vec<_> = Vec::new();
+            packing.push(timed(calls, || bags.push(vault.pack_reveal(&caller, op.reference(), &refs).unwrap())));
+            let sandboxed = timed(calls, || call(&op, &input, bags.pop().unwrap(), &credentials));
+            rounds.push((sandboxed.as_secs_f64() / native.as_secs_f64(), native, sandboxed));
+        }
+        rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+        packing.sort();
+        let (ratio, native, sandboxed) = rounds[ROUNDS / 2];
+        let packing = packing[ROUNDS / 2];
+        println!(
+            "{size:>8} bytes: {ratio:5.1} x native ({sandboxed:?} against {native:?}); packing the bag {packing:?}"
+        );
+    }
+}
+
+/// Time of one call, over `calls` of them.
+fn timed(calls: u32, mut call: impl FnMut()) -> Duration {
+    let start = Instant::now();
+    (0..calls).for_each(|_| call());
+    start.elapsed() / calls
+}
+
+/// The same work without walls: the HMAC, its text, and a field to put it in.
+fn native(body: &[u8]) -> Vec<(Path, Value)> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
+    mac.update(body);
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![(Path::parse_sugared("_txc.computed.hmac").unwrap(), Value::from(hex))]
+}
+
+fn call(op: &Op, input: &OpInput, bag: vault::SecretBag<vault::Reveal>, credentials: &Credentials) {
+    black_box(op.call(input.clone(), bag, credentials).unwrap());
+}
+
+fn input(body: &Arc<[u8]>) -> OpInput {
+    let mut envelope = Envelope::default();
+    envelope.receive_body(Value::from("as received"), Arc::clone(body));
+    OpInput {
+        request: RequestId::mint().unwrap(),
+        stack: "bench".to_owned(),
+        scope: 100,
+        rule: "sign".to_owned(),
+        now_millis: 0,
+        params: Arc::new(Value::parse(br#"{"algorithm":"sha256","input_path":"body"}"#).unwrap()),
+        envelope: Arc::new(envelope),
+    }
+}

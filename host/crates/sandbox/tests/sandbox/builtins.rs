@@ -1,0 +1,201 @@
+//! The embedded ops against public vectors. `builtin-ops/build --check` runs this file on
+//! freshly built ones (`TXCO_OPS_DIST`).
+
+use std::sync::Arc;
+
+use model::{Envelope, Fault, Path, Value};
+use sandbox::{Builtin, Error, Limits, Op, OpOutput, builtins};
+use serde_json::Value as Json;
+use vault::Credentials;
+
+use crate::bench::{Secrets, dialled, input, sandbox, text};
+
+fn embedded() -> Vec<(Builtin, Vec<u8>)> {
+    let rebuilt = std::env::var_os("TXCO_OPS_DIST").map(std::path::PathBuf::from);
+    let bytes = |builtin: &Builtin| match &rebuilt {
+        Some(folder) => std::fs::read(folder.join(format!("{}.wasm", builtin.name))).unwrap(),
+        None => builtin.wasm.to_vec(),
+    };
+    builtins().unwrap().into_iter().map(|builtin| (builtin.clone(), bytes(&builtin))).collect()
+}
+
+fn builtin(op_name: &str) -> Op {
+    let (builtin, wasm) = embedded().into_iter().find(|(b, _)| b.name.as_str() == op_name).unwrap();
+    let trust = sandbox::Trust::Builtin { classes: builtin.classes, inline: builtin.inline };
+    sandbox(Limits::default()).load(builtin.name, &wasm, trust).unwrap()
+}
+
+struct Case<'a> {
+    op: &'a Op,
+    secrets: &'a Secrets,
+    slot: &'a str,
+    secret: &'a [u8],
+    params: &'a str,
+    envelope: Envelope,
+}
+
+impl Case<'_> {
+    fn call(self, credentials: &Credentials) -> Result<OpOutput, Error> {
+        let mut input = input(0);
+        input.params = Arc::new(Value::parse(self.params.as_bytes()).unwrap());
+        input.envelope = Arc::new(self.envelope);
+        let bag = self.secrets.bag(self.op, self.slot, self.secret);
+        self.op.call(input, bag, credentials)
+    }
+}
+
+fn body(bytes: &[u8]) -> Envelope {
+    let mut envelope = Envelope::default();
+    envelope.receive_body(Value::from("as received"), Arc::from(bytes));
+    envelope
+}
+
+fn document(json: &str) -> Envelope {
+    Envelope::new(Value::parse(json.as_bytes()).unwrap()).unwrap()
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect()
+}
+
+fn one(output: OpOutput) -> (String, Value) {
+    let [(path, value)]: [(Path, Value); 1] = output.fields.try_into().unwrap();
+    (path.to_string(), value)
+}
+
+fn vectors(path: &str) -> Vec<Json> {
+    serde_json::from_str::<Json>(&text(path)).unwrap()["cases"].as_array().unwrap().clone()
+}
+
+#[test]
+fn they_are_small_of_one_page_and_tell_nothing_of_the_machine() {
+    let ops = embedded();
+    assert_eq!(ops.len(), 2);
+    for (builtin, wasm) in &ops {
+        assert!(wasm.len() < 20 * 1024, "{}: {} bytes", builtin.name, wasm.len());
+        for trace in [&b"/home/"[..], b"/root", b"/usr/", b"/work", b".cargo", b"registry", b"rustlib"] {
+            let found = wasm.windows(trace.len()).any(|window| window == trace);
+            assert!(!found, "{} holds {:?}", builtin.name, String::from_utf8_lossy(trace));
+        }
+        assert!(builtin.inline);
+        let one_page = Limits { memory: 65_536, ..Limits::default() };
+        let trust = sandbox::Trust::Builtin { classes: builtin.classes.clone(), inline: true };
+        let op = sandbox(one_page).load(builtin.name.clone(), wasm, trust).unwrap();
+        assert!(op.inline() && op.reveals());
+        assert_eq!(dialled(&op, 0), Err(Error::NothingToReveal));
+    }
+}
+
+#[test]
+fn hmac_sign_agrees_with_rfc_4231() {
+    let (op, secrets) = (builtin("hmac-sign"), Secrets::new());
+    let mut checked = 0;
+    for case in vectors("tests/vectors/hmac/rfc4231.json") {
+        let of = |field: &str| case[field].as_str().unwrap();
+        let (key, data) = (unhex(of("key")), unhex(of("data")));
+        for algorithm in ["sha256", "sha512"] {
+            let params = format!(r#"{{"algorithm":"{algorithm}"}}"#);
+            let call = Case { op: &op, secrets: &secrets, slot: "key", secret: &key, params: &params, envelope: body(&data) };
+            let (path, mac) = one(call.call(&Credentials::new()).unwrap());
+            assert_eq!(path, "_txc.computed.hmac");
+            // Case 5 publishes the beginning only.
+            assert!(mac.as_str().unwrap().starts_with(of(algorithm)), "case {}, {algorithm}", case["case"]);
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 14);
+}
+
+#[test]
+fn hmac_sign_takes_the_rule_s_parameters() {
+    let (op, secrets) = (builtin("hmac-sign"), Secrets::new());
+    let sign = |params: &str, envelope: Envelope| {
+        let case = Case { op: &op, secrets: &secrets, slot: "key", secret: b"Jefe", params, envelope };
+        case.call(&Credentials::new()).map(one)
+    };
+    let what = "what do ya want for nothing?";
+    let hex = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    let base64 = "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=";
+    let at = |place: &str, envelope: &str, mac: &str| {
+        let params = format!(r#"{{"input_path":"{place}","output_path":"_txc.computed.stripe_sig"}}"#);
+        let expected = ("_txc.computed.stripe_sig".to_owned(), Value::from(mac));
+        assert_eq!(sign(&params, document(envelope)), Ok(expected), "{place}");
+    };
+    at("a.b", &format!(r#"{{"a":{{"b":"{what}"}}}}"#), hex);
+    at(".a", &format!(r#"{{"a":"{what}"}}"#), hex);
+    for place in ["@x", "@_txc.x", "_txc.x"] {
+        at(place, &format!(r#"{{"_txc":{{"x":"{what}"}}}}"#), hex);
+    }
+    let encoded = sign(r#"{"encoding":"base64"}"#, body(what.as_bytes())).unwrap();
+    assert_eq!(encoded.1, Value::from(base64));
+    let placed = sign(r#"{"output_path":"@computed.s"}"#, body(what.as_bytes())).unwrap();
+    assert_eq!(placed.0, "_txc.computed.s");
+    // An object is signed as its raw text, a received one byte for byte.
+    let compact = sign(r#"{"input_path":"a"}"#, document(r#"{"a":{"b": 1}}"#)).unwrap();
+    assert_eq!(compact, sign("{}", body(br#"{"b":1}"#)).unwrap());
+}
+
+#[test]
+fn hmac_sign_streams_what_is_larger_than_its_memory() {
+    let (op, secrets) = (builtin("hmac-sign"), Secrets::new());
+    let long = vec![b'a'; 1_000_000];
+    let case = Case { op: &op, secrets: &secrets, slot: "key", secret: b"Jefe", params: "{}", envelope: body(&long) };
+    let (_, mac) = one(case.call(&Credentials::new()).unwrap());
+    // Computed with another implementation.
+    assert_eq!(mac, Value::from(text("tests/vectors/hmac/million.txt").trim()));
+}
+
+#[test]
+fn hmac_sign_says_what_is_wrong() {
+    let (op, secrets) = (builtin("hmac-sign"), Secrets::new());
+    let fails = |slot: &str, params: &str, message: &str| {
+        let case = Case { op: &op, secrets: &secrets, slot, secret: b"Jefe", params, envelope: body(b"x") };
+        let error = case.call(&Credentials::new()).unwrap_err();
+        assert_eq!(error, Error::Failed { code: "hmac-sign-err".to_owned(), message: message.to_owned() });
+        assert_eq!(error.failure().fault, Fault::OpFailed);
+    };
+    fails("other", "{}", "hmac-sign: missing secrets.key.secret in WITH");
+    fails("key", r#"{"algorithm":"md5"}"#, "hmac-sign: unsupported algorithm \"md5\" (sha256|sha512)");
+    fails("key", r#"{"algorithm":"SHA256"}"#, "hmac-sign: unsupported algorithm \"SHA256\" (sha256|sha512)");
+    fails("key", r#"{"encoding":"b64"}"#, "hmac-sign: unsupported encoding \"b64\" (hex|base64)");
+    // Not a MAC of nothing (R4).
+    fails("key", r#"{"input_path":"nope"}"#, "hmac-sign: nothing to sign at input_path \"nope\"");
+}
+
+#[test]
+fn basic_auth_agrees_with_rfc_7617_and_is_a_credential() {
+    let (op, secrets) = (builtin("basic-auth-encode"), Secrets::new());
+    let cases = vectors("tests/vectors/basic-auth/rfc7617.json");
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let of = |field: &str| case[field].as_str().unwrap();
+        let params = format!(r#"{{"user":"{}"}}"#, of("user"));
+        let password = of("password").as_bytes();
+        let call =
+            Case { op: &op, secrets: &secrets, slot: "password", secret: password, params: &params, envelope: body(b"") };
+        let credentials = Credentials::new();
+        let output = call.call(&credentials).unwrap();
+        assert!(!format!("{output:?}").contains(of("encoded")));
+        let (path, value) = one(output);
+        assert_eq!(path, "_txc.computed.basic_auth");
+        let Value::Sealed(sealed) = value else { panic!("not sealed: {value:?}") };
+        let id = sealed.credentials().next().unwrap();
+        assert_eq!(credentials.with(id, <[u8]>::to_vec).unwrap(), of("encoded").as_bytes());
+        assert_eq!(credentials.parents(id).unwrap()[0].as_str(), "THE_SECRET");
+    }
+}
+
+#[test]
+fn basic_auth_says_what_is_wrong() {
+    let (op, secrets) = (builtin("basic-auth-encode"), Secrets::new());
+    let fails = |slot: &str, params: &str, message: &str| {
+        let case = Case { op: &op, secrets: &secrets, slot, secret: b"pw", params, envelope: body(b"x") };
+        let error = case.call(&Credentials::new()).unwrap_err();
+        let code = "basic-auth-encode-err".to_owned();
+        assert_eq!(error, Error::Failed { code, message: message.to_owned() });
+    };
+    fails("other", r#"{"user":"u"}"#, "basic-auth-encode: missing secrets.password.secret in WITH");
+    fails("password", "{}", "basic-auth-encode: missing user in WITH");
+    fails("password", r#"{"user":""}"#, "basic-auth-encode: missing user in WITH");
+    fails("password", r#"{"user":"a:b"}"#, "basic-auth-encode: user must not contain a colon");
+}

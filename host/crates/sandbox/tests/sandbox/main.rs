@@ -1,0 +1,17 @@
+//! The sandbox from outside: its limits, its walls, its memory, and the real built-ins.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+/// Guests made of text, secrets made by a real vault.
+mod bench;
+/// The contract's text, frozen.
+mod contract;
+/// One pair per limit.
+mod limits;
+/// What a guest cannot do.
+mod walls;
+/// What is left of a call.
+mod memory;
+/// Compiled code between starts.
+mod cache;
+/// The embedded ops against public vectors.
+mod builtins;
