@@ -1,0 +1,61 @@
+//! `txco serve`: a chassis in the foreground.
+
+use std::process::ExitCode;
+
+use txcl::Color;
+
+use super::output::{Complaint, Console};
+use crate::app::{App, Role};
+use crate::config::{Config, ServeFlags};
+use crate::reload::Rules;
+use crate::telemetry;
+
+/// The arguments of `txco serve`.
+#[derive(clap::Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    chassis: ServeFlags,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(args: ServeArgs, console: &mut Console<'_>) -> ExitCode {
+    let served = serve(args, console).map_err(|complaint| complaint.of("serve"));
+    console.end(false, served)
+}
+
+fn serve(args: ServeArgs, console: &Console<'_>) -> Result<(), Complaint> {
+    let config = Config::read(args.chassis, console.environment, &Vec::new())
+        .map_err(|error| Complaint::usage(error.to_string()))?;
+    telemetry::start(config.log_level, config.logger, console.environment);
+    let rules = config.workspace.clone().map(|workspace| Rules {
+        workspace,
+        stack: config.stack.clone(),
+        color: if console.color { Color::Coloured } else { Color::Plain },
+    });
+    // Rules first: what is broken there is said before anything is opened or minted.
+    let loaded = match &rules {
+        Some(rules) => Some(rules.load().map_err(|told| broken(rules, &told))?),
+        None => None,
+    };
+    let app = App::boot(config, Role::Serve).map_err(|error| Complaint::failed(error.to_string()))?;
+    match loaded {
+        Some(loaded) => {
+            tracing::info!(stack = %loaded.entry(), rules = loaded.rules(), files = loaded.files(), "rules loaded");
+            app.chassis().install(loaded);
+        }
+        None => tracing::info!("no rules: without --workspace DIR the web head answers every event with 404"),
+    }
+    let serving = app.serve().map_err(|error| Complaint::failed(error.to_string()))?;
+    if let Some(rules) = rules {
+        serving.spawn(rules.on_hangup(serving.chassis().clone(), std::io::stderr()));
+    }
+    serving.until_signal().map_err(|error| Complaint::failed(error.to_string()))
+}
+
+fn broken(rules: &Rules, told: &str) -> Complaint {
+    Complaint::failed(format!(
+        "the rules of {} cannot be used:\n{}",
+        rules.workspace.display(),
+        told.trim_end()
+    ))
+}

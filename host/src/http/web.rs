@@ -1,0 +1,201 @@
+//! The web head: an HTTP event comes in, runs through the rules, and its answer goes out.
+
+mod inlet;
+mod outlet;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::routing::get;
+use chassis::Chassis;
+use futures_util::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
+use model::{Failure, Fault, RequestId, TenantId, TenantSlug};
+
+use inlet::Arrived;
+pub use outlet::Detail;
+
+/// The most that names and values of a request's headers may weigh together.
+const MAX_HEADER_BYTES: usize = 256 << 10;
+
+/// What the web head needs to know.
+pub struct Web {
+    /// Runs the events.
+    pub chassis: Arc<Chassis>,
+    /// The tenant every event belongs to (R9).
+    pub tenant: TenantId,
+    /// The same, for people.
+    pub tenant_slug: TenantSlug,
+    /// The largest body, in bytes; 0 is no limit.
+    pub max_body: usize,
+    /// How long a client may take to send its body.
+    pub body_within: Duration,
+    /// What a failed request tells its client.
+    pub detail: Detail,
+}
+
+/// The routes of the web head: `/healthz`, and everything else is an event.
+pub fn router(web: Web) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/_txc/healthz", get(healthz))
+        .fallback(event)
+        .with_state(Arc::new(web))
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn event(State(web): State<Arc<Web>>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(id) = RequestId::mint() else {
+        // The operating system has no randomness: nothing here could be safe.
+        return Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).body(Body::empty()).unwrap_or_default();
+    };
+    // A bug below must cost this one answer, not the connection or the process (E2).
+    let answer = AssertUnwindSafe(web.answer(&id, &parts, body)).catch_unwind().await;
+    let mut response = answer.unwrap_or_else(|_panic| {
+        tracing::error!(request_id = %id, "request ended by a panic");
+        let failure = Failure::new(Fault::Internal, "a panic; see the log");
+        outlet::failed(&failure, None, &id, &parts.method, web.detail)
+    });
+    outlet::stamp(&mut response, &id);
+    response
+}
+
+/// Why there is no whole body.
+#[derive(Debug, PartialEq, Eq)]
+enum BodyError {
+    TooLarge,
+    TooSlow,
+    BrokenOff,
+}
+
+impl Web {
+    async fn answer(&self, id: &RequestId, parts: &Parts, body: Body) -> Response<Body> {
+        let refuse = |status, code| outlet::refused(status, code, id, &parts.method);
+        if weight(&parts.headers) > MAX_HEADER_BYTES {
+            return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large");
+        }
+        let Some(rules) = self.chassis.rules() else {
+            return refuse(StatusCode::NOT_FOUND, "not_found");
+        };
+        let body = match read(&parts.headers, body, self.max_body, self.body_within).await {
+            Ok(body) => body,
+            Err(BodyError::TooLarge) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Err(BodyError::TooSlow) => return refuse(StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
+            Err(BodyError::BrokenOff) => return refuse(StatusCode::BAD_REQUEST, "body_broken_off"),
+        };
+        let arrived = Arrived {
+            request: id,
+            tenant: &self.tenant_slug,
+            stack: rules.entry(),
+            at: Timestamp::now(),
+            parts,
+            body,
+        };
+        let Ok(envelope) = arrived.into_envelope() else {
+            return refuse(StatusCode::BAD_REQUEST, "query_invalid");
+        };
+        let request = chassis::Request {
+            id: id.clone(),
+            tenant: self.tenant.clone(),
+            tenant_slug: self.tenant_slug.clone(),
+            envelope,
+        };
+        let outcome = Box::pin(self.chassis.run(request)).await;
+        if let Some(failed) = &outcome.failure {
+            return outlet::failed(&failed.failure, Some(&failed.rule), id, &parts.method, self.detail);
+        }
+        outlet::shape(&outcome.envelope, &parts.method).unwrap_or_else(|failure| {
+            tracing::warn!(request_id = %id, code = failure.fault.code(), detail = failure.detail, "answer not sent");
+            outlet::failed(&failure, None, id, &parts.method, self.detail)
+        })
+    }
+}
+
+/// The whole body, as long as it is small enough and comes in time.
+async fn read(headers: &HeaderMap, body: Body, most: usize, within: Duration) -> Result<Bytes, BodyError> {
+    let most = if most == 0 { usize::MAX } else { most };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > most) {
+        return Err(BodyError::TooLarge);
+    }
+    let read = async {
+        let mut chunks = body.into_data_stream();
+        let mut whole = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| BodyError::BrokenOff)?;
+            if chunk.len() > most.saturating_sub(whole.len()) {
+                return Err(BodyError::TooLarge);
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(Bytes::from(whole))
+    };
+    tokio::time::timeout(within, read).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+fn weight(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use axum::http::HeaderValue;
+    use futures_util::stream;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(5);
+
+    fn in_chunks(chunks: &'static [&'static str]) -> Body {
+        Body::from_stream(stream::iter(chunks.iter().map(|chunk| Ok::<_, io::Error>(Bytes::from(*chunk)))))
+    }
+
+    #[tokio::test]
+    async fn a_body_of_the_limit_is_read_and_one_byte_more_is_not() {
+        let none = HeaderMap::new();
+        let read_of = async |chunks, most| read(&none, in_chunks(chunks), most, LONG).await;
+        assert_eq!(read_of(&["ab", "cde"], 5).await, Ok(Bytes::from("abcde")));
+        assert_eq!(read_of(&["ab", "cdef"], 5).await, Err(BodyError::TooLarge));
+        assert_eq!(read_of(&["ab", "cdef"], 0).await, Ok(Bytes::from("abcdef")));
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_is_refused_before_it_is_read() {
+        let headers: HeaderMap = [(header::CONTENT_LENGTH, HeaderValue::from_static("6"))].into_iter().collect();
+        let never = || Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
+        assert_eq!(read(&headers, never(), 5, LONG).await, Err(BodyError::TooLarge));
+        assert_eq!(read(&headers, in_chunks(&["abcdef"]), 6, LONG).await, Ok(Bytes::from("abcdef")));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let none = HeaderMap::new();
+        let never = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
+        assert_eq!(read(&none, never, 5, Duration::from_millis(10)).await, Err(BodyError::TooSlow));
+        let broken = Body::from_stream(stream::iter([Ok(Bytes::from("a")), Err(io::Error::other("gone"))]));
+        assert_eq!(read(&none, broken, 5, LONG).await, Err(BodyError::BrokenOff));
+    }
+
+    #[test]
+    fn headers_weigh_what_their_names_and_values_do() {
+        let headers: HeaderMap = [
+            (header::HOST, HeaderValue::from_static("abc")),
+            (header::ACCEPT, HeaderValue::from_static("")),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(weight(&headers), 4 + 3 + 6);
+    }
+}
