@@ -121,3 +121,60 @@ fn version(console: &mut Console<'_>) -> ExitCode {
     let printed = console.print(&facts.to_string());
     console.end(false, printed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Played;
+    use super::*;
+
+    fn answer(words: &str) -> (ExitCode, String, String) {
+        let mut played = Played::default();
+        let code = run(words.split_whitespace().map(OsString::from), &mut played.console());
+        (code, played.out(), played.err())
+    }
+
+    #[test]
+    fn usage_is_an_answer() {
+        for words in ["txco", "txco help", "txco -h", "txco --help"] {
+            let (code, out, err) = answer(words);
+            assert_eq!((code, err.as_str()), (ExitCode::SUCCESS, ""), "{words}");
+            assert!(out.contains("Usage: txco"), "{words}: {out}");
+        }
+        for words in ["txco auth secrets", "txco auth secrets help", "txco auth secrets -h"] {
+            let (code, out, _) = answer(words);
+            assert_eq!(code, ExitCode::SUCCESS, "{words}");
+            assert!(out.contains("txco auth secrets"), "{words}: {out}");
+        }
+    }
+
+    #[test]
+    fn version_is_json() {
+        for words in ["txco version", "txco --version", "txco -v"] {
+            let (code, out, _) = answer(words);
+            let facts: serde_json::Value = serde_json::from_str(&out).unwrap();
+            assert_eq!((code, facts["version"].as_str()), (ExitCode::SUCCESS, Some(env!("CARGO_PKG_VERSION"))));
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_and_what_comes_later() {
+        let (code, _, err) = answer("txco frobnicate");
+        assert_eq!(code, ExitCode::from(2));
+        assert!(err.starts_with("unknown command \"frobnicate\"\n"), "{err}");
+        for (words, said) in [
+            ("txco whoami", "`txco whoami` comes with a later release\n"),
+            ("txco auth enroll", "auth: `txco auth enroll` comes with a later release\n"),
+            ("txco auth tenant members", "auth tenant: `txco auth tenant members` comes with a later release\n"),
+        ] {
+            assert_eq!(answer(words), (ExitCode::from(2), String::new(), said.to_owned()));
+        }
+        assert_eq!(answer("txco serve --no-such-flag").0, ExitCode::from(2));
+    }
+
+    #[test]
+    fn help_never_shows_a_variables_value() {
+        let (_, out, _) = answer("txco serve --help");
+        assert!(out.contains("--secret-master-key-b64"), "{out}");
+        assert!(out.contains("[$TXCO_WEB_ADDR, default :8080]"), "{out}");
+    }
+}

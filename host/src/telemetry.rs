@@ -126,6 +126,16 @@ impl Visit for Line {
     }
 }
 
+/// The console format at `info`, for the tests of what is logged.
+#[cfg(test)]
+pub(crate) fn for_test<W>(writer: W) -> impl Subscriber
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).event_format(Lines { color: Color::No });
+    tracing_subscriber::registry().with(filter(LogLevel::Info)).with(lines)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;

@@ -88,7 +88,7 @@ fn rotate(flags: &flags::Rotate, console: &mut Console<'_>) -> Result<(), Compla
     if flags.generate {
         let body = flags.byte_len.map_or_else(|| json!({}), |n| json!({ "byte_len": n }));
         let path = format!("/{name}/rotate-generated");
-        let reply = place.call("POST", &path, &stack, Some(&body)).map_err(|c| c.of("rotate --generate"))?;
+        let reply = place.call("POST", &path, &stack, Some(&body))?;
         let note = format!("{}. The value above is shown ONCE.", place.rotated(&name, &reply));
         return place.reveal_once(console, &reply, &note);
     }

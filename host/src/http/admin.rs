@@ -4,6 +4,7 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
@@ -14,6 +15,7 @@ use model::SecretName;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::open_dev::{Payload, admit};
 use super::problem::{json_reply, reply};
@@ -24,6 +26,9 @@ pub use super::open_dev::Until;
 
 /// The largest body: the largest value, every byte of it escaped as JSON can, and the rest.
 const MAX_BODY: usize = vault::MAX_VALUE_BYTES * 6 + vault::MAX_DESCRIPTION_BYTES * 6 + (16 << 10);
+
+/// How long a client may take to send its body.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// What the admin head needs.
 pub struct AdminHead {
@@ -150,7 +155,8 @@ async fn enter(head: &AdminHead, peer: SocketAddr, request: Request<Body>) -> Re
     let (parts, body) = request.into_parts();
     let payload = if body.is_end_stream() { Payload::Absent } else { Payload::Present };
     admit(&parts, payload, peer, &head.open_until)?;
-    to_bytes(body, MAX_BODY).await.map_err(|_| AdminError::BodyTooLarge)
+    let late = |_| AdminError::InvalidBody(format!("the body did not arrive within {} s", BODY_WITHIN.as_secs()));
+    timeout(BODY_WITHIN, to_bytes(body, MAX_BODY)).await.map_err(late)?.map_err(|_| AdminError::BodyTooLarge)
 }
 
 impl Call {

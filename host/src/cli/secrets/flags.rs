@@ -35,6 +35,7 @@ impl Verb {
         match self {
             Self::Set(_) => "set",
             Self::Generate(_) => "generate",
+            Self::Rotate(flags) if flags.generate => "rotate --generate",
             Self::Rotate(_) => "rotate",
             Self::List(_) => "list",
             Self::Show(_) => "show",
