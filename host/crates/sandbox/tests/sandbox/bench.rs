@@ -8,8 +8,6 @@ use sandbox::{CodeCache, Error, Limits, Op, OpInput, OpOutput, Sandbox, Trust};
 use store::{SecretAddress, Store};
 use tempfile::TempDir;
 use vault::{Caller, Credentials, MasterKey, Reveal, SecretBag, SecretValue, Vault};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
 /// The repository.
 pub fn root() -> PathBuf {
@@ -20,17 +18,9 @@ pub fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// The component of `tests/guests/NAME.wat`.
+/// The component of `tests/guests/NAME.wat`, made by `builtin-ops/build`.
 pub fn guest(name: &str) -> Vec<u8> {
-    let mut wasm = wat::parse_str(text(&format!("tests/guests/{name}.wat"))).unwrap();
-    if wasm[4..8] == [1, 0, 0, 0] {
-        let mut resolve = Resolve::new();
-        let package = resolve.push_str("op.wit", &text("guest-sdk/wit/op.wit")).unwrap();
-        let world = resolve.select_world(&[package], Some("op")).unwrap();
-        embed_component_metadata(&mut wasm, &resolve, world, StringEncoding::UTF8).unwrap();
-        wasm = ComponentEncoder::default().validate(true).module(&wasm).unwrap().encode().unwrap();
-    }
-    wasm
+    std::fs::read(root().join(format!("tests/guests/dist/{name}.wasm"))).unwrap()
 }
 
 pub fn name(text: &str) -> OpName {
