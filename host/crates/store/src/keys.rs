@@ -61,7 +61,7 @@ impl Store {
                         secret_id: row.get(0)?,
                         tenant_id: row.get(1)?,
                         version_no: row.get(2)?,
-                        scheme: scheme(row.get(3)?, row.get(4)?, row.get(5)?),
+                        scheme: scheme(row.get(3)?, row.get::<_, Option<String>>(4)?.as_deref(), row.get(5)?),
                         dek_nonce: row.get(6)?,
                         wrapped_dek: row.get(7)?,
                     })

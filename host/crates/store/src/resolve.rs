@@ -106,7 +106,7 @@ fn resolution(row: &Row<'_>, tenant: &TenantId, name: &SecretName) -> rusqlite::
 /// `None` for bytes of lengths or a layout that nobody of ours has written: they cannot
 /// be opened, which is the vault's to say, not a failure of the database.
 fn sealed(row: &Row<'_>) -> rusqlite::Result<Option<SealedSecret>> {
-    let scheme = scheme(row.get(4)?, row.get(5)?, row.get(6)?);
+    let scheme = scheme(row.get(4)?, row.get::<_, Option<String>>(5)?.as_deref(), row.get(6)?);
     let (nonce, ciphertext): (Vec<u8>, Vec<u8>) = (row.get(7)?, row.get(8)?);
     let (dek_nonce, wrapped_dek): (Vec<u8>, Vec<u8>) = (row.get(9)?, row.get(10)?);
     Ok((|| {
@@ -121,8 +121,8 @@ fn sealed(row: &Row<'_>) -> rusqlite::Result<Option<SealedSecret>> {
 }
 
 /// The layout that a row's columns name.
-pub(crate) fn scheme(scheme: i64, key_id: Option<String>, key_version: i64) -> Option<AadScheme> {
-    match (scheme, key_id.as_deref().map(KeyId::parse)) {
+pub(crate) fn scheme(scheme: i64, key_id: Option<&str>, key_version: i64) -> Option<AadScheme> {
+    match (scheme, key_id.map(KeyId::parse)) {
         (1, _) => Some(AadScheme::One { key_version }),
         (2, Some(Some(key_id))) => Some(AadScheme::Two { key_id }),
         _ => None,

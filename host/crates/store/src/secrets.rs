@@ -189,9 +189,8 @@ fn active(connection: &Connection, address: &SecretAddress<'_>) -> Result<Option
 
 fn metadata(row: &Row<'_>) -> rusqlite::Result<Option<Metadata>> {
     let (tenant_id, name): (String, String) = (row.get(1)?, row.get(2)?);
-    let stack = match said(row.get(3)?).map(|stack| StackName::parse(&stack)).transpose() {
-        Ok(stack) => stack,
-        Err(_) => return Ok(None),
+    let Ok(stack) = said(row.get(3)?).map(|stack| StackName::parse(&stack)).transpose() else {
+        return Ok(None);
     };
     let Some((tenant_id, name)) = TenantId::parse(&tenant_id).ok().zip(SecretName::parse(&name).ok()) else {
         return Ok(None);

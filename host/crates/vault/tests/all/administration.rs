@@ -66,7 +66,7 @@ fn describing_touches_nothing_else() {
     let made = house.create("", "K", "v").unwrap();
     let described = on("", "K", |a| house.vault.describe(a, "what for")).unwrap();
     assert_eq!(described.description.as_deref(), Some("what for"));
-    assert_eq!((described.version_no, described.last_rotated_at.clone()), (1, None));
+    assert_eq!((described.version_no, &described.last_rotated_at), (1, &None));
     assert_eq!(on("", "K", |a| house.vault.describe(a, "")).unwrap(), made);
     let at_limit = "x".repeat(MAX_DESCRIPTION_BYTES);
     assert!(on("", "K", |a| house.vault.describe(a, &at_limit)).is_ok());
