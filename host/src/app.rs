@@ -1,7 +1,7 @@
 //! A chassis put together: everything is opened and bound first, then served, then drained.
 
-mod boot;
 mod heads;
+mod boot;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

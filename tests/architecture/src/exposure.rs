@@ -3,7 +3,12 @@
 use crate::tree;
 
 /// Where `.expose(` may stand. A line more needs a decision record (house rule 3 for secret types).
-const PINNED: [&str; 0] = [];
+const PINNED: [&str; 4] = [
+    "host/crates/egress/src/splice.rs",
+    "host/crates/sandbox/src/cache.rs",
+    "host/crates/sandbox/src/hostcalls.rs",
+    "host/crates/vault/src/seal.rs",
+];
 
 fn exposes(text: &str) -> bool {
     tree::code(text).contains(".expose(")

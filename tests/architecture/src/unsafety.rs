@@ -3,7 +3,11 @@
 use crate::tree;
 
 /// The files that may say `unsafe`, each for one reason.
-const PINNED: [(&str, &str); 0] = [];
+const PINNED: [(&str, &str); 3] = [
+    ("host/crates/pages/src/region.rs", "mmap and the slices over it"),
+    ("host/crates/sandbox/src/cache.rs", "wasmtime trusts compiled code that it loads"),
+    ("host/crates/sandbox/src/memory.rs", "wasmtime's traits for host memory are unsafe to implement"),
+];
 
 /// The crates whose roots cannot forbid it, because of the files above (R23).
 const CANNOT_FORBID: [&str; 2] = ["host/crates/pages/src/lib.rs", "host/crates/sandbox/src/lib.rs"];
@@ -36,8 +40,8 @@ fn unsafe_stands_in_pinned_files_only() {
 fn every_other_crate_forbids_it() {
     let mut seen = 0;
     for file in tree::rust("host").into_iter().chain(tree::rust("tests")) {
-        let root = file.path.ends_with("/src/lib.rs") || file.path.ends_with("/main.rs");
-        if !root || file.path.starts_with("tests/guests/") {
+        let program = ["tests/blackbox/main.rs", "tests/adversary/main.rs"].contains(&file.path.as_str());
+        if !program && !file.path.ends_with("/src/lib.rs") && !file.path.ends_with("/src/main.rs") {
             continue;
         }
         seen += 1;

@@ -13,15 +13,16 @@
 //!    never panics, and it never grows a document without a bound.
 //!
 //! Tests: beside the code.
+#![forbid(unsafe_code)]
 
 mod name;
 mod id;
 mod tenant;
-mod secret;
 mod op;
 mod destination;
 mod template;
 mod path;
+mod secret;
 mod value;
 mod envelope;
 mod fault;
