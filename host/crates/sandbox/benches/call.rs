@@ -9,6 +9,8 @@
     reason = "a bench prints, and stops at the first surprise"
 )]
 
+extern crate txco_sandbox as sandbox;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

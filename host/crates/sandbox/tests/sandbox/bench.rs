@@ -18,8 +18,12 @@ pub fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// The component of `tests/guests/NAME.wat`, made by `builtin-ops/build`.
+/// The component of `tests/guests/NAME.wat`; of a core module, made by `builtin-ops/build`.
 pub fn guest(name: &str) -> Vec<u8> {
+    let source = text(&format!("tests/guests/{name}.wat"));
+    if source.contains("\n(component") {
+        return wat::parse_str(source).unwrap();
+    }
     std::fs::read(root().join(format!("tests/guests/dist/{name}.wasm"))).unwrap()
 }
 

@@ -1,6 +1,8 @@
 //! The sandbox from outside: its limits, its walls, its memory, and the real built-ins.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+extern crate txco_sandbox as sandbox;
+
 /// Guests made of text, secrets made by a real vault.
 mod bench;
 /// The contract's text, frozen.
