@@ -10,6 +10,7 @@ mod secrets;
 mod tenants;
 mod init_key;
 mod auth;
+mod typed;
 mod serve;
 mod dev;
 mod trace;

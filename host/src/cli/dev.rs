@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use txcl::Color;
 
 use super::output::{Complaint, Console};
+use super::typed::{program, quoted};
 use crate::app::{App, Role, Serving};
 use crate::config::{Config, Defaults, ServeFlags};
 use crate::reload::Rules;
@@ -70,11 +71,12 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
 
 fn greet(console: &mut Console<'_>, rules: &Rules, what: &str, serving: &Serving) {
     console.note(&format!(
-        "\n  {}  ({what}; reloaded as you edit)\n\n  events  http://{}\n  admin   http://{}\n  then    txco trace last --trace-dir {}\n",
+        "\n  {}  ({what}; reloaded as you edit)\n\n  events  http://{}\n  admin   http://{}\n  then    {} trace last --trace-dir {}\n",
         rules.workspace.display(),
         serving.web_address(),
         serving.admin_address(),
-        rules.workspace.join(STATE).join("trace").display(),
+        program(),
+        quoted(&rules.workspace.join(STATE).join("trace").to_string_lossy()),
     ));
 }
 

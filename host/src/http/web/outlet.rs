@@ -42,11 +42,7 @@ pub(super) fn shape(envelope: &Envelope, method: &Method) -> Result<Response<Bod
             set_header(&mut headers, name, value)?;
         }
     }
-    let body = if bodyless(method, status) { Vec::new() } else { body(envelope)? };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    Ok(response)
+    Ok(response(status, headers, body(envelope)?, method))
 }
 
 /// The answer to a request that failed.
@@ -103,9 +99,26 @@ fn problem(
     method: &Method,
 ) -> Response<Body> {
     let text = format!("{}\n", serde_json::json!({ "error": error }));
-    let mut response = Response::new(if bodyless(method, status) { Body::empty() } else { Body::from(text) });
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response(status, headers, text.into_bytes(), method)
+}
+
+/// An answer without its body where HTTP has none (RFC 9110 §6.4.1); to HEAD it still says
+/// how long the body would be.
+fn response(status: StatusCode, mut headers: HeaderMap, body: Vec<u8>, method: &Method) -> Response<Body> {
+    let never = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    let body = if never {
+        Body::empty()
+    } else if method == Method::HEAD {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        Body::empty()
+    } else {
+        Body::from(body)
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.headers_mut() = headers;
     response
 }
 
@@ -149,11 +162,6 @@ fn set_header(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), 
     }
     headers.insert(key, HeaderValue::from_str(&text).map_err(|_| invalid("not a header value"))?);
     Ok(())
-}
-
-/// RFC 9110 §6.4.1: answers that never have a body.
-fn bodyless(method: &Method, status: StatusCode) -> bool {
-    method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
 }
 
 fn body(envelope: &Envelope) -> Result<Vec<u8>, Failure> {
@@ -263,8 +271,10 @@ mod tests {
     async fn no_body_where_http_has_none() {
         for (method, status) in [(Method::HEAD, 200), (Method::GET, 204), (Method::GET, 304)] {
             let text = format!(r#"{{"_txc":{{"web":{{"res":{{"status":{status},"body":"aGk="}}}}}}}}"#);
-            let (got, _, body) = read(shape(&envelope(&text), &method).unwrap()).await;
+            let (got, headers, body) = read(shape(&envelope(&text), &method).unwrap()).await;
             assert_eq!((got, body.as_str()), (status, ""));
+            let length = headers.get("content-length").map(|v| v.to_str().unwrap().to_owned());
+            assert_eq!(length, (method == Method::HEAD).then(|| "2".to_owned()));
         }
     }
 
