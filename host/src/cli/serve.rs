@@ -23,7 +23,7 @@ pub(super) fn run(args: ServeArgs, console: &mut Console<'_>) -> ExitCode {
     console.end(false, served)
 }
 
-fn serve(args: ServeArgs, console: &Console<'_>) -> Result<(), Complaint> {
+fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let config = Config::read(args.chassis, console.environment, &Vec::new())
         .map_err(|error| Complaint::usage(error.to_string()))?;
     telemetry::start(config.log_level, config.logger, console.environment);
@@ -34,7 +34,7 @@ fn serve(args: ServeArgs, console: &Console<'_>) -> Result<(), Complaint> {
     });
     // Rules first: what is broken there is said before anything is opened or minted.
     let loaded = match &rules {
-        Some(rules) => Some(rules.load().map_err(|told| broken(rules, &told))?),
+        Some(rules) => Some(rules.load().map_err(|told| broken(rules, &told, console))?),
         None => None,
     };
     let app = App::boot(config, Role::Serve).map_err(|error| Complaint::failed(error.to_string()))?;
@@ -52,10 +52,8 @@ fn serve(args: ServeArgs, console: &Console<'_>) -> Result<(), Complaint> {
     serving.until_signal().map_err(|error| Complaint::failed(error.to_string()))
 }
 
-fn broken(rules: &Rules, told: &str) -> Complaint {
-    Complaint::failed(format!(
-        "the rules of {} cannot be used:\n{}",
-        rules.workspace.display(),
-        told.trim_end()
-    ))
+/// The diagnostics are shown as they are, coloured or not, above the complaint.
+fn broken(rules: &Rules, told: &str, console: &mut Console<'_>) -> Complaint {
+    console.note(told.trim_end());
+    Complaint::failed(format!("the rules of {} cannot be used", rules.workspace.display()))
 }

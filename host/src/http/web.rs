@@ -57,7 +57,10 @@ async fn event(State(web): State<Arc<Web>>, request: Request<Body>) -> Response<
     let (parts, body) = request.into_parts();
     let Ok(id) = RequestId::mint() else {
         // The operating system has no randomness: nothing here could be safe.
-        return Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).body(Body::empty()).unwrap_or_default();
+        return Response::builder()
+            .status(StatusCode::SERVICE_UNAVAILABLE)
+            .body(Body::empty())
+            .unwrap_or_default();
     };
     // A bug below must cost this one answer, not the connection or the process (E2).
     let answer = AssertUnwindSafe(web.answer(&id, &parts, body)).catch_unwind().await;
@@ -173,7 +176,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_announced_length_is_refused_before_it_is_read() {
-        let headers: HeaderMap = [(header::CONTENT_LENGTH, HeaderValue::from_static("6"))].into_iter().collect();
+        let headers: HeaderMap =
+            [(header::CONTENT_LENGTH, HeaderValue::from_static("6"))].into_iter().collect();
         let never = || Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
         assert_eq!(read(&headers, never(), 5, LONG).await, Err(BodyError::TooLarge));
         assert_eq!(read(&headers, in_chunks(&["abcdef"]), 6, LONG).await, Ok(Bytes::from("abcdef")));
@@ -190,12 +194,10 @@ mod tests {
 
     #[test]
     fn headers_weigh_what_their_names_and_values_do() {
-        let headers: HeaderMap = [
-            (header::HOST, HeaderValue::from_static("abc")),
-            (header::ACCEPT, HeaderValue::from_static("")),
-        ]
-        .into_iter()
-        .collect();
+        let headers: HeaderMap =
+            [(header::HOST, HeaderValue::from_static("abc")), (header::ACCEPT, HeaderValue::from_static(""))]
+                .into_iter()
+                .collect();
         assert_eq!(weight(&headers), 4 + 3 + 6);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Version, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ impl Arrived<'_> {
         if !cookies.is_empty() {
             request.insert("cookies".to_owned(), Value::Object(cookies));
         }
-        request.insert("url".to_owned(), Value::Object(url(&self.parts.uri)?));
+        request.insert("url".to_owned(), Value::Object(url(self.parts)?));
         if !self.body.is_empty() {
             request.insert("body".to_owned(), Value::from(BASE64_STANDARD.encode(&self.body)));
         }
@@ -129,16 +129,21 @@ fn cookies(headers: &HeaderMap) -> Object {
     object
 }
 
-fn url(uri: &Uri) -> Result<Object, QueryInvalid> {
+/// HTTP/2 always names scheme and authority (RFC 9113 §8.3.1); what a client asked for is
+/// then the path and query, as in the origin form of HTTP/1.1.
+fn url(parts: &Parts) -> Result<Object, QueryInvalid> {
+    let uri = &parts.uri;
+    let absolute = parts.version < Version::HTTP_2;
+    let origin_form = || uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let mut url = Object::new();
     let mut put = |key: &str, text: &str| {
         if !text.is_empty() {
             url.insert(key.to_owned(), Value::from(text));
         }
     };
-    put("full", &uri.to_string());
-    put("scheme", uri.scheme_str().unwrap_or_default());
-    if let Some(authority) = uri.authority() {
+    put("full", &if absolute { uri.to_string() } else { origin_form() });
+    if let Some(authority) = uri.authority().filter(|_| absolute) {
+        put("scheme", uri.scheme_str().unwrap_or_default());
         let user = authority.as_str().rsplit_once('@').map_or("", |(user, _)| user);
         put("user", user.split(':').next().unwrap_or_default());
         put("hostname", authority.host());
@@ -314,6 +319,22 @@ mod tests {
         {
             let got = at(&envelope, &format!("_txc.web.req.url.{path}"));
             assert_eq!(got, Some(format!("{want:?}")), "{path}");
+        }
+    }
+
+    #[test]
+    fn over_http_2_it_looks_the_same() {
+        let request =
+            Request::get("http://shop.example/x?q=1").version(Version::HTTP_2).body(&b""[..]).unwrap();
+        let envelope = arrived(request).unwrap();
+        for (path, want) in [
+            ("proto", Some(r#""HTTP/2.0""#)),
+            ("host", Some(r#""shop.example""#)),
+            ("url.full", Some(r#""/x?q=1""#)),
+            ("url.scheme", None),
+            ("url.hostname", None),
+        ] {
+            assert_eq!(at(&envelope, &format!("_txc.web.req.{path}")).as_deref(), want, "{path}");
         }
     }
 }
