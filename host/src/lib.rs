@@ -40,5 +40,6 @@ mod app;
 mod watch;
 mod reload;
 pub mod cli;
+pub mod manual;
 
 pub use app::{App, BootError, Role, Serving};

@@ -28,14 +28,17 @@ pub(crate) fn chassis(vendor: &Upstream, rule: &str) -> Builder {
     Host::serve(TXCO).rule("OPS/web/100/call.txcl", rule).upstream(vendor, "api.vendor.com:443")
 }
 
-/// The code of the one step that failed.
+/// The code with which the one request that failed ended, as its trace has it.
 #[track_caller]
 pub(crate) fn fault(host: &Host) -> String {
     let files = host.files("data/trace/requests");
-    let steps = files.iter().filter(|file| file.ends_with("meta.json"));
-    let codes: Vec<String> = steps
-        .map(|file| serde_json::from_str::<Value>(&host.read(file)).unwrap())
-        .filter_map(|meta| Some(meta["error"]["code"].as_str()?.to_owned()))
+    let timelines = files.iter().filter(|file| file.ends_with("timeline.jsonl")).map(|file| host.read(file));
+    let codes: Vec<String> = timelines
+        .flat_map(|text| {
+            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+        })
+        .filter(|event| event["event"] == "request.end")
+        .filter_map(|event| Some(event["error"].as_str()?.to_owned()))
         .collect();
     assert_eq!(codes.len(), 1, "{codes:?}");
     codes[0].clone()

@@ -12,7 +12,7 @@ fn line_breaks_are_refused_before_anything_is_sent() {
         let mut host = chassis(&vendor, rule).start();
         let reply = host.event("/", &json!({ "note": text }));
         assert_eq!(reply.status, 500, "{text:?}: {}", reply.text());
-        assert_eq!(fault(&host), "upstream_request_invalid", "{text:?}");
+        assert_eq!(fault(&host), "rule_failed", "{text:?}");
         assert!(vendor.received().is_empty());
         host.finish();
     }

@@ -1,0 +1,10 @@
+//! The documents of `host/docs`, part of the API documentation so that they cannot be lost.
+
+#[doc = include_str!("../docs/life-of-a-request.md")]
+pub mod life_of_a_request {}
+
+#[doc = include_str!("../docs/life-of-a-secret.md")]
+pub mod life_of_a_secret {}
+
+#[doc = include_str!("../docs/threat-model.md")]
+pub mod threat_model {}
