@@ -14,13 +14,13 @@ use crate::watch::Watch;
 
 /// Which rules, and how what is wrong with them is shown.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// The workspace: the folder with `OPS/`.
-    pub workspace: PathBuf,
+    pub(crate) workspace: PathBuf,
     /// The stack that events enter, when it was said.
-    pub stack: Option<StackName>,
+    pub(crate) stack: Option<StackName>,
     /// Whether diagnostics are coloured.
-    pub color: Color,
+    pub(crate) color: Color,
 }
 
 impl Rules {
@@ -28,12 +28,12 @@ impl Rules {
     ///
     /// # Errors
     /// Everything that is wrong, as text for people: file, line, caret.
-    pub fn load(&self) -> Result<RuleSet, String> {
+    pub(crate) fn load(&self) -> Result<RuleSet, String> {
         RuleSet::load(&self.workspace, self.stack.as_ref(), Mode::Strict).map_err(|errors| self.told(&errors))
     }
 
     /// Loads them again whenever the process gets SIGHUP.
-    pub async fn on_hangup(self, chassis: Arc<Chassis>, mut say: impl Write + Send) {
+    pub(crate) async fn on_hangup(self, chassis: Arc<Chassis>, mut say: impl Write + Send) {
         match signal(SignalKind::hangup()) {
             Ok(mut hangups) => {
                 while hangups.recv().await.is_some() {
@@ -45,7 +45,7 @@ impl Rules {
     }
 
     /// Loads them again whenever a file of theirs changes.
-    pub async fn on_change(self, chassis: Arc<Chassis>, mut watch: Watch, mut say: impl Write + Send) {
+    pub(crate) async fn on_change(self, chassis: Arc<Chassis>, mut watch: Watch, mut say: impl Write + Send) {
         while watch.changed().await {
             self.reload(&chassis, &mut say);
         }

@@ -13,7 +13,7 @@ const QUIET: Duration = Duration::from_millis(120);
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// Watches `OPS/` of a workspace.
-pub struct Watch {
+pub(crate) struct Watch {
     watcher: RecommendedWatcher,
     ops: PathBuf,
     changes: mpsc::UnboundedReceiver<Change>,
@@ -32,7 +32,7 @@ impl Watch {
     /// # Errors
     /// When the operating system cannot watch: the folder is missing, or too many are
     /// being watched already.
-    pub fn start(workspace: &Path) -> notify::Result<Self> {
+    pub(crate) fn start(workspace: &Path) -> notify::Result<Self> {
         // The watcher reports paths below what it was given, links resolved or not alike.
         let ops = workspace.join("OPS");
         let (tell, changes) = mpsc::unbounded_channel();
@@ -52,7 +52,7 @@ impl Watch {
     }
 
     /// Waits for the next burst of changes and for its end; false when none can come.
-    pub async fn changed(&mut self) -> bool {
+    pub(crate) async fn changed(&mut self) -> bool {
         let Some(first) = self.changes.recv().await else { return false };
         self.note(&first);
         let end = Instant::now() + LONGEST;

@@ -37,7 +37,7 @@ const LEAK: u8 = 3;
 
 /// The arguments of `txco demo`.
 #[derive(Debug, clap::Args)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -17,7 +17,7 @@ use crate::watch::Watch;
 
 /// The arguments of `txco dev`.
 #[derive(clap::Args)]
-pub struct DevArgs {
+pub(super) struct DevArgs {
     /// A folder of the workspace; the nearest one above it with OPS/ or txco.yaml is taken
     /// [default: the current folder]
     #[arg(value_name = "DIR")]

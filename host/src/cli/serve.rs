@@ -12,7 +12,7 @@ use crate::telemetry;
 
 /// The arguments of `txco serve`.
 #[derive(clap::Args)]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     #[command(flatten)]
     chassis: ServeFlags,
 }

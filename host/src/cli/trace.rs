@@ -20,7 +20,7 @@ const RECENT: usize = 20;
 
 /// The arguments of `txco trace`.
 #[derive(Debug, clap::Args)]
-pub struct TraceArgs {
+pub(super) struct TraceArgs {
     /// `last`, or a request id as in the X-Request-ID header; without it, recent requests
     request: Option<String>,
     /// Print JSON

@@ -19,29 +19,29 @@ use jiff::Timestamp;
 use model::{Failure, Fault, RequestId, TenantId, TenantSlug};
 
 use inlet::Arrived;
-pub use outlet::Detail;
+pub(crate) use outlet::Detail;
 
 /// The most that names and values of a request's headers may weigh together.
 const MAX_HEADER_BYTES: usize = 256 << 10;
 
 /// What the web head needs to know.
-pub struct Web {
+pub(crate) struct Web {
     /// Runs the events.
-    pub chassis: Arc<Chassis>,
+    pub(crate) chassis: Arc<Chassis>,
     /// The tenant every event belongs to (R9).
-    pub tenant: TenantId,
+    pub(crate) tenant: TenantId,
     /// The same, for people.
-    pub tenant_slug: TenantSlug,
+    pub(crate) tenant_slug: TenantSlug,
     /// The largest body, in bytes; 0 is no limit.
-    pub max_body: usize,
+    pub(crate) max_body: usize,
     /// How long a client may take to send its body.
-    pub body_within: Duration,
+    pub(crate) body_within: Duration,
     /// What a failed request tells its client.
-    pub detail: Detail,
+    pub(crate) detail: Detail,
 }
 
 /// The routes of the web head: `/healthz`, and everything else is an event.
-pub fn router(web: Web) -> Router {
+pub(crate) fn router(web: Web) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/_txc/healthz", get(healthz))

@@ -8,7 +8,7 @@ use model::{CREDENTIAL_TEXT, Envelope, Failure, Fault, Object, Path, RequestId, 
 
 /// Whether an answer may say more than that it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
+pub(crate) enum Detail {
     /// Only the outside code (R7): the client learns no name and no cause.
     Hidden,
     /// The typed code, the rule, the secret's name and the detail: `txco dev`.
