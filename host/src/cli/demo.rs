@@ -78,7 +78,10 @@ impl Secrets {
         let fresh = |before: &str| {
             let mut bytes = Zeroizing::new([0_u8; 32]);
             getrandom::fill(bytes.as_mut()).map_err(|e| Complaint::failed(format!("no randomness: {e}")))?;
-            Ok::<_, Complaint>(Zeroizing::new(format!("{before}{}", BASE64_URL_SAFE_NO_PAD.encode(&*bytes))))
+            Ok::<_, Complaint>(Zeroizing::new(format!(
+                "{before}{}",
+                BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice())
+            )))
         };
         Ok(Self([
             (WEBHOOK_SECRET, fresh("whsec_")?),

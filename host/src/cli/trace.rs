@@ -51,12 +51,15 @@ fn answer(args: &TraceArgs, console: &mut Console<'_>, here: &Path) -> Result<()
                     "trace: {text:?} is neither `last` nor a request id (req_ and 22 characters)"
                 ))
             })?;
-            let record = Record::read(&traces, &request).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => Complaint::failed(format!(
-                    "trace: request {request} is not traced in {}",
-                    traces.display()
-                )),
-                _ => unreadable(&error),
+            let record = Record::read(&traces, &request).map_err(|error| {
+                if error.kind() == io::ErrorKind::NotFound {
+                    Complaint::failed(format!(
+                        "trace: request {request} is not traced in {}",
+                        traces.display()
+                    ))
+                } else {
+                    unreadable(&error)
+                }
             })?;
             show(args.json, &record)
         }

@@ -202,9 +202,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn push(object: &mut Object, key: String, value: String) {
-    match object.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
-        Value::Array(items) => items.push(Value::from(value)),
-        other => *other = Value::from(value),
+    if let Value::Array(items) = object.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
+        items.push(Value::from(value));
     }
 }
 

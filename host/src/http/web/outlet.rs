@@ -70,7 +70,7 @@ pub(super) fn failed(
         }
     }
     let status = StatusCode::from_u16(failure.fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    problem(status, error, method)
+    problem(status, &error, method)
 }
 
 /// The answer to a request that never became an event: too large, not found …
@@ -83,7 +83,7 @@ pub(super) fn refused(
     let mut error = serde_json::Map::new();
     error.insert("code".to_owned(), code.into());
     error.insert("request_id".to_owned(), request.as_str().into());
-    problem(status, error, method)
+    problem(status, &error, method)
 }
 
 /// Puts our request id on an answer, whatever a rule wrote there.
@@ -95,7 +95,7 @@ pub(super) fn stamp(response: &mut Response<Body>, request: &RequestId) {
 
 fn problem(
     status: StatusCode,
-    error: serde_json::Map<String, serde_json::Value>,
+    error: &serde_json::Map<String, serde_json::Value>,
     method: &Method,
 ) -> Response<Body> {
     let text = format!("{}\n", serde_json::json!({ "error": error }));
@@ -145,10 +145,7 @@ fn status(value: Option<&Value>) -> StatusCode {
 fn set_header(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), Failure> {
     let invalid =
         |what: &str| Failure::new(Fault::OutputInvalid, format!("_txc.web.res.headers.{name}: {what}"));
-    let value = match value {
-        Value::Array(items) => items.last(),
-        other => Some(other),
-    };
+    let value = if let Value::Array(items) = value { items.last() } else { Some(value) };
     let text = match value {
         None | Some(Value::Null) => return Ok(()),
         Some(Value::String(text)) => text.clone(),
