@@ -219,11 +219,30 @@ mod tests {
     fn the_neighbours_of_blocked_networks_are_dialled() {
         let private = judge(AddressPolicy::Private);
         for good in [
-            "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255",
-            "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0",
-            "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
-            "2606:4700::1111", "2001:200::1", "2001:4860:4860::8888", "2002:101:101::1", "64:ff9b::101:101",
-            "::ffff:1.1.1.1", "3ffe:ffff::1",
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.0",
+            "169.253.255.255",
+            "169.255.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2001:200::1",
+            "2001:4860:4860::8888",
+            "2002:101:101::1",
+            "64:ff9b::101:101",
+            "::ffff:1.1.1.1",
+            "3ffe:ffff::1",
         ] {
             assert!(!blocked(&private, good), "{good}");
         }
@@ -233,17 +252,17 @@ mod tests {
     fn an_ipv4_address_inside_an_ipv6_address_is_judged_too() {
         let private = judge(AddressPolicy::Private);
         for bad in [
-            "::ffff:127.0.0.1",         // mapped
-            "::ffff:a9fe:a9fe",         // mapped metadata service
-            "::127.0.0.1",              // IPv4-compatible
-            "::8.8.8.8",                // IPv4-compatible, deprecated altogether
-            "2002:7f00:1::1",           // 6to4
-            "2002:a00:1::1",            // 6to4
-            "64:ff9b::7f00:1",          // NAT64
-            "64:ff9b::a9fe:a9fe",       // NAT64 metadata service
-            "64:ff9b:1::808:808",       // local-use NAT64
+            "::ffff:127.0.0.1",          // mapped
+            "::ffff:a9fe:a9fe",          // mapped metadata service
+            "::127.0.0.1",               // IPv4-compatible
+            "::8.8.8.8",                 // IPv4-compatible, deprecated altogether
+            "2002:7f00:1::1",            // 6to4
+            "2002:a00:1::1",             // 6to4
+            "64:ff9b::7f00:1",           // NAT64
+            "64:ff9b::a9fe:a9fe",        // NAT64 metadata service
+            "64:ff9b:1::808:808",        // local-use NAT64
             "2001:0:808:808::80ff:fffe", // Teredo with client 127.0.0.1
-            "2606:4700::5efe:10.0.0.1", // ISATAP
+            "2606:4700::5efe:10.0.0.1",  // ISATAP
             "2606:4700::200:5efe:10.0.0.1",
         ] {
             assert!(blocked(&private, bad), "{bad}");

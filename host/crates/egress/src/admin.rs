@@ -1,7 +1,6 @@
 //! The command line's way to a chassis: one address, one request, texts for people.
 
 use std::fmt::Write as _;
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -152,7 +151,7 @@ fn mapped(value: &serde_json::Value) -> String {
         }
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Null => "<nil>".to_owned(),
-        other => other.to_string(),
+        scalar @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_)) => scalar.to_string(),
     }
 }
 
@@ -258,11 +257,9 @@ impl AdminClient {
         }
         let mut why = if error.is_dns() { "no such host" } else { "no connection" }.to_owned();
         let mut cause = std::error::Error::source(error);
-        while let Some(at) = cause {
-            if let Some(io) = at.downcast_ref::<io::Error>().filter(|_| !error.is_dns()) {
-                // For TLS the wrapped error says more than the kind.
-                let wrapped = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-                why = wrapped.map_or_else(|| io.kind().to_string(), ToString::to_string);
+        while let Some(at) = cause.filter(|_| !error.is_dns()) {
+            if let Some(said) = tls::complaint(at).or_else(|| tls::io_kind(at).map(|kind| kind.to_string())) {
+                why = said;
             }
             cause = at.source();
         }
@@ -290,7 +287,10 @@ mod tests {
     #[test]
     fn refusals_read_as_people_know_them() {
         let text = |status, reason, body| reply(status, reason, body).refusal();
-        assert_eq!(text(404, "Not Found", r#"{"error":"secret_not_found"}"#), "404 Not Found: secret_not_found");
+        assert_eq!(
+            text(404, "Not Found", r#"{"error":"secret_not_found"}"#),
+            "404 Not Found: secret_not_found"
+        );
         assert_eq!(
             text(400, "Bad Request", r#"{"error":"invalid_name","detail":{"hint":"use letters","a":1}}"#),
             "400 Bad Request: invalid_name (detail=map[a:1 hint:use letters])"
@@ -299,7 +299,10 @@ mod tests {
             text(403, "Forbidden", r#"{"error":"capability_denied","message":"needs secret:*:read"}"#),
             "403 Forbidden: capability_denied: needs secret:*:read"
         );
-        assert_eq!(text(404, "Not Found", "404 page not found\n\x1b[2J"), "404 Not Found: 404 page not found\n[2J");
+        assert_eq!(
+            text(404, "Not Found", "404 page not found\n\x1b[2J"),
+            "404 Not Found: 404 page not found\n[2J"
+        );
         assert_eq!(
             text(503, "Service Unavailable", r#"{"error":"secret_store_unavailable"}"#),
             "503 Service Unavailable: secret_store_unavailable [origin=worker]"
@@ -307,7 +310,10 @@ mod tests {
         let mut edge = reply(502, "Bad Gateway", "<html>");
         edge.cf_ray = "8f".to_owned();
         edge.server = "cloudflare".to_owned();
-        assert_eq!(edge.refusal(), "502 Bad Gateway: <html> [origin=cloudflare-edge cf-ray=8f server=cloudflare]");
+        assert_eq!(
+            edge.refusal(),
+            "502 Bad Gateway: <html> [origin=cloudflare-edge cf-ray=8f server=cloudflare]"
+        );
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The one tenant client: no redirects, no proxy, no retries, everything bounded.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +22,9 @@ use crate::tls;
 
 /// The most bytes the header of a reply may have.
 pub const MAX_REPLY_HEADER_BYTES: usize = 64 * 1024;
+/// Replies up to this size are masked on the request's own thread: it takes less time than
+/// a hop to another.
+const INLINE_MASK_BYTES: usize = 64 * 1024;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
@@ -110,7 +112,8 @@ impl Reply {
             300..=399 => {
                 let location = self.headers.iter().find(|(name, _)| name == "location");
                 let host = location.and_then(|(_, to)| Url::parse(to).ok()?.host_str().map(str::to_owned));
-                let to = host.map_or_else(|| "its own host".to_owned(), |host| host.chars().take(253).collect());
+                let to =
+                    host.map_or_else(|| "its own host".to_owned(), |host| host.chars().take(253).collect());
                 let detail = format!("status {} to {to}; redirects are not followed", self.status);
                 Err(Failure::new(Fault::UpstreamRedirect, detail))
             }
@@ -148,8 +151,7 @@ impl Client {
         let connect_to = Arc::new(connect_to);
         let tls = tls::config(&settings.extra_ca)?;
         let build = |port| {
-            let resolver =
-                Resolver { judge: Arc::clone(&judge), connect_to: Arc::clone(&connect_to), port };
+            let resolver = Resolver { judge: Arc::clone(&judge), connect_to: Arc::clone(&connect_to), port };
             http_client(tls.clone(), Some(resolver))
         };
         Ok(Self {
@@ -195,7 +197,12 @@ impl Client {
         let received = tokio::time::timeout(timeout, exchange)
             .await
             .map_err(|_| Error::Timeout { destination: destination.clone(), after: timeout })??;
-        received.masked(&mask, not_sent)
+        if mask.is_empty() || received.body.len() <= INLINE_MASK_BYTES {
+            return received.masked(&mask, not_sent);
+        }
+        tokio::task::spawn_blocking(move || received.masked(&mask, not_sent))
+            .await
+            .unwrap_or(Err(Error::Internal("the mask's thread ended early")))
     }
 
     /// Judges a host that is an address: those never come to the resolver. The URL parser
@@ -335,12 +342,10 @@ fn classified(error: &reqwest::Error, destination: &Destination) -> Error {
         if at.is::<NoAddress>() {
             return Error::Unreachable { destination, why: NoAddress.to_string() };
         }
-        if let Some(tls) = tls_error(at) {
+        if let Some(tls) = tls::complaint(at) {
             return Error::Tls { destination, why: tls };
         }
-        if let Some(io) = at.downcast_ref::<io::Error>() {
-            unreachable = Some(io.kind());
-        }
+        unreachable = tls::io_kind(at).or(unreachable);
         // The library does not let us name this error's type.
         if at.to_string() == "message head is too large" {
             return Error::TooLarge { destination, part: "header", limit: MAX_REPLY_HEADER_BYTES };
@@ -353,18 +358,9 @@ fn classified(error: &reqwest::Error, destination: &Destination) -> Error {
     match unreachable {
         Some(kind) if error.is_connect() => Error::Unreachable { destination, why: kind.to_string() },
         None if error.is_connect() => Error::Unreachable { destination, why: "no connection".to_owned() },
-        _ if error.is_request() => Error::Protocol { destination, why: "the upstream broke off or did not speak HTTP" },
+        _ if error.is_request() => {
+            Error::Protocol { destination, why: "the upstream broke off or did not speak HTTP" }
+        }
         _ => Error::Protocol { destination, why: "the reply broke off" },
     }
-}
-
-/// What TLS says, when `error` is about TLS. An I/O error hides what it wraps from `source`.
-fn tls_error(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let tls = match wrapped {
-        Some(wrapped) => wrapped.downcast_ref::<rustls::Error>(),
-        None => error.downcast_ref::<rustls::Error>(),
-    };
-    // The text may quote names out of the upstream's certificate.
-    tls.map(|e| e.to_string().chars().filter(|c| !c.is_control()).take(200).collect())
 }

@@ -22,7 +22,7 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::alphabet::{self, Alphabet};
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, PAD};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -67,6 +67,19 @@ impl Mask {
         }
     }
 
+    /// Remembers `bytes`, a credential: also what is inside when it is that of HTTP Basic
+    /// (RFC 7617), because an upstream decodes it and may quote the password alone.
+    pub(crate) fn add_credential(&mut self, bytes: &[u8]) {
+        self.add(bytes);
+        let token = bytes.strip_prefix(b"Basic ").unwrap_or(bytes);
+        let engine = GeneralPurpose::new(&alphabet::STANDARD, PAD);
+        let Ok(pair) = engine.decode(token).map(Zeroizing::new) else { return };
+        if let Some(colon) = pair.iter().position(|b| *b == b':') {
+            self.add(&pair);
+            self.add(pair.get(colon + 1..).unwrap_or_default());
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.needles.is_empty()
     }
@@ -107,13 +120,19 @@ impl Patterns {
         self.add(Zeroizing::new(value.to_vec()), whole);
         let mut hex = Zeroizing::new(Vec::with_capacity(value.len() * 2));
         for byte in value {
-            hex.extend([byte >> 4, byte & 15].map(|n| char::from_digit(n.into(), 16).map_or(b'0', |c| c as u8)));
+            hex.extend(
+                [byte >> 4, byte & 15].map(|n| char::from_digit(n.into(), 16).map_or(b'0', |c| c as u8)),
+            );
         }
         self.add(hex, whole);
         for offset in 0..3 {
             let standard = base64_core(value, offset, &alphabet::STANDARD);
             let url = base64_core(value, offset, &alphabet::URL_SAFE);
-            let reach = Reach { before: offset != 0, after: (offset + value.len()) % 3 != 0, quotes: false };
+            let reach = Reach {
+                before: offset != 0,
+                after: !(offset + value.len()).is_multiple_of(3),
+                quotes: false,
+            };
             if *url != *standard {
                 self.add(url, reach);
             }

@@ -102,7 +102,12 @@ pub(crate) fn splice(
     for (name, value) in &draft.headers {
         let value = match value {
             Value::Sealed(sealed) => work.sealed_header(name, sealed)?,
-            plain => HeaderValue::from_bytes(header_text(plain).as_bytes())
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => HeaderValue::from_bytes(header_text(value).as_bytes())
                 .map_err(|_| Error::HeaderValue(name.as_str().to_owned()))?,
         };
         headers.insert(name, value);
@@ -135,6 +140,9 @@ fn defaults(agent: &str, content_type: Option<&'static str>) -> Result<HeaderMap
     }
     Ok(headers)
 }
+
+/// A body as it will travel, and its content type.
+type Written = (Zeroizing<Vec<u8>>, &'static str);
 
 /// What fills one hole.
 enum Piece<'a> {
@@ -171,7 +179,7 @@ impl<'a> Work<'a> {
         &mut self,
         draft: &mut Draft,
         overlays: Vec<(Path, Entry<'a>)>,
-    ) -> Result<Option<(Zeroizing<Vec<u8>>, &'static str)>, Error> {
+    ) -> Result<Option<Written>, Error> {
         let (mut tree, encoding) = match std::mem::replace(&mut draft.body, DraftBody::None) {
             DraftBody::None if overlays.is_empty() => return Ok(None),
             DraftBody::None => (Value::object(), Encoding::Json),
@@ -237,7 +245,7 @@ impl<'a> Work<'a> {
 
     fn credential_piece(&mut self, id: CredentialId) -> Result<CredentialId, Error> {
         let mask = &mut self.mask;
-        self.credentials.with(id, |bytes| mask.add(bytes)).ok_or(Error::CredentialUnknown)?;
+        self.credentials.with(id, |bytes| mask.add_credential(bytes)).ok_or(Error::CredentialUnknown)?;
         self.bears.get_or_insert(None);
         self.numbered(Piece::Credential(id))
     }

@@ -1,6 +1,8 @@
 //! Whom the chassis trusts: the system's certificate authorities, or the bundled ones, and
 //! those the operator adds.
 
+use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -40,6 +42,30 @@ fn with_roots(mut roots: RootCertStore, extra: &[Vec<u8>]) -> Result<ClientConfi
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// What TLS says, when `error` (one link of a chain) is about TLS.
+pub(crate) fn complaint(error: &(dyn StdError + 'static)) -> Option<String> {
+    let said = match innermost(error) {
+        Some(io) => io.get_ref()?.downcast_ref::<rustls::Error>()?,
+        None => error.downcast_ref::<rustls::Error>()?,
+    };
+    // The text may quote names out of the upstream's certificate.
+    Some(said.to_string().chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+/// The kind of I/O error that `error` (one link of a chain) is.
+pub(crate) fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    innermost(error).map(io::Error::kind)
+}
+
+/// An I/O error inside I/O errors: `source` steps over what one wraps.
+fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    let mut io = error.downcast_ref::<io::Error>()?;
+    while let Some(inner) = io.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()) {
+        io = inner;
+    }
+    Some(io)
 }
 
 #[cfg(test)]

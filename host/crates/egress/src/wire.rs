@@ -162,7 +162,9 @@ fn form(tree: &Value, pieces: &dyn Pieces, sink: Sink<'_>) -> Result<(), Error> 
             Value::Null => {}
             Value::String(text) => escape_percent(text.as_bytes(), sink),
             Value::Sealed(sealed) => each(sealed, pieces, &mut |bytes| escape_percent(bytes, sink))?,
-            other => escape_percent(other.to_json().as_bytes(), sink),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                escape_percent(value.to_json().as_bytes(), sink);
+            }
         }
     }
     Ok(())
@@ -250,7 +252,10 @@ mod tests {
     fn forms_are_in_brackets_and_sorted() {
         let body = tree(r#"{"b":{"x y":1,"c":null},"a":["u&v",{"k":"ä"}],"e":[],"t":true}"#);
         let written = write(&body, Encoding::Form, &One(b"")).unwrap();
-        assert_eq!(std::str::from_utf8(&written).unwrap(), "a[0]=u%26v&a[1][k]=%C3%A4&b[c]=&b[x%20y]=1&t=true");
+        assert_eq!(
+            std::str::from_utf8(&written).unwrap(),
+            "a[0]=u%26v&a[1][k]=%C3%A4&b[c]=&b[x%20y]=1&t=true"
+        );
         assert!(write(&tree("5"), Encoding::Form, &One(b"")).unwrap().is_empty());
         let body: Value = [("k".to_owned(), hole())].into_iter().collect();
         let written = write(&body, Encoding::Form, &One(b"a&b=c\xff")).unwrap();

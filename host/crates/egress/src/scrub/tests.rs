@@ -23,8 +23,12 @@ fn plain_hex_and_base64_in_every_form() {
         let inner = [&b"xy"[..offset], value, b"!tail"].concat();
         let bare = [&b"xy"[..offset], value].concat();
         for spelled in [
-            STANDARD.encode(&inner), STANDARD_NO_PAD.encode(&inner), URL_SAFE.encode(&inner),
-            URL_SAFE_NO_PAD.encode(&inner), STANDARD.encode(&bare), URL_SAFE_NO_PAD.encode(&bare),
+            STANDARD.encode(&inner),
+            STANDARD_NO_PAD.encode(&inner),
+            URL_SAFE.encode(&inner),
+            URL_SAFE_NO_PAD.encode(&inner),
+            STANDARD.encode(&bare),
+            URL_SAFE_NO_PAD.encode(&bare),
         ] {
             let (text, found) = masked(&[value], format!("{{\"a\":\"{spelled}\"}}").as_bytes());
             assert_eq!(found.masked, 1, "{spelled} at {offset}: {text}");
@@ -138,7 +142,10 @@ fn no_text_makes_it_panic_and_no_value_survives() {
         hits += u32::from(found.masked > 0);
         if value.len() >= SHORT {
             assert!(!contains(&after, &value), "{value:?} in {text:?}");
-            assert!(!contains(&after.to_ascii_lowercase(), hex(&value, false).as_bytes()), "{value:?} in {text:?}");
+            assert!(
+                !contains(&after.to_ascii_lowercase(), hex(&value, false).as_bytes()),
+                "{value:?} in {text:?}"
+            );
             assert!(!contains(&after, &base64_core(&value, 0, &alphabet::STANDARD)), "{value:?} in {text:?}");
         } else {
             assert_eq!(found.unmasked_short, contains(&after, &value));
