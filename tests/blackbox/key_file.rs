@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use support::{Builder, Host, Request};
 
 use crate::TXCO;
@@ -130,9 +132,10 @@ fn the_variable_names_the_file_and_parents_are_made() {
 
 #[test]
 fn an_inline_key_wins_and_is_never_printed() {
-    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    let mut host = Host::serve(TXCO).env("TXCO_SECRET_MASTER_KEY_B64", key).start();
-    host.guard(&support::Canary::found("inline key", &(0..32).collect::<Vec<u8>>()));
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).unwrap();
+    let mut host = Host::serve(TXCO).env("TXCO_SECRET_MASTER_KEY_B64", &BASE64_STANDARD.encode(key)).start();
+    host.guard(&support::Canary::found("inline key", &key));
     let line = host.wait_log("INFO secret store enabled");
     assert!(line.contains("inline:TXCO_SECRET_MASTER_KEY_B64"), "{line}");
     assert!(!host.path(KEY).exists());
