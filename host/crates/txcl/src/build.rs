@@ -110,10 +110,12 @@ impl Parts {
 }
 
 fn repeated(keyword: Keyword, span: &Span) -> Problem {
-    match keyword {
-        Keyword::When => Problem::at(span, "a second WHEN").hint("join the conditions with &&"),
-        Keyword::Select => Problem::at(span, "a second SELECT").hint("join the paths with commas"),
-        _ => Problem::at(span, "a second PRIORITY"),
+    if keyword == Keyword::When {
+        Problem::at(span, "a second WHEN").hint("join the conditions with &&")
+    } else if keyword == Keyword::Select {
+        Problem::at(span, "a second SELECT").hint("join the paths with commas")
+    } else {
+        Problem::at(span, "a second PRIORITY")
     }
 }
 
@@ -180,7 +182,8 @@ fn sets(
             (When::AfterMerge, false) => after.push(pair),
             (When::BeforeOp, false) => before.push(Set::Field(pair.into())),
             (When::AfterMerge, true) => {
-                let problem = Problem::at(&pair.span, "this SET stands behind SELECT: the request is sent by then");
+                let problem =
+                    Problem::at(&pair.span, "this SET stands behind SELECT: the request is sent by then");
                 findings.refuse(problem.hint("put the SET of a header before SELECT"));
             }
             (When::BeforeOp, true) => match header::of_path(&pair.path, &pair.span) {
@@ -208,7 +211,8 @@ fn claim(name: String, span: &Span, headers: &mut BTreeSet<String>, findings: &m
 
 /// A secret in the body of a request that has none would silently not be sent (H4).
 fn check_method(with: &[Pair], declared: &[Declared], findings: &mut Findings<'_>) {
-    let method = with.iter().find(|pair| pair.path.first() == Some("method") && pair.path.segments().len() == 1);
+    let method =
+        with.iter().find(|pair| pair.path.first() == Some("method") && pair.path.segments().len() == 1);
     let Some(Value::String(method)) = method.and_then(|pair| pair.value.literal()) else { return };
     let method = method.trim().to_ascii_uppercase();
     if matches!(method.as_str(), "POST" | "PUT" | "PATCH") {

@@ -1,4 +1,8 @@
 //! Parses a file into its clauses, going on after a mistake.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a token that is not expected is a mistake, whatever it is"
+)]
 
 use model::Path;
 
@@ -187,9 +191,10 @@ fn parameter(cursor: &mut Cursor<'_, '_, '_>) -> Result<Pair, Stop> {
     if !cursor.is(Symbol::Assign) {
         let hint = match (cursor.peek().kind.clone(), meant(word)) {
             (_, Some(keyword)) => Some(format!("did you mean {keyword} instead of {word}?")),
-            (Kind::Symbol(Symbol::Unused('-')) | Kind::Number, None) => {
-                Some("a name begins with letters, digits and _; only behind its first dot may it have -".to_owned())
-            }
+            (Kind::Symbol(Symbol::Unused('-')) | Kind::Number, None) => Some(
+                "a name begins with letters, digits and _; only behind its first dot may it have -"
+                    .to_owned(),
+            ),
             _ => None,
         };
         let problem = Problem::at(&span, format!("expected `=` after this name, found {}", cursor.found()));

@@ -63,9 +63,9 @@ pub(crate) enum Test {
 #[derive(Debug)]
 pub(crate) enum Condition {
     Always,
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
-    Not(Box<Condition>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
     Leaf { path: Path, test: Test, line: usize },
 }
 

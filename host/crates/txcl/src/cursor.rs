@@ -1,4 +1,8 @@
 //! A place in the tokens of a file, and how parsing goes on after a mistake.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a token that is not expected is a mistake, whatever it is"
+)]
 
 use crate::diagnostic::{Findings, Mode, Problem, Span};
 use crate::token::{Keyword, Kind, Symbol, Token};

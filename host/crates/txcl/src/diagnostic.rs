@@ -252,12 +252,11 @@ impl<'a> Findings<'a> {
     fn file_as(&mut self, severity: Severity, problem: Problem) {
         if self.items.len() >= MAX_FINDINGS {
             // An error behind the limit must still refuse the file.
-            if severity == Severity::Error && !self.items.iter().any(|d| d.severity == Severity::Error) {
-                self.items.pop();
-            } else {
-                self.unlisted += 1;
+            self.unlisted += 1;
+            if severity != Severity::Error || self.items.iter().any(|d| d.severity == Severity::Error) {
                 return;
             }
+            self.items.pop();
         }
         let line = self.line(problem.span.start);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);

@@ -54,7 +54,9 @@ impl Exec {
         let text = text.trim();
         if text.is_empty() {
             let problem = Problem::at(span, "EXEC names nothing to run");
-            return Err(Box::new(Refusal::Always(problem.hint("leave EXEC out, or write EXEC \"txco://noop\""))));
+            return Err(Box::new(Refusal::Always(
+                problem.hint("leave EXEC out, or write EXEC \"txco://noop\""),
+            )));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Self::stage(text, span);

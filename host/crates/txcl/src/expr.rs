@@ -12,7 +12,7 @@ use crate::function::Function;
 pub(crate) enum Expr {
     Literal(Value),
     Path(Path),
-    Call { function: &'static Function, arguments: Vec<Expr> },
+    Call { function: &'static Function, arguments: Vec<Self> },
 }
 
 /// What paths are looked up in.
@@ -41,9 +41,7 @@ impl Expr {
     pub(crate) fn value<'a>(&'a self, scope: Scope<'a>) -> Result<Cow<'a, Value>, Reason> {
         match self {
             Self::Literal(value) => Ok(Cow::Borrowed(value)),
-            Self::Path(path) => {
-                Ok(scope.get(path).map_or(Cow::Owned(Value::Null), Cow::Borrowed))
-            }
+            Self::Path(path) => Ok(scope.get(path).map_or(Cow::Owned(Value::Null), Cow::Borrowed)),
             Self::Call { function, arguments } => {
                 let arguments: Result<Vec<_>, Reason> = arguments.iter().map(|a| a.value(scope)).collect();
                 function.call(&arguments?, scope.clock).map(Cow::Owned)

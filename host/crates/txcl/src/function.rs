@@ -255,7 +255,8 @@ fn b64decode(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
     let bytes = STANDARD
         .decode(text(arguments, 0)?)
         .map_err(|_| Reason::failed("not base64 (standard alphabet, padded)"))?;
-    let text = String::from_utf8(bytes).map_err(|_| Reason::failed("the decoded bytes are not UTF-8 text"))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Reason::failed("the decoded bytes are not UTF-8 text"))?;
     Ok(Value::String(text))
 }
 

@@ -1,6 +1,6 @@
 //! Names and values of the headers that a rule may put on its outbound request (R3).
 
-use model::{Path, Value};
+use model::{Path, SealedPart, Value};
 
 use crate::diagnostic::{Problem, Span};
 
@@ -51,7 +51,10 @@ pub(crate) fn value(value: Value) -> Result<Value, &'static str> {
         Value::String(_) => Err("the text has a control character, which no header may have"),
         Value::Number(n) => Ok(Value::String(n.to_string())),
         Value::Bool(b) => Ok(Value::String(b.to_string())),
-        sealed @ Value::Sealed(_) => Ok(sealed),
+        Value::Sealed(sealed) if sealed.parts().iter().all(is_part) => Ok(Value::Sealed(sealed)),
+        Value::Sealed(_) => {
+            Err("the text beside the credential has a control character, which no header may have")
+        }
         // Sending without it would be a half-built request (D3).
         Value::Null => Err("there is no value to send"),
         Value::Array(_) => Err("a header takes one text, not an array; inbound headers are arrays: add .0"),
@@ -59,8 +62,17 @@ pub(crate) fn value(value: Value) -> Result<Value, &'static str> {
     }
 }
 
+fn is_part(part: &SealedPart) -> bool {
+    match part {
+        SealedPart::Text(text) => is_value(text),
+        SealedPart::Credential(_) => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use model::{CredentialId, Sealed};
+
     use super::*;
 
     #[test]
@@ -77,7 +89,11 @@ mod tests {
     fn values_are_one_line_of_text() {
         assert_eq!(value(Value::from(7_i64)), Ok(Value::from("7")));
         assert_eq!(value(Value::from("grüß\tdich")), Ok(Value::from("grüß\tdich")));
-        for bad in [Value::from("a\r\nX: y"), Value::Null, Value::Array(vec![]), Value::object()] {
+        let mut sealed = Sealed::credential(CredentialId::new(0));
+        assert!(value(Value::Sealed(sealed.clone())).is_ok());
+        sealed.push_text("\r\nX: y");
+        let sealed = Value::Sealed(sealed);
+        for bad in [Value::from("a\r\nX: y"), sealed, Value::Null, Value::Array(vec![]), Value::object()] {
             assert!(value(bad).is_err());
         }
     }

@@ -126,7 +126,8 @@ impl Lexer<'_, '_, '_> {
                 (b'"', Some(segment)) if segment.is_empty() => {
                     let from = self.at + 1;
                     let tail = self.text.get(from..).unwrap_or_default();
-                    let Some(end) = tail.find(['"', '\n']).filter(|end| tail.as_bytes().get(*end) == Some(&b'"'))
+                    let Some(end) =
+                        tail.find(['"', '\n']).filter(|end| tail.as_bytes().get(*end) == Some(&b'"'))
                     else {
                         let problem = Problem::at(&(self.at..from), "unterminated quoted segment in a path");
                         self.findings.refuse(problem.hint("write .\"name\" with both quotes on one line"));
@@ -158,15 +159,13 @@ impl Lexer<'_, '_, '_> {
             Err(model::PathError::TooDeep) => Problem::at(&span, "this path has too many segments"),
             Err(_) => Problem::at(&span, "this path has an empty segment"),
         };
-        self.findings.refuse(problem.hint("a path is .name.name, with no dot at the end and no two dots in a row"));
+        self.findings
+            .refuse(problem.hint("a path is .name.name, with no dot at the end and no two dots in a row"));
         Kind::Illegal
     }
 
     fn after_match(&self) -> bool {
-        matches!(
-            self.tokens.last().map(|t| &t.kind),
-            Some(Kind::Symbol(Symbol::Match | Symbol::NoMatch))
-        )
+        matches!(self.tokens.last().map(|t| &t.kind), Some(Kind::Symbol(Symbol::Match | Symbol::NoMatch)))
     }
 
     fn regex(&mut self) -> Kind {

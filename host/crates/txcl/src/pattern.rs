@@ -10,44 +10,65 @@ const MAX_COMPILED: usize = 1 << 20;
 /// The two engines differ in one thing that matters: RE2's `\d \s \w \b` are ASCII, while
 /// those of the `regex` crate match any script's. A rule that checks `^\d+$` means 0 to 9.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&ascii_classes(pattern)).size_limit(MAX_COMPILED).build().map_err(|e| match e {
-        regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
-        // The last line of a syntax error is its reason; those before draw the pattern.
-        other => {
-            let text = other.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+    RegexBuilder::new(&ascii_classes(pattern)).size_limit(MAX_COMPILED).build().map_err(|e| {
+        if let regex::Error::CompiledTooBig(limit) = e {
+            return format!("it compiles to more than {limit} bytes");
         }
+        // The last line of a syntax error is its reason; those before draw the pattern.
+        let text = e.to_string();
+        let last = text.lines().last().unwrap_or_default();
+        last.strip_prefix("error: ").unwrap_or(last).to_owned()
     })
 }
 
+/// Spells out the classes, and takes from the `regex` crate what RE2 does not have inside
+/// of brackets: nested sets and the operators `&&` and `~~`.
 fn ascii_classes(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars();
-    let mut in_class = false;
+    let mut chars = pattern.chars().peekable();
+    let mut class = Class::Outside;
     while let Some(c) = chars.next() {
-        if c != '\\' {
-            match c {
-                '[' => in_class = true,
-                ']' => in_class = false,
-                _ => {}
+        let inside = class != Class::Outside;
+        match (c, chars.peek()) {
+            ('\\', _) => escape(chars.next(), inside, &mut out),
+            ('[', Some(':')) if inside => out.push('['),
+            (':', Some(']')) if inside => {
+                out.extend([':', ']']);
+                chars.next();
             }
-            out.push(c);
-            continue;
+            ('[' | '&' | '~', _) if inside => out.extend(['\\', c]),
+            (c, _) => out.push(c),
         }
-        match chars.next() {
-            Some('d') => out.push_str("[0-9]"),
-            Some('D') => out.push_str("[^0-9]"),
-            Some('s') => out.push_str(r"[\t\n\f\r ]"),
-            Some('S') => out.push_str(r"[^\t\n\f\r ]"),
-            Some('w') => out.push_str("[0-9A-Za-z_]"),
-            Some('W') => out.push_str("[^0-9A-Za-z_]"),
-            Some(b @ ('b' | 'B')) if !in_class => out.extend(["(?-u:\\", b.encode_utf8(&mut [0; 4]), ")"]),
-            Some(other) => out.extend(['\\', other]),
-            None => out.push('\\'),
-        }
+        class = match (class, c) {
+            (Class::Outside, '[') | (Class::First, '^') => Class::First,
+            (Class::Outside, _) | (Class::Later, ']') => Class::Outside,
+            (Class::First | Class::Later, _) => Class::Later,
+        };
     }
     out
+}
+
+/// Where in a bracketed class the pattern is; a `]` at its beginning is a character.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Outside,
+    First,
+    Later,
+}
+
+fn escape(escaped: Option<char>, inside: bool, out: &mut String) {
+    match escaped {
+        Some('d') => out.push_str("[0-9]"),
+        Some('D') => out.push_str("[^0-9]"),
+        Some('s') => out.push_str(r"[\t\n\f\r ]"),
+        Some('S') => out.push_str(r"[^\t\n\f\r ]"),
+        Some('w') => out.push_str("[0-9A-Za-z_]"),
+        Some('W') => out.push_str("[^0-9A-Za-z_]"),
+        Some('b') if !inside => out.push_str(r"(?-u:\b)"),
+        Some('B') if !inside => out.push_str(r"(?-u:\B)"),
+        Some(other) => out.extend(['\\', other]),
+        None => out.push('\\'),
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +93,18 @@ mod tests {
         assert!(matches(r"a\Bb", "ab"));
         assert!(!matches(r"^\s$", "\u{a0}"));
         assert!(matches(r"^\\d$", r"\d"));
+    }
+
+    #[test]
+    fn brackets_hold_characters_as_in_re2() {
+        assert!(matches("^[[]$", "["));
+        assert!(matches("^[]a]+$", "]a"));
+        assert!(matches("^[^]]$", "a"));
+        assert!(matches("^[a&&b]+$", "&b"));
+        assert!(matches("^[~~]$", "~"));
+        assert!(matches("^[[:digit:]x]+[[:alpha:]]$", "1xa"));
+        assert!(!matches("^[[:digit:]]$", "a"));
+        assert!(matches(r"^[\]]$", "]"));
     }
 
     #[test]

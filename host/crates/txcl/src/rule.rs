@@ -147,7 +147,8 @@ impl Rule {
             set.apply(&mut prepared, clock, &mut budget)?;
         }
         for param in &self.params {
-            let value = param.value(Scope::of(&prepared.input, clock), &mut budget).map_err(param.failed("WITH"))?;
+            let value =
+                param.value(Scope::of(&prepared.input, clock), &mut budget).map_err(param.failed("WITH"))?;
             write(&mut prepared.params, &param.path, value).map_err(param.failed("WITH"))?;
         }
         if !self.choices.is_empty() {
@@ -169,10 +170,16 @@ impl Rule {
             object @ Value::Object(_) => object,
             Value::Null => Value::object(),
             Value::String(text) if text.is_empty() => Value::object(),
-            _ => return Err(Failure::new(Fault::OutputInvalid, "EMIT writes onto an object, and the op returned none")),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Sealed(_) => {
+                return Err(Failure::new(
+                    Fault::OutputInvalid,
+                    "EMIT writes onto an object, and the op returned none",
+                ));
+            }
         };
         for Chosen { path, value, line } in &prepared.selected {
-            write(&mut output, path, value.clone()).map_err(|reason| failure("SELECT", path, *line, &reason))?;
+            write(&mut output, path, value.clone())
+                .map_err(|reason| failure("SELECT", path, *line, &reason))?;
         }
         let mut budget = Budget::default();
         let under = prepared.full.as_ref().unwrap_or(&prepared.input);

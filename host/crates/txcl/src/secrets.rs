@@ -145,7 +145,10 @@ fn http_place(secret: &SecretRef, span: &Span) -> Result<(), Problem> {
             header::canonical(name.as_str(), span)?;
             let format = secret.format.as_ref();
             if format.is_some_and(|f| !header::is_value(f.before()) || !header::is_value(f.after())) {
-                return Err(Problem::at(span, "this format has a control character, which no header may have"));
+                return Err(Problem::at(
+                    span,
+                    "this format has a control character, which no header may have",
+                ));
             }
             Ok(())
         }
@@ -157,7 +160,9 @@ fn http_place(secret: &SecretRef, span: &Span) -> Result<(), Problem> {
             .hint("a name with dots stands in quotes: secrets.headers.\"x.y\".secret")),
         [kind, ..] if kind.as_str() == "body" => Ok(()),
         _ => Err(Problem::at(span, format!("an http(s) request has no place for a secret at \"{path}\""))
-            .hint("a secret goes into a header (secrets.headers.NAME) or the JSON body (secrets.body.PATH), \
-                   never into a URL or query, where it would be logged")),
+            .hint(
+                "a secret goes into a header (secrets.headers.NAME) or the JSON body (secrets.body.PATH), \
+                   never into a URL or query, where it would be logged",
+            )),
     }
 }

@@ -50,13 +50,9 @@ impl Keyword {
     /// Whether it begins a clause.
     pub(crate) fn begins_clause(self) -> bool {
         match self {
-            Self::When
-            | Self::Set
-            | Self::Select
-            | Self::With
-            | Self::Priority
-            | Self::Exec
-            | Self::Emit => true,
+            Self::When | Self::Set | Self::Select | Self::With | Self::Priority | Self::Exec | Self::Emit => {
+                true
+            }
             Self::As | Self::Default | Self::Null | Self::True | Self::False | Self::Reserved => false,
         }
     }

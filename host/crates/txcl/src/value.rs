@@ -1,4 +1,8 @@
 //! Parses values: literals, arrays, paths and calls.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a token that is not expected is a mistake, whatever it is"
+)]
 
 use std::borrow::Cow;
 
@@ -107,9 +111,8 @@ fn arguments(cursor: &mut Cursor<'_, '_, '_>, name: &str, paths: Paths) -> Resul
             (Kind::Path(_), Paths::Refused) => {
                 let message = format!("in WHEN the arguments of &{name} must be literals");
                 let problem = Problem::at(&cursor.span(), message);
-                return Err(cursor.stop(problem.hint(
-                    "EMIT the computed value in an earlier scope and compare it here",
-                )));
+                return Err(cursor
+                    .stop(problem.hint("EMIT the computed value in an earlier scope and compare it here")));
             }
             (Kind::Function, _) => call(cursor, paths)?,
             (Kind::Symbol(Symbol::Close), _) => {

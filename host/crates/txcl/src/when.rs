@@ -1,4 +1,8 @@
 //! Parses the condition of WHEN.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a token that is not expected is a mistake, whatever it is"
+)]
 
 use std::borrow::Cow;
 
@@ -69,8 +73,8 @@ fn unary(cursor: &mut Cursor<'_, '_, '_>) -> Result<Condition, Stop> {
 
 fn leaf(cursor: &mut Cursor<'_, '_, '_>) -> Result<Condition, Stop> {
     let Kind::Path(path) = &cursor.peek().kind else {
-        let hint = (cursor.peek().kind == Kind::Symbol(Symbol::Star))
-            .then(|| "WHEN * stands alone".to_owned());
+        let hint =
+            (cursor.peek().kind == Kind::Symbol(Symbol::Star)).then(|| "WHEN * stands alone".to_owned());
         return Err(cursor.expected("a path or `(`", hint));
     };
     let path = path.clone();
@@ -169,7 +173,9 @@ fn regex(cursor: &mut Cursor<'_, '_, '_>) -> Result<regex::Regex, Stop> {
     cursor.skip();
     compiled.map_err(|reason| {
         let problem = Problem::at(&span, format!("this regex does not compile: {reason}"));
-        cursor.findings.refuse(problem.hint("regexes are in RE2's dialect: no lookaround, no backreferences"));
+        cursor
+            .findings
+            .refuse(problem.hint("regexes are in RE2's dialect: no lookaround, no backreferences"));
         Stop
     })
 }

@@ -244,7 +244,8 @@ fn what_the_reference_lets_pass_is_strictly_refused() {
 
 #[test]
 fn several_mistakes_are_found_at_once() {
-    let text = "WHEN .a = 1\nSET .b = null, .c = 010,\n  .d = &nope(1, &gone())\nEXEC 5\nEMIT .e = 1\nfoo bar";
+    let text =
+        "WHEN .a = 1\nSET .b = null, .c = 010,\n  .d = &nope(1, &gone())\nEXEC 5\nEMIT .e = 1\nfoo bar";
     let places: Vec<(usize, usize)> = refused(text).iter().map(|d| (d.line, d.column)).collect();
     assert_eq!(places, [(1, 9), (2, 10), (2, 21), (3, 8), (3, 17), (4, 6), (6, 1)]);
 }
@@ -268,7 +269,9 @@ fn findings_are_bounded_and_an_error_is_never_lost_among_warnings() {
 
 #[test]
 fn size_and_nesting_are_bounded() {
-    let nested = |open: &str, n: usize, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(n), close.repeat(n));
+    let nested = |open: &str, n: usize, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(n), close.repeat(n))
+    };
     for (prefix, open, inner, close) in [
         ("WHEN ", "(", ".a == 1", ")"),
         ("WHEN ", "!", ".a == 1", ""),

@@ -30,7 +30,10 @@ fn concat_joins_texts() {
     assert_eq!(call("concat", &[]), Ok(Value::from("")));
     assert_eq!(call("concat", &[parse("\"v\""), parse("42")]), Ok(Value::from("v42")));
     assert_eq!(call("concat", &[parse("\"a\""), Value::Null, parse("\"b\"")]), Ok(Value::from("ab")));
-    assert_eq!(call("concat", &[parse("1e21"), parse("true"), parse("1.50")]), Ok(Value::from("1000000000000000000000true1.5")));
+    assert_eq!(
+        call("concat", &[parse("1e21"), parse("true"), parse("1.50")]),
+        Ok(Value::from("1000000000000000000000true1.5"))
+    );
     assert_eq!(call("concat", &[parse("[1, {\"a\": 2}]")]), Ok(Value::from("[1,{\"a\":2}]")));
     let large = Value::from("x".repeat(20 << 20));
     assert!(call("concat", &[large.clone(), large]).unwrap_err().text().contains("longer than 32 MiB"));
@@ -38,7 +41,8 @@ fn concat_joins_texts() {
 
 #[test]
 fn concat_seals_what_holds_a_credential() {
-    let Ok(Value::Sealed(sealed)) = call("concat", &[Value::from("Basic "), credential(0), Value::from(";"), credential(1)])
+    let Ok(Value::Sealed(sealed)) =
+        call("concat", &[Value::from("Basic "), credential(0), Value::from(";"), credential(1)])
     else {
         panic!("not sealed");
     };

@@ -36,7 +36,13 @@ fn a_regex_only_stands_behind_a_match() {
     let symbol = Kind::Symbol;
     assert_eq!(
         sound(r"=~ /^th\/ing/ !~ /aa(b)/ /"),
-        [symbol(Symbol::Match), regex("^th/ing"), symbol(Symbol::NoMatch), regex("aa(b)"), symbol(Symbol::Unused('/'))]
+        [
+            symbol(Symbol::Match),
+            regex("^th/ing"),
+            symbol(Symbol::NoMatch),
+            regex("aa(b)"),
+            symbol(Symbol::Unused('/'))
+        ]
     );
     assert_eq!(sound(r"=~ /\\/"), [symbol(Symbol::Match), regex(r"\\")]);
     assert_eq!(kinds("=~ /abc").1, ["unterminated regex literal"]);

@@ -81,7 +81,8 @@ fn with_sees_the_input_after_set_and_keeps_secrets_out() {
 #[test]
 fn header_sets_overwrite_and_leave_the_input_alone() {
     let text = "EXEC \"https://h/\" SET @web.req.headers.X-Sig = .sig, @web.req.headers.\"a.b\".0 = 7";
-    let inbound = r#"{"sig":"mine","_txc":{"web":{"req":{"headers":{"X-Sig":["theirs"],"x-sig":["theirs"]}}}}}"#;
+    let inbound =
+        r#"{"sig":"mine","_txc":{"web":{"req":{"headers":{"X-Sig":["theirs"],"x-sig":["theirs"]}}}}}"#;
     let prepared = prepared(text, inbound);
     assert_eq!(
         prepared.headers,
@@ -110,7 +111,10 @@ fn a_header_value_is_one_line_of_text() {
 #[test]
 fn failures_name_clause_path_and_line_but_no_value() {
     let (fault, detail) = failure("SET .a = 1\nSET .b.c = &json(.t)", r#"{"t":"hunter2"}"#);
-    assert_eq!((fault, detail.as_str()), (Fault::RuleFailed, "SET .b.c (line 2): &json: not JSON: line 1, column 1"));
+    assert_eq!(
+        (fault, detail.as_str()),
+        (Fault::RuleFailed, "SET .b.c (line 2): &json: not JSON: line 1, column 1")
+    );
     let (_, detail) = failure("WITH\n url.x = &b64decode(.t)", r#"{"t":"hunter2!"}"#);
     assert!(detail.starts_with("WITH url.x (line 2): &b64decode: not base64"), "{detail}");
     let (_, detail) = failure("SELECT .x AS .y DEFAULT &json(.t)", r#"{"t":"hunter2"}"#);
@@ -129,8 +133,15 @@ fn a_credential_moves_and_is_joined_and_nothing_else() {
     assert!(matches!(prepared.input.get(&path(".l")), Some(Value::Sealed(_))));
     assert!(matches!(prepared.headers.as_slice(), [(name, Value::Sealed(_))] if name == "authorization"));
     assert!(matches!(prepared.params.get(&path("p")), Some(Value::Sealed(_))));
-    assert!(!format!("{}{}", prepared.input.document().to_json(), prepared.params.to_json()).contains("Basic"));
-    for call in ["&b64encode(@computed.basic)", "&b64decode(@computed.basic)", "&json(@computed.basic)", "&now(@computed.basic)"] {
+    assert!(
+        !format!("{}{}", prepared.input.document().to_json(), prepared.params.to_json()).contains("Basic")
+    );
+    for call in [
+        "&b64encode(@computed.basic)",
+        "&b64decode(@computed.basic)",
+        "&json(@computed.basic)",
+        "&now(@computed.basic)",
+    ] {
         let failure = rule(&format!("SET .x = {call}")).prepare(&envelope, &clock()).unwrap_err();
         assert_eq!(failure.fault, Fault::CredentialNotInspectable, "{call}");
     }
@@ -170,7 +181,10 @@ fn a_body_selected_as_it_is_keeps_its_bytes() {
 
 #[test]
 fn emit_overwrites_and_reads_the_output_first() {
-    assert_eq!(overlaid("EMIT .a = .b, .c = .d, .c = .a", r#"{"b":1,"d":2}"#, r#"{"b":3,"a":0}"#), r#"{"b":3,"a":3,"c":3}"#);
+    assert_eq!(
+        overlaid("EMIT .a = .b, .c = .d, .c = .a", r#"{"b":1,"d":2}"#, r#"{"b":3,"a":0}"#),
+        r#"{"b":3,"a":3,"c":3}"#
+    );
     assert_eq!(overlaid("EMIT .a = 1", "{}", "\"\""), r#"{"a":1}"#);
     assert_eq!(overlaid("WHEN *", "{}", "[1]"), "[1]");
     let emit = rule("EMIT .a = 1");

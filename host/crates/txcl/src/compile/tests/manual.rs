@@ -24,7 +24,9 @@ fn every_example_is_what_it_says() {
     for (kind, text) in examples {
         let (rules, findings) = check(&file(text), Mode::Strict);
         match kind {
-            "" => assert!(findings.is_empty() && !rules.is_empty(), "{text}\n{}", findings.render(Color::Plain)),
+            "" => {
+                assert!(findings.is_empty() && !rules.is_empty(), "{text}\n{}", findings.render(Color::Plain))
+            }
             "refused" => assert!(findings.has_errors(), "accepted: {text}"),
             other => panic!("unknown kind of example: {other}"),
         }
@@ -34,7 +36,11 @@ fn every_example_is_what_it_says() {
 #[test]
 fn every_function_is_listed() {
     for function in FUNCTIONS {
-        assert!(MANUAL.contains(&format!("\n| `&{}(", function.name)), "&{} is not in the table", function.name);
+        assert!(
+            MANUAL.contains(&format!("\n| `&{}(", function.name)),
+            "&{} is not in the table",
+            function.name
+        );
     }
     let coming = MANUAL.split("Not there yet:").nth(1).unwrap().split("\n\n").next().unwrap();
     for name in COMING {

@@ -72,7 +72,10 @@ fn an_http_request_has_two_places_for_secrets() {
     // An op names its own slots.
     accepted("EXEC \"txco://hmac-sign\" WITH secrets.key.secret = \"K\"");
     tolerated("SET .a = 1 WITH secrets.key.secret = \"K\"", "nothing in this rule can receive a secret");
-    tolerated("EXEC \"shop/10\" WITH secrets.key.secret = \"K\"", "nothing in this rule can receive a secret");
+    tolerated(
+        "EXEC \"shop/10\" WITH secrets.key.secret = \"K\"",
+        "nothing in this rule can receive a secret",
+    );
 }
 
 #[test]
@@ -98,8 +101,16 @@ fn a_header_is_given_once() {
 
 #[test]
 fn some_headers_are_not_a_rules() {
-    let names =
-        ["Host", "Content-Length", "Transfer-Encoding", "Connection", "TE", "Upgrade", "Proxy-Authorization", "proxy-x"];
+    let names = [
+        "Host",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "TE",
+        "Upgrade",
+        "Proxy-Authorization",
+        "proxy-x",
+    ];
     for name in names {
         http_refused(&format!("SET @web.req.headers.{name} = \"x\""), "may not set the header");
     }
