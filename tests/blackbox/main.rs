@@ -24,6 +24,7 @@ mod basic_auth;
 mod missing_secret;
 mod upstreams;
 mod answers;
+mod many_at_once;
 mod restart;
 mod go_database;
 mod reload;

@@ -76,6 +76,20 @@ fn silence_ends_at_the_timeout() {
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
+/// A reply that comes, but too slowly, is a timeout too: each byte must not start the clock anew.
+#[test]
+fn dripping_does_not_hold_the_request_open() {
+    let start = std::time::Instant::now();
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n".to_vec();
+    let all = [head.clone(), vec![b'x'; 1000]].concat();
+    failed(
+        &call("", move |_| Answer::Drip(all.clone(), std::time::Duration::from_millis(20))),
+        504,
+        "upstream_timeout",
+    );
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
 #[test]
 fn html_does_not_blank_the_envelope() {
     let reply = call("\nEMIT .went_on = true", |_| {

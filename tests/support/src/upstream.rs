@@ -51,6 +51,8 @@ impl Received {
 pub enum Answer {
     /// Sends these bytes and closes.
     Bytes(Vec<u8>),
+    /// Sends these bytes one by one, with this pause before each.
+    Drip(Vec<u8>, Duration),
     /// Says nothing until the test ends.
     Hang,
     /// Closes without a word.
@@ -226,6 +228,14 @@ impl Connection {
             Answer::Bytes(bytes) => {
                 stream.write_all(&bytes).ok();
                 stream.flush().ok();
+            }
+            Answer::Drip(bytes, pause) => {
+                for byte in bytes {
+                    thread::sleep(pause);
+                    if stream.write_all(&[byte]).and_then(|()| stream.flush()).is_err() {
+                        return;
+                    }
+                }
             }
             Answer::Close => {}
             Answer::Hang => {
