@@ -74,7 +74,9 @@ pub enum BootError {
         why: String,
     },
     /// The default tenant is missing from the database.
-    #[error("the database has no tenant \"default\"; it was revoked or removed, and events have nowhere to go")]
+    #[error(
+        "the database has no tenant \"default\"; it was revoked or removed, and events have nowhere to go"
+    )]
     NoDefaultTenant,
     /// Threads.
     #[error("cannot start threads: {0}")]

@@ -31,10 +31,45 @@ pub use prompt::{Input, Stdin, Unanswered};
 
 /// Words of the existing command line that a later release will know.
 const LATER: &[&str] = &[
-    "activate", "admin", "apply", "cat", "cloud", "completion", "config", "cron", "data", "deactivate", "diff",
-    "dns", "doctor", "draft", "edit", "init", "inspect", "install", "kv", "lint", "login", "logout", "mcp", "op",
-    "package", "packages", "plugin", "pull", "push", "room", "snapshot", "stack", "status", "ui", "update",
-    "upgrade", "use", "versions", "whoami",
+    "activate",
+    "admin",
+    "apply",
+    "cat",
+    "cloud",
+    "completion",
+    "config",
+    "cron",
+    "data",
+    "deactivate",
+    "diff",
+    "dns",
+    "doctor",
+    "draft",
+    "edit",
+    "init",
+    "inspect",
+    "install",
+    "kv",
+    "lint",
+    "login",
+    "logout",
+    "mcp",
+    "op",
+    "package",
+    "packages",
+    "plugin",
+    "pull",
+    "push",
+    "room",
+    "snapshot",
+    "stack",
+    "status",
+    "ui",
+    "update",
+    "upgrade",
+    "use",
+    "versions",
+    "whoami",
 ];
 
 /// Runs a tenant's rules and keeps its secrets.
@@ -98,7 +133,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
 /// What the parser says: help on stdout, complaints on stderr.
 fn misread(error: &clap::Error, console: &mut Console<'_>) -> ExitCode {
     let text = error.render().to_string();
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other kind is a complaint, also those clap adds")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other kind is a complaint, also those clap adds"
+    )]
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let printed = console.print(text.trim_end());
@@ -153,7 +191,10 @@ mod tests {
         for words in ["txco version", "txco --version", "txco -v"] {
             let (code, out, _) = answer(words);
             let facts: serde_json::Value = serde_json::from_str(&out).unwrap();
-            assert_eq!((code, facts["version"].as_str()), (ExitCode::SUCCESS, Some(env!("CARGO_PKG_VERSION"))));
+            assert_eq!(
+                (code, facts["version"].as_str()),
+                (ExitCode::SUCCESS, Some(env!("CARGO_PKG_VERSION")))
+            );
         }
     }
 
@@ -165,7 +206,10 @@ mod tests {
         for (words, said) in [
             ("txco whoami", "`txco whoami` comes with a later release\n"),
             ("txco auth enroll", "auth: `txco auth enroll` comes with a later release\n"),
-            ("txco auth tenant members", "auth tenant: `txco auth tenant members` comes with a later release\n"),
+            (
+                "txco auth tenant members",
+                "auth tenant: `txco auth tenant members` comes with a later release\n",
+            ),
         ] {
             assert_eq!(answer(words), (ExitCode::from(2), String::new(), said.to_owned()));
         }

@@ -111,7 +111,13 @@ impl KeySource {
             }
             Self::File(path) => {
                 let minted = match file::load(path) {
-                    Ok(key) => return Ok(Some(Obtained { key, minted: false, open_folder: file::open_folder(path) })),
+                    Ok(key) => {
+                        return Ok(Some(Obtained {
+                            key,
+                            minted: false,
+                            open_folder: file::open_folder(path),
+                        }));
+                    }
                     Err(KeyError::Missing(path)) if ciphertext_waits => {
                         return Err(KeyError::MissingBesideCiphertext(path));
                     }

@@ -142,7 +142,9 @@ impl AdminError {
             }
             Self::BodyTooLarge | Self::InvalidByteLength => Extra::Detail(json!({ "hint": said })),
             Self::InvalidBody(_) | Self::Store(_) => Extra::Detail(json!({ "err": said })),
-            Self::Vault(error) if matches!(of_vault(error).1, "secret_not_found" | "secret_exists" | "empty_value") => {
+            Self::Vault(error)
+                if matches!(of_vault(error).1, "secret_not_found" | "secret_exists" | "empty_value") =>
+            {
                 Extra::Nothing
             }
             Self::Vault(_) => Extra::Detail(json!({ "err": said })),

@@ -3,10 +3,10 @@
 use model::TenantSlug;
 use store::Tenant;
 
+use super::Actor;
 use super::Admin;
 use super::error::AdminError;
 use super::secrets::Secrets;
-use super::Actor;
 
 impl Admin {
     /// All tenants, by slug.

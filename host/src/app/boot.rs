@@ -156,7 +156,9 @@ fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError>
         (Ok((vault, report)), Ok(cache_key)) => {
             tracing::info!(path = path, key_version = KEY_VERSION, "secret store enabled");
             if report.unopened() > 0 {
-                tracing::warn!("secret store: {report}; those fail until they are set again or their key is restored");
+                tracing::warn!(
+                    "secret store: {report}; those fail until they are set again or their key is restored"
+                );
             }
             Ok(Keyed { vault: Some(Arc::new(vault)), cache_key: Some(cache_key) })
         }

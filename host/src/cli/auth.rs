@@ -7,8 +7,23 @@ use super::{init_key, secrets, tenants, usage};
 
 /// Words that the command line will know in a later release.
 const LATER: &[&str] = &[
-    "accept", "bootstrap-local", "enroll", "init", "invitations", "invite", "login", "logout", "memberships",
-    "profile", "profiles", "revoke-actor", "revoke-invitation", "revoke-key", "rotate-key", "sessions", "use",
+    "accept",
+    "bootstrap-local",
+    "enroll",
+    "init",
+    "invitations",
+    "invite",
+    "login",
+    "logout",
+    "memberships",
+    "profile",
+    "profiles",
+    "revoke-actor",
+    "revoke-invitation",
+    "revoke-key",
+    "rotate-key",
+    "sessions",
+    "use",
     "whoami",
 ];
 /// The same, below `auth tenant`.
@@ -90,7 +105,9 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
         }
         Some(Auth::Tenant(TenantLine { command })) => match command {
             None => usage::print(&["auth", "tenant"], console),
-            Some(Tenant::Unknown(words)) => usage::unknown(&["auth", "tenant"], &words, TENANT_LATER, console),
+            Some(Tenant::Unknown(words)) => {
+                usage::unknown(&["auth", "tenant"], &words, TENANT_LATER, console)
+            }
             Some(Tenant::Create(flags)) => {
                 let result = tenants::create(&flags, console);
                 ended("auth tenant create", flags.json, result, console)

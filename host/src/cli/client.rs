@@ -15,16 +15,20 @@ pub(super) struct Reply {
 }
 
 /// Sends one request and waits for its reply.
-pub(super) fn call(target: &Target, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, Complaint> {
+pub(super) fn call(
+    target: &Target,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Reply, Complaint> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Complaint::failed(format!("cannot start: {e}")))?;
     let client = egress::AdminClient::new(&target.url).map_err(|e| Complaint::failed(e.to_string()))?;
     let body = body.map(|body| Zeroizing::new(body.to_string().into_bytes()));
-    let reply = runtime
-        .block_on(client.call(method, path, body))
-        .map_err(|e| Complaint::failed(e.to_string()))?;
+    let reply =
+        runtime.block_on(client.call(method, path, body)).map_err(|e| Complaint::failed(e.to_string()))?;
     if !reply.is_success() {
         return Err(Complaint::failed(reply.refusal()));
     }

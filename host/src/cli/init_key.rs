@@ -28,9 +28,9 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
             "{path:?} is a directory; --path must be a file path.\ndid you mean: --path {}",
             path.join("txco-master.key").display()
         ))),
-        KeyFileState::Special(mode) => {
-            Err(Complaint::failed(format!("{path:?} is not a regular file (mode={mode:o}); refusing to overwrite")))
-        }
+        KeyFileState::Special(mode) => Err(Complaint::failed(format!(
+            "{path:?} is not a regular file (mode={mode:o}); refusing to overwrite"
+        ))),
         KeyFileState::File if !flags.force => {
             Err(Complaint::failed(format!("{path:?} already exists; pass --force to replace")))
         }
@@ -51,7 +51,8 @@ fn overwrite(path: &Path, console: &mut Console<'_>) -> Result<(), Complaint> {
         path.display()
     ))?;
     let _ = write!(console.out, "Type \"overwrite\" to confirm: ").and_then(|()| console.out.flush());
-    let answer = console.input.line().map_err(|e| Complaint::failed(format!("cannot read the answer: {e}")))?;
+    let answer =
+        console.input.line().map_err(|e| Complaint::failed(format!("cannot read the answer: {e}")))?;
     if answer.as_deref().map(str::trim) != Some("overwrite") {
         console.print("aborted.")?;
         return Err(Complaint::silent());
@@ -100,7 +101,9 @@ mod tests {
 
         for force in [false, true] {
             let folder = init(folder.path(), force, &mut Played::default()).unwrap_err();
-            assert!(folder.message.contains("is a directory; --path must be a file path.\ndid you mean: --path "));
+            assert!(
+                folder.message.contains("is a directory; --path must be a file path.\ndid you mean: --path ")
+            );
             assert!(folder.message.ends_with("/txco-master.key"));
             assert!(!folder.message.contains("--force"));
         }
@@ -118,7 +121,11 @@ mod tests {
             let complaint = init(&path, true, &mut played).unwrap_err();
             assert_eq!(complaint, Complaint::silent());
             assert!(played.out().starts_with("WARNING: "));
-            assert!(played.out().ends_with("\n\nType \"overwrite\" to confirm: aborted.\n"), "{}", played.out());
+            assert!(
+                played.out().ends_with("\n\nType \"overwrite\" to confirm: aborted.\n"),
+                "{}",
+                played.out()
+            );
             assert_eq!(fs::read(&path).unwrap(), first);
         }
         init(&path, true, &mut Played::piped(b" overwrite \n")).unwrap();

@@ -32,7 +32,12 @@ pub trait Input {
     ///
     /// # Errors
     /// [`Unanswered`].
-    fn hidden(&mut self, prompt: &str, most: usize, err: &mut dyn Write) -> Result<Zeroizing<Vec<u8>>, Unanswered>;
+    fn hidden(
+        &mut self,
+        prompt: &str,
+        most: usize,
+        err: &mut dyn Write,
+    ) -> Result<Zeroizing<Vec<u8>>, Unanswered>;
 }
 
 /// Why there is no hidden answer.
@@ -42,7 +47,9 @@ pub enum Unanswered {
     #[error("aborted")]
     Aborted,
     /// More lines came right behind the first.
-    #[error("more than one line was pasted, and nothing was stored; use --from-file FILE, or pipe the value in")]
+    #[error(
+        "more than one line was pasted, and nothing was stored; use --from-file FILE, or pipe the value in"
+    )]
     SeveralLines,
     /// More than a value may have.
     #[error("the value is too long to be typed; use --from-file FILE")]
@@ -73,7 +80,12 @@ impl Input for Stdin {
         Ok((read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
     }
 
-    fn hidden(&mut self, prompt: &str, most: usize, err: &mut dyn Write) -> Result<Zeroizing<Vec<u8>>, Unanswered> {
+    fn hidden(
+        &mut self,
+        prompt: &str,
+        most: usize,
+        err: &mut dyn Write,
+    ) -> Result<Zeroizing<Vec<u8>>, Unanswered> {
         let stdin = io::stdin();
         let quiet = Quiet::over(&stdin).map_err(Unanswered::Terminal)?;
         write!(err, "{prompt}").and_then(|()| err.flush()).map_err(Unanswered::Terminal)?;

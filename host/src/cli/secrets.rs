@@ -132,7 +132,8 @@ fn describe(flags: &flags::Describe, console: &mut Console<'_>) -> Result<(), Co
 fn revoke(flags: &flags::Revoke, console: &mut Console<'_>) -> Result<(), Complaint> {
     let (place, name) = Place::named(&flags.named, console)?;
     place.target.may_change(console, place.agreed(flags.yes), Carries::Metadata)?;
-    let mut reply = place.call("DELETE", &format!("/{name}"), &stack_query(flags.named.stack.as_deref()), None)?;
+    let mut reply =
+        place.call("DELETE", &format!("/{name}"), &stack_query(flags.named.stack.as_deref()), None)?;
     reply.body = json!({ "revoked": name.as_str(), "tenant": place.tenant });
     let text = format!("revoked {name} from tenant {:?} (name freed for re-creation)", place.tenant);
     place.done(console, &reply, &text)

@@ -99,7 +99,9 @@ impl Target {
                 "the target is not a URL, and profile names come with a later release; \
                  a value is never given on the command line (type it at the prompt, pipe it in, or use --from-file)",
             )),
-            None => Self::parse(&environment.variable("TXCO_ADMIN_ADDR").unwrap_or_else(|| DEFAULT_URL.to_owned())),
+            None => Self::parse(
+                &environment.variable("TXCO_ADMIN_ADDR").unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            ),
         }
     }
 
@@ -118,7 +120,9 @@ impl Target {
         if !matches!(scheme.as_str(), "http" | "https") || rest.is_empty() {
             return Err(wrong());
         }
-        if rest.contains(['/', '?', '#', '@', '\\']) || rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if rest.contains(['/', '?', '#', '@', '\\'])
+            || rest.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
             return Err(wrong());
         }
         let host = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
@@ -140,7 +144,8 @@ impl Target {
     /// Whether nothing that is sent there can leave this machine. `*.localhost` is a name
     /// that a resolver may send anywhere.
     fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+        self.host == "localhost"
+            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// Lets a command through that changes nothing.
@@ -201,19 +206,23 @@ mod tests {
     use super::*;
     use crate::cli::testing::Played;
 
-    fn choose(url: Option<&str>, target: Option<&str>, positional: Option<&str>) -> Result<String, Complaint> {
+    fn choose(
+        url: Option<&str>,
+        target: Option<&str>,
+        positional: Option<&str>,
+    ) -> Result<String, Complaint> {
         let env = BTreeMap::from([("TXCO_ADMIN_ADDR", ":9")]);
-        let flags = ChassisFlags {
-            url: url.map(str::to_owned),
-            target: target.map(str::to_owned),
-            profile: None,
-        };
+        let flags =
+            ChassisFlags { url: url.map(str::to_owned), target: target.map(str::to_owned), profile: None };
         Target::choose(&flags, positional, &env).map(|t| t.url)
     }
 
     #[test]
     fn flags_win_over_the_positional_and_that_over_the_environment() {
-        assert_eq!(choose(Some("http://a:1/"), Some("http://b:2"), Some("http://c:3")).unwrap(), "http://a:1");
+        assert_eq!(
+            choose(Some("http://a:1/"), Some("http://b:2"), Some("http://c:3")).unwrap(),
+            "http://a:1"
+        );
         assert_eq!(choose(None, Some("b:2"), Some("http://c:3")).unwrap(), "http://b:2");
         assert_eq!(choose(None, None, Some("HTTPS://c")).unwrap(), "https://c");
         assert_eq!(choose(None, None, None).unwrap(), "http://localhost:9");

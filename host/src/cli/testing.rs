@@ -70,7 +70,12 @@ impl Input for Answers {
         Ok(self.lines.pop_front())
     }
 
-    fn hidden(&mut self, prompt: &str, _: usize, err: &mut dyn Write) -> Result<Zeroizing<Vec<u8>>, Unanswered> {
+    fn hidden(
+        &mut self,
+        prompt: &str,
+        _: usize,
+        err: &mut dyn Write,
+    ) -> Result<Zeroizing<Vec<u8>>, Unanswered> {
         writeln!(err, "{prompt}").map_err(Unanswered::Terminal)?;
         let line = self.lines.pop_front().ok_or(Unanswered::Aborted)?;
         Ok(Zeroizing::new(line.into_bytes()))

@@ -15,7 +15,12 @@ pub(super) fn print(path: &[&str], console: &mut Console<'_>) -> ExitCode {
 }
 
 /// Complains about a word that `path` does not know, or does not know yet.
-pub(super) fn unknown(path: &[&str], words: &[String], later: &[&str], console: &mut Console<'_>) -> ExitCode {
+pub(super) fn unknown(
+    path: &[&str],
+    words: &[String],
+    later: &[&str],
+    console: &mut Console<'_>,
+) -> ExitCode {
     let word = words.first().map(String::as_str).unwrap_or_default();
     let place = path.join(" ");
     let before = if place.is_empty() { String::new() } else { format!("{place}: ") };

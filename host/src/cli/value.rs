@@ -23,8 +23,10 @@ pub(super) fn read(
         Some(path) => from_a_file(path)?,
         None if console.input.is_terminal() => {
             let prompt = format!("value for {name}: ");
-            let value =
-                console.input.hidden(&prompt, MOST, console.err).map_err(|e| Complaint::failed(e.to_string()))?;
+            let value = console
+                .input
+                .hidden(&prompt, MOST, console.err)
+                .map_err(|e| Complaint::failed(e.to_string()))?;
             if value.is_empty() {
                 return Err(Complaint::failed("empty secret"));
             }
@@ -52,13 +54,19 @@ fn from_a_file(path: &Path) -> Result<(Zeroizing<Vec<u8>>, &'static str), Compla
     if value.is_empty() {
         return Err(Complaint::failed(format!("{} is empty", path.display())));
     }
-    let remark = if value.ends_with(b"\n") { " (the newline at the end of the file is part of the value)" } else { "" };
+    let remark = if value.ends_with(b"\n") {
+        " (the newline at the end of the file is part of the value)"
+    } else {
+        ""
+    };
     Ok((value, remark))
 }
 
 fn from_a_pipe(console: &mut Console<'_>) -> Result<(Zeroizing<Vec<u8>>, &'static str), Complaint> {
-    let mut value =
-        console.input.whole(MOST.saturating_add(2)).map_err(|e| Complaint::failed(format!("cannot read stdin: {e}")))?;
+    let mut value = console
+        .input
+        .whole(MOST.saturating_add(2))
+        .map_err(|e| Complaint::failed(format!("cannot read stdin: {e}")))?;
     let mut remark = "";
     if value.last() == Some(&b'\n') {
         value.pop();

@@ -79,8 +79,11 @@ pub fn router(head: AdminHead) -> Router {
             .merge(on(MethodFilter::PATCH, Verb::Describe, name))
             .merge(on(MethodFilter::DELETE, Verb::Revoke, name))
     };
-    let all = on(MethodFilter::GET, Verb::List, Named::Elsewhere)
-        .merge(on(MethodFilter::POST, Verb::Create, Named::Elsewhere));
+    let all = on(MethodFilter::GET, Verb::List, Named::Elsewhere).merge(on(
+        MethodFilter::POST,
+        Verb::Create,
+        Named::Elsewhere,
+    ));
     let generate = on(MethodFilter::POST, Verb::Generate, Named::Elsewhere);
     let rotate = on(MethodFilter::POST, Verb::Rotate, Named::InPath);
     let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
@@ -155,7 +158,8 @@ async fn enter(head: &AdminHead, peer: SocketAddr, request: Request<Body>) -> Re
     let (parts, body) = request.into_parts();
     let payload = if body.is_end_stream() { Payload::Absent } else { Payload::Present };
     admit(&parts, payload, peer, &head.open_until)?;
-    let late = |_| AdminError::InvalidBody(format!("the body did not arrive within {} s", BODY_WITHIN.as_secs()));
+    let late =
+        |_| AdminError::InvalidBody(format!("the body did not arrive within {} s", BODY_WITHIN.as_secs()));
     timeout(BODY_WITHIN, to_bytes(body, MAX_BODY)).await.map_err(late)?.map_err(|_| AdminError::BodyTooLarge)
 }
 
@@ -239,7 +243,11 @@ impl Call {
     }
 }
 
-async fn tenants(State(head): Head, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>) -> Response<Body> {
+async fn tenants(
+    State(head): Head,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response<Body> {
     let entered = enter(&head, peer, request).await;
     let done = spawn_blocking(move || {
         entered?;
@@ -262,7 +270,13 @@ async fn create_tenant(
         });
         let outcome = result.as_ref().map_or_else(AdminError::outcome, |_| "ok");
         let tenant_id = result.as_ref().map_or("-", |tenant| tenant.id.as_str());
-        tracing::info!(actor_id = Actor::Open.label(), tenant_id, action = "create", outcome, "tenant_action");
+        tracing::info!(
+            actor_id = Actor::Open.label(),
+            tenant_id,
+            action = "create",
+            outcome,
+            "tenant_action"
+        );
         Ok(json_reply(201, &wire::tenant_of(&result?)))
     });
     finished(done.await)

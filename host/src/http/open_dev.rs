@@ -32,13 +32,25 @@ pub(super) enum Payload {
 }
 
 /// Headers by which a proxy says that it speaks for somebody else.
-const FORWARDING: &[&str] =
-    &["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "fastly-client-ip"];
+const FORWARDING: &[&str] = &[
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+];
 /// The same, as prefixes.
 const FORWARDING_PREFIXES: &[&str] = &["x-forwarded-", "x-original-"];
 
 /// Lets a request in, or says what is wrong with it.
-pub(super) fn admit(parts: &Parts, payload: Payload, peer: SocketAddr, until: &Until) -> Result<(), AdminError> {
+pub(super) fn admit(
+    parts: &Parts,
+    payload: Payload,
+    peer: SocketAddr,
+    until: &Until,
+) -> Result<(), AdminError> {
     deny(!peer.ip().to_canonical().is_loopback(), Denial::Peer)?;
     deny(!host_is_local(parts), Denial::Host)?;
     deny(parts.headers.contains_key(header::ORIGIN), Denial::Origin)?;
@@ -74,7 +86,9 @@ fn host_is_local(parts: &Parts) -> bool {
         }
     }
     hosts.extend(parts.uri.authority().map(axum::http::uri::Authority::as_str));
-    !hosts.is_empty() && parts.headers.get_all(header::HOST).iter().count() <= 1 && hosts.into_iter().all(is_local)
+    !hosts.is_empty()
+        && parts.headers.get_all(header::HOST).iter().count() <= 1
+        && hosts.into_iter().all(is_local)
 }
 
 /// `localhost`, `127.0.0.1` or `[::1]`, with or without a port, and nothing else.
@@ -113,7 +127,9 @@ mod tests {
     const HERE: &str = "127.0.0.1:5000";
 
     fn admitted(peer: &str, headers: &[(&str, &str)]) -> Result<(), &'static str> {
-        let body = headers.iter().any(|(name, value)| *name == "content-type" || (*name == "content-length" && *value != "0"));
+        let body = headers
+            .iter()
+            .any(|(name, value)| *name == "content-type" || (*name == "content-length" && *value != "0"));
         let payload = if body { Payload::Present } else { Payload::Absent };
         let mut request = Request::builder().method("POST").uri("/v1/tenants");
         for (name, value) in headers {
@@ -153,8 +169,16 @@ mod tests {
     #[test]
     fn a_rebound_name_does_not() {
         for host in [
-            "evil.example", "localhost.evil.example", "localhost:8081.evil", "127.0.0.1.evil.example", "127.0.0.2",
-            "[::1].evil", "localhost:", "0.0.0.0", "localhost:99999", "",
+            "evil.example",
+            "localhost.evil.example",
+            "localhost:8081.evil",
+            "127.0.0.1.evil.example",
+            "127.0.0.2",
+            "[::1].evil",
+            "localhost:",
+            "0.0.0.0",
+            "localhost:99999",
+            "",
         ] {
             assert_eq!(admitted(HERE, &[("host", host)]), Err("host"), "{host:?}");
         }
@@ -187,7 +211,9 @@ mod tests {
 
     #[test]
     fn a_proxy_does_not() {
-        for name in ["Forwarded", "X-Forwarded-For", "X-Forwarded-Anything", "Via", "X-Real-IP", "CF-Connecting-IP"] {
+        for name in
+            ["Forwarded", "X-Forwarded-For", "X-Forwarded-Anything", "Via", "X-Real-IP", "CF-Connecting-IP"]
+        {
             assert_eq!(admitted(HERE, &[("host", "localhost"), (name, "x")]), Err("forwarded"), "{name}");
         }
     }

@@ -19,12 +19,12 @@ pub(super) fn load(path: &Path) -> Result<MasterKey, KeyError> {
     // NONBLOCK: a pipe in the file's place must not hang the start.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let mut file =
-        OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(|e| {
-            match e.kind() {
+        OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(
+            |e| match e.kind() {
                 ErrorKind::NotFound => KeyError::Missing(path.to_owned()),
                 _ => KeyError::io("open master key", path, e),
-            }
-        })?;
+            },
+        )?;
     let facts = file.metadata().map_err(|e| KeyError::io("stat master key", path, e))?;
     if !facts.is_file() {
         return Err(malformed("is not a regular file".to_owned()));
@@ -35,7 +35,10 @@ pub(super) fn load(path: &Path) -> Result<MasterKey, KeyError> {
     }
     let us = rustix::process::geteuid().as_raw();
     if facts.uid() != us && facts.uid() != 0 {
-        return Err(malformed(format!("must belong to uid {us} or to root, but belongs to uid {}", facts.uid())));
+        return Err(malformed(format!(
+            "must belong to uid {us} or to root, but belongs to uid {}",
+            facts.uid()
+        )));
     }
     if facts.len() != KEY_LENGTH as u64 {
         return Err(malformed(format!("must be exactly {KEY_LENGTH} bytes, got {}", facts.len())));

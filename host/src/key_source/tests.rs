@@ -168,7 +168,10 @@ fn an_inline_key_in_four_spellings_and_no_fall_back_to_the_file() {
     }
     let prefix = "secrets: master key file is malformed: TXCO_SECRET_MASTER_KEY_B64:";
     assert_eq!(inline("!!").unwrap_err(), format!("{prefix} not valid base64"));
-    assert_eq!(inline("AAAA").unwrap_err(), format!("{prefix} inline master key must decode to 32 bytes, got 3"));
+    assert_eq!(
+        inline("AAAA").unwrap_err(),
+        format!("{prefix} inline master key must decode to 32 bytes, got 3")
+    );
 }
 
 #[test]

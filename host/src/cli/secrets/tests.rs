@@ -40,8 +40,14 @@ fn a_wrong_name_is_told_before_a_value_is_read() {
 fn flags_that_do_not_go_together() {
     for (words, said) in [
         ("rotate K --byte-len 5", "auth tenant secrets rotate: --byte-len goes with --generate\n"),
-        ("rotate K --generate --from-file f", "auth tenant secrets rotate --generate: --from-file does not go with --generate\n"),
-        ("describe K", "auth tenant secrets describe: --set is required (--set \"\" clears the description)\n"),
+        (
+            "rotate K --generate --from-file f",
+            "auth tenant secrets rotate --generate: --from-file does not go with --generate\n",
+        ),
+        (
+            "describe K",
+            "auth tenant secrets describe: --set is required (--set \"\" clears the description)\n",
+        ),
     ] {
         assert_eq!(refused(words), (ExitCode::from(2), said.to_owned()));
     }
@@ -89,7 +95,11 @@ fn machines_get_errors_as_json() {
 fn words_that_are_none() {
     let mut played = Played::default();
     assert_eq!(run("frobnicate", &mut played), ExitCode::from(2));
-    assert!(played.err().starts_with("auth tenant secrets: unknown subcommand \"frobnicate\"\n"), "{}", played.err());
+    assert!(
+        played.err().starts_with("auth tenant secrets: unknown subcommand \"frobnicate\"\n"),
+        "{}",
+        played.err()
+    );
     assert!(played.err().contains("Usage: txco auth tenant secrets"), "{}", played.err());
     let mut played = Played::default();
     assert_eq!(run("", &mut played), ExitCode::SUCCESS);

@@ -43,7 +43,8 @@ fn api() -> Api {
 
 impl Api {
     async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        self.ask_with(method, path, body, &[("host", "localhost:8081"), ("content-type", "application/json")]).await
+        self.ask_with(method, path, body, &[("host", "localhost:8081"), ("content-type", "application/json")])
+            .await
     }
 
     async fn ask_with(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> (u16, Value) {
@@ -75,7 +76,8 @@ fn at(rest: &str) -> String {
 async fn a_secrets_life() {
     let api = api();
     assert_eq!(api.ask("GET", SECRETS, "").await, (200, json!({ "secrets": [] })));
-    let (status, created) = api.ask("POST", SECRETS, r#"{"name":"K","value":"v1","unknown":1} trailing"#).await;
+    let (status, created) =
+        api.ask("POST", SECRETS, r#"{"name":"K","value":"v1","unknown":1} trailing"#).await;
     assert_eq!(status, 201);
     let record = created.get("secret").unwrap();
     let members: Vec<_> = record.as_object().unwrap().keys().map(String::as_str).collect();
@@ -165,7 +167,11 @@ async fn what_is_wrong_has_a_status_and_a_code() {
     ];
     for (method, path, body, status, code) in cases {
         let shown: String = body.chars().take(60).collect();
-        assert_eq!(api.code(method, &at(path), &body).await, (status, code.to_owned()), "{method} {path} {shown}");
+        assert_eq!(
+            api.code(method, &at(path), &body).await,
+            (status, code.to_owned()),
+            "{method} {path} {shown}"
+        );
     }
     let (_, version) = api.ask("GET", &at("/K"), "").await;
     assert_eq!(version.pointer("/secret/version_no"), Some(&json!(1)), "nothing above changed it");
@@ -182,7 +188,12 @@ async fn the_largest_value_passes_however_it_is_escaped() {
 #[tokio::test]
 async fn a_complaint_never_repeats_a_value() {
     let api = api();
-    for body in [r#"{"name":"N","byte_len":"s3cret"}"#, r#"{"name":["s3cret"]}"#, r#"{"s3cret"#, r#"{"value":{"s3cret":1}}"#] {
+    for body in [
+        r#"{"name":"N","byte_len":"s3cret"}"#,
+        r#"{"name":["s3cret"]}"#,
+        r#"{"s3cret"#,
+        r#"{"value":{"s3cret":1}}"#,
+    ] {
         let (status, reply) = api.ask("POST", SECRETS, body).await;
         assert_eq!(status, 400, "{body}");
         assert!(!reply.to_string().contains("s3cret"), "{reply}");
@@ -203,29 +214,50 @@ async fn without_a_key_the_store_says_so_before_it_reads() {
 async fn tenants() {
     let api = api();
     let (status, made) = api.ask("POST", "/v1/tenants", r#"{"slug":"acme","name":"Acme"}"#).await;
-    assert_eq!((status, made.get("slug"), made.get("name")), (201, Some(&json!("acme")), Some(&json!("Acme"))));
+    assert_eq!(
+        (status, made.get("slug"), made.get("name")),
+        (201, Some(&json!("acme")), Some(&json!("Acme")))
+    );
     let (_, all) = api.ask("GET", "/v1/tenants", "").await;
-    let slugs: Vec<_> = all["tenants"].as_array().unwrap().iter().map(|t| t["slug"].as_str().unwrap()).collect();
+    let slugs: Vec<_> =
+        all["tenants"].as_array().unwrap().iter().map(|t| t["slug"].as_str().unwrap()).collect();
     assert!(slugs.contains(&"acme") && slugs.contains(&"default"), "{slugs:?}");
-    for (slug, status, code) in
-        [("acme", 409, "tenant_slug_taken"), ("_x", 400, "reserved_slug"), ("A b", 400, "invalid_slug"), ("", 400, "invalid_slug")]
-    {
+    for (slug, status, code) in [
+        ("acme", 409, "tenant_slug_taken"),
+        ("_x", 400, "reserved_slug"),
+        ("A b", 400, "invalid_slug"),
+        ("", 400, "invalid_slug"),
+    ] {
         let body = json!({ "slug": slug }).to_string();
         assert_eq!(api.code("POST", "/v1/tenants", &body).await, (status, code.to_owned()), "{slug}");
     }
     api.ask("POST", "/v1/tenants/acme/secrets", r#"{"name":"K","value":"v"}"#).await;
-    assert_eq!(api.code("GET", &at("/K"), "").await, (404, "secret_not_found".to_owned()), "tenants do not see each other");
+    assert_eq!(
+        api.code("GET", &at("/K"), "").await,
+        (404, "secret_not_found".to_owned()),
+        "tenants do not see each other"
+    );
     let (status, reply) = api.ask("GET", "/v1/tenants/no%2Fbody/secrets", "").await;
-    assert_eq!((status, reply), (404, json!({ "error": "tenant_not_found", "detail": { "slug": "no/body" } })));
+    assert_eq!(
+        (status, reply),
+        (404, json!({ "error": "tenant_not_found", "detail": { "slug": "no/body" } }))
+    );
 }
 
 #[tokio::test]
 async fn the_gate_stands_before_everything() {
     let api = api();
-    let page = [("host", "localhost"), ("origin", "http://evil.example"), ("content-type", "application/json")];
-    for (method, path) in [("GET", SECRETS), ("POST", "/v1/tenants"), ("GET", "/v1/tenants"), ("DELETE", &at("/K"))] {
+    let page =
+        [("host", "localhost"), ("origin", "http://evil.example"), ("content-type", "application/json")];
+    for (method, path) in
+        [("GET", SECRETS), ("POST", "/v1/tenants"), ("GET", "/v1/tenants"), ("DELETE", &at("/K"))]
+    {
         let (status, reply) = api.ask_with(method, path, "", &page).await;
-        assert_eq!((status, reply["error"].as_str().unwrap()), (401, "missing_signature_headers"), "{method} {path}");
+        assert_eq!(
+            (status, reply["error"].as_str().unwrap()),
+            (401, "missing_signature_headers"),
+            "{method} {path}"
+        );
         assert!(reply["message"].as_str().unwrap().contains("Origin"), "{reply}");
     }
     let form = [("host", "localhost"), ("content-type", "text/plain")];
@@ -245,8 +277,13 @@ async fn open_access_ends_with_the_first_actor() {
     actors.execute_batch("UPDATE actors SET revoked_at = '2026-01-01T00:00:00Z'").unwrap();
     assert_eq!(api.ask("GET", SECRETS, "").await.0, 200);
     drop(actors);
-    std::fs::write(api._folder.path().join("auth-dev.db"), "not a database, and long enough to be read").unwrap();
-    assert_eq!(api.code("GET", SECRETS, "").await, (401, "missing_signature_headers".to_owned()), "unknown is closed");
+    std::fs::write(api._folder.path().join("auth-dev.db"), "not a database, and long enough to be read")
+        .unwrap();
+    assert_eq!(
+        api.code("GET", SECRETS, "").await,
+        (401, "missing_signature_headers".to_owned()),
+        "unknown is closed"
+    );
 }
 
 #[derive(Clone, Default)]
@@ -266,8 +303,12 @@ impl io::Write for Captured {
 fn each_action_leaves_its_line() {
     let api = api();
     let head = |verb, name: &str, body: Result<&'static [u8], AdminError>| {
-        let call =
-            Call { verb, slug: "default".to_owned(), name: (!name.is_empty()).then(|| name.to_owned()), stack: None };
+        let call = Call {
+            verb,
+            slug: "default".to_owned(),
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            stack: None,
+        };
         (call, body.map(Bytes::from_static))
     };
     let calls = [
@@ -294,7 +335,9 @@ fn each_action_leaves_its_line() {
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<&str> = log.lines().map(|line| line.split_once(' ').unwrap().1).collect();
     let line = |tenant, name, action, outcome| {
-        format!("INFO secret_action actor_id=open tenant_id={tenant} secret_name={name} action={action} outcome={outcome}")
+        format!(
+            "INFO secret_action actor_id=open tenant_id={tenant} secret_name={name} action={action} outcome={outcome}"
+        )
     };
     assert_eq!(
         lines,
