@@ -1,6 +1,7 @@
 //! One sandboxed `hmac-sign` call beside the same HMAC computed natively, interleaved in one
-//! run: prints the median of the rounds' ratios. Microseconds differ between machines and
-//! hours, ratios hardly.
+//! run: prints the median of the rounds' ratios.
+//!
+//! Microseconds differ between machines and hours, ratios hardly.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

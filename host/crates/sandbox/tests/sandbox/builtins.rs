@@ -1,5 +1,6 @@
-//! The embedded ops against public vectors. `builtin-ops/build --check` runs this file on
-//! freshly built ones (`TXCO_OPS_DIST`).
+//! The embedded ops against public vectors.
+//!
+//! `builtin-ops/build --check` runs this file on freshly built ones (`TXCO_OPS_DIST`).
 
 use std::sync::Arc;
 
