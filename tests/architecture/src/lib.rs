@@ -30,6 +30,8 @@ mod order;
 #[cfg(test)]
 mod openings;
 #[cfg(test)]
+mod words;
+#[cfg(test)]
 mod lengths;
 #[cfg(test)]
 mod unsafety;
