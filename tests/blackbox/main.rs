@@ -32,6 +32,7 @@ mod drain;
 mod configuration;
 mod dev;
 mod trace;
+mod log;
 mod demo;
 
 /// The binary under test.

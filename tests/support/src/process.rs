@@ -61,8 +61,10 @@ impl Process {
 
     /// The address that a head says it listens on.
     pub(crate) fn address(&mut self, head: &str) -> SocketAddr {
-        let line = self.line(&format!("{head} head listening addr="));
-        let address = line.split("addr=").nth(1).unwrap().split_whitespace().next().unwrap();
+        let line = self.line(&format!("{head} head listening"));
+        // `addr=127.0.0.1:8080` for people, `"addr":"127.0.0.1:8080"` for machines.
+        let address = line.split("addr").nth(1).unwrap_or("").trim_start_matches(['=', '"', ':']);
+        let address: String = address.chars().take_while(|c| !c.is_whitespace() && *c != '"').collect();
         address.parse().unwrap_or_else(|_| panic!("an address: {line}"))
     }
 
