@@ -126,7 +126,10 @@ impl Chassis {
         while let Some((owner, scope, files)) = rules.scope(&stack, from) {
             entered = entered.saturating_add(1);
             if self.rooms.settings.stage_entries > 0 && entered > self.rooms.settings.stage_entries {
-                let detail = format!("more than {} stage entries, last {owner}/{scope}", self.rooms.settings.stage_entries);
+                let detail = format!(
+                    "more than {} stage entries, last {owner}/{scope}",
+                    self.rooms.settings.stage_entries
+                );
                 outcome.fail(Failure::new(Fault::BudgetExhausted, detail), String::new());
                 break;
             }

@@ -94,7 +94,10 @@ impl Place<'_> {
             None | Some(Exec::Noop) => (Object::new(), None),
             Some(Exec::Stage(stage)) => (control("goto", Value::from(stage.as_str())), None),
             Some(Exec::Other { text, .. }) => {
-                return Err(Failure::new(Fault::OpUnsupported, format!("EXEC {text:?}: not in this release")));
+                return Err(Failure::new(
+                    Fault::OpUnsupported,
+                    format!("EXEC {text:?}: not in this release"),
+                ));
             }
         };
         let output = rule.overlay(Value::Object(output), prepared, &self.clock)?;
@@ -118,7 +121,10 @@ impl Place<'_> {
     ) -> Result<Object, Failure> {
         let registry = &self.rooms.registry;
         let op = registry.builtin(name).ok_or_else(|| {
-            Failure::new(Fault::OpUnknown, format!("there is no op txco://{name}; there are {}", registry.names()))
+            Failure::new(
+                Fault::OpUnknown,
+                format!("there is no op txco://{name}; there are {}", registry.names()),
+            )
         })?;
         self.remember(step, rule.secrets(), "reveal", &format!("txco://{name}"));
         let bag = self.pack_reveal(op.reference(), rule.secrets())?;
@@ -135,10 +141,7 @@ impl Place<'_> {
                 .set(&path, value)
                 .map_err(|error| Failure::new(Fault::OpOutputInvalid, format!("{name}: {error}")))?;
         }
-        match object {
-            Value::Object(object) => Ok(object),
-            _ => Ok(Object::new()),
-        }
+        Ok(object.into_object().unwrap_or_default())
     }
 
     /// Calls the op on this thread when it is quick, otherwise on the blocking pool, where a
@@ -183,15 +186,16 @@ impl Place<'_> {
         prepared: &Prepared,
         step: &mut Step,
     ) -> Result<(Object, Option<Object>), Failure> {
-        let Outbound { draft, on_error, into } = outbound(url, rule.secrets(), prepared, &self.rooms.settings)?;
+        let Outbound { draft, on_error, into } =
+            outbound(url, rule.secrets(), prepared, &self.rooms.settings)?;
         let destination = draft.destination().clone();
         self.remember(step, rule.secrets(), "splice", &destination.to_string());
         let bag = match &self.rooms.vault {
             _ if rule.secrets().is_empty() => SecretBag::<vault::Splice>::empty(destination),
             None => return Err(store_off()),
-            Some(vault) => vault
-                .pack_splice(&self.caller(), &destination, rule.secrets())
-                .map_err(|e| e.failure())?,
+            Some(vault) => {
+                vault.pack_splice(&self.caller(), &destination, rule.secrets()).map_err(|e| e.failure())?
+            }
         };
         versions(step, &bag);
         let sent = self.rooms.egress.send(draft, bag, self.credentials).await;
@@ -278,7 +282,10 @@ fn received(
             }
             (Err(_), _) if reply.body.is_empty() => {}
             (Err(_), _) => {
-                record.insert("body".to_owned(), Value::from(String::from_utf8_lossy(&reply.body).into_owned()));
+                record.insert(
+                    "body".to_owned(),
+                    Value::from(String::from_utf8_lossy(&reply.body).into_owned()),
+                );
             }
         }
     }
@@ -287,10 +294,7 @@ fn received(
         let error: Value = error.into_iter().map(|(k, v)| (k.to_owned(), Value::from(v))).collect();
         record.insert("error".to_owned(), error);
     }
-    match output {
-        Value::Object(output) => Ok((output, Some(record))),
-        _ => Ok((Object::new(), Some(record))),
-    }
+    Ok((output.into_object().unwrap_or_default(), Some(record)))
 }
 
 /// Header values by lower-case name; a header that came several times is an array.

@@ -16,21 +16,11 @@ use model::{Object, Value};
 /// Merges the members of `output` into `envelope`, in the output's order.
 pub(crate) fn merge(envelope: &mut Object, output: Object) {
     for (key, new) in output {
-        match envelope.get_mut(&key) {
-            Some(Value::Object(old)) => match new {
-                Value::Object(new) => merge_nested(old, new),
-                other => {
-                    envelope.insert(key, other);
-                }
-            },
-            Some(Value::Array(old)) => match new {
-                Value::Array(new) => old.extend(new),
-                other => {
-                    envelope.insert(key, other);
-                }
-            },
-            Some(old) => *old = new,
-            None => {
+        match (envelope.get_mut(&key), new) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge_nested(old, new),
+            (Some(Value::Array(old)), Value::Array(new)) => old.extend(new),
+            (Some(old), new) => *old = new,
+            (None, new) => {
                 envelope.insert(key, new);
             }
         }

@@ -60,7 +60,10 @@ fn refuse_unknown(with: &Object) -> Result<(), Failure> {
     match with.keys().find(|key| !KEYS.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) if matches!(key.as_str(), "mode" | "continue_after" | "join_at_scope" | "max_duration") => {
-            Err(Failure::new(Fault::OpUnsupported, format!("WITH {key}: continuations are not in this release")))
+            Err(Failure::new(
+                Fault::OpUnsupported,
+                format!("WITH {key}: continuations are not in this release"),
+            ))
         }
         Some(key) if matches!(key.as_str(), "redact" | "omit") => Ok(()),
         Some(key) => Err(failed(format!("WITH {key}: an http op knows {}", KEYS.join(", ")))),
@@ -90,7 +93,9 @@ fn body(with: &Object, method: &str, prepared: &Prepared) -> Result<(DraftBody, 
         ("raw", Some(place)) => DraftBody::Raw(raw(prepared, place)?),
         ("raw", None) => return Err(failed("WITH body_encoding = \"raw\" needs body_path".to_owned())),
         (other, _) => {
-            return Err(failed(format!("WITH body_encoding = {other:?} (\"json\", \"urlencoded\" or \"raw\")")));
+            return Err(failed(format!(
+                "WITH body_encoding = {other:?} (\"json\", \"urlencoded\" or \"raw\")"
+            )));
         }
     };
     Ok((body, root))

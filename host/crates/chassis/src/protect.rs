@@ -50,7 +50,10 @@ pub(crate) fn check_op_field(path: &Path) -> Result<(), Failure> {
     if txcl::author_may_write(path) {
         return Ok(());
     }
-    Err(Failure::new(Fault::OpOutputInvalid, format!("{path} belongs to the chassis; use _txc.computed.<name>")))
+    Err(Failure::new(
+        Fault::OpOutputInvalid,
+        format!("{path} belongs to the chassis; use _txc.computed.<name>"),
+    ))
 }
 
 #[cfg(test)]

@@ -27,4 +27,3 @@ impl Rooms {
         Arc::clone(places.entry(tenant.clone()).or_insert_with(new))
     }
 }
-

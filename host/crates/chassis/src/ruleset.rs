@@ -48,10 +48,9 @@ impl LoadErrors {
     #[must_use]
     pub fn render(&self, color: Color) -> String {
         match self {
-            Self::Misplaced(all) => all
-                .iter()
-                .map(|m| format!("{}: {}\n  hint: {}\n", m.path, m.message, m.hint))
-                .collect(),
+            Self::Misplaced(all) => {
+                all.iter().map(|m| format!("{}: {}\n  hint: {}\n", m.path, m.message, m.hint)).collect()
+            }
             Self::Rules(files) => files.iter().map(|d| d.render(color)).collect(),
             Self::Empty => "OPS holds no rule; the first could be OPS/app/100/hello.txcl with: \
                             EMIT .hello = \"world\"\n"
@@ -192,7 +191,8 @@ mod tests {
 
     #[test]
     fn the_only_stack_is_the_entry() {
-        let rules = load(&[("shop/10/a.txcl", RULE), ("shop/20/b.txcl", RULE), ("_cron/1/c.txcl", RULE)], None);
+        let rules =
+            load(&[("shop/10/a.txcl", RULE), ("shop/20/b.txcl", RULE), ("_cron/1/c.txcl", RULE)], None);
         // `_cron` is a stack for other events than the web's, so it is no entry.
         let rules = rules.unwrap();
         assert_eq!((rules.entry().as_str(), rules.rules()), ("shop", 3));

@@ -60,7 +60,9 @@ pub(crate) async fn run_scope(
     };
     match merged.and_then(|envelope| within(place, envelope)) {
         Ok(envelope) => ScopeEnd { envelope, steps, failure: None },
-        Err((failure, rule)) => ScopeEnd { envelope: Envelope::default(), steps, failure: Some((failure, rule)) },
+        Err((failure, rule)) => {
+            ScopeEnd { envelope: Envelope::default(), steps, failure: Some((failure, rule)) }
+        }
     }
 }
 
@@ -129,7 +131,11 @@ async fn run_file<'r>(
 }
 
 /// Outputs in the order of files and rules, then each rule's SET after SELECT.
-fn merge_all(ends: &[FileEnd<'_>], mut envelope: Envelope, place: &Place<'_>) -> Result<Envelope, (Failure, String)> {
+fn merge_all(
+    ends: &[FileEnd<'_>],
+    mut envelope: Envelope,
+    place: &Place<'_>,
+) -> Result<Envelope, (Failure, String)> {
     let all = || ends.iter().flat_map(|end| &end.outputs);
     for (_, output) in all() {
         envelope.absorb(output.clone(), merge);

@@ -29,7 +29,8 @@ impl Line {
     fn new(secrets: Secrets) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = (secrets == Secrets::On).then(|| {
-            let (store, _) = Store::open(&folder.path().join("db"), "dev", store::Options::default()).unwrap();
+            let (store, _) =
+                Store::open(&folder.path().join("db"), "dev", store::Options::default()).unwrap();
             let mut bytes: [u8; 32] = std::array::from_fn(|i| i as u8);
             let key = MasterKey::from_bytes(&mut bytes).unwrap();
             Arc::new(Vault::open(Arc::new(store), key).unwrap().0)
@@ -122,12 +123,16 @@ fn upstream(reply: &'static str) -> (SocketAddr, std::sync::mpsc::Receiver<Strin
 fn whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+    let length =
+        head.lines().find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
     body.len() >= length.map_or(0, |l| l.parse().unwrap())
 }
 
 fn ok(body: &str) -> &'static str {
-    let reply = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     Box::leak(reply.into_boxed_str())
 }
 
@@ -247,7 +252,8 @@ fn secrets_arrive_at_the_upstream_and_nowhere_else() {
     let line = Line::new(Secrets::On);
     line.secret("TOKEN", "tok_0123456789");
     line.secret("PART", "part_0123456789");
-    let (address, requests) = upstream(ok(r#"{"id":7,"echo":"Bearer tok_0123456789","_txc":{"tenant":"evil"}}"#));
+    let (address, requests) =
+        upstream(ok(r#"{"id":7,"echo":"Bearer tok_0123456789","_txc":{"tenant":"evil"}}"#));
     let rule = format!(
         "EXEC \"http://{address}/x\" WITH secrets.headers.authorization.secret = \"TOKEN\",
          secrets.headers.authorization.format = \"Bearer {{}}\",
@@ -260,7 +266,10 @@ fn secrets_arrive_at_the_upstream_and_nowhere_else() {
     assert!(request.contains("authorization: Bearer tok_0123456789\r\n"), "{request}");
     assert!(request.contains("x-plain: v\r\n") && !request.contains("inbound"), "{request}");
     assert!(request.ends_with(r#"{"a":"v","client":"part_0123456789"}"#), "{request}");
-    assert_eq!((text(&outcome, "id"), text(&outcome, "@upstream.call.status")), ("7".to_owned(), "200".to_owned()));
+    assert_eq!(
+        (text(&outcome, "id"), text(&outcome, "@upstream.call.status")),
+        ("7".to_owned(), "200".to_owned())
+    );
     assert!(!outcome.envelope.document().to_json().contains("tok_0123456789"));
     assert_eq!(at(&outcome, "@tenant").and_then(Value::as_str), None);
     let mut everything = String::new();
@@ -310,7 +319,10 @@ fn a_reply_that_is_no_object_blanks_nothing() {
     let (address, _requests) = upstream(ok("[1,2]"));
     line.rules(&[("app/10/c.txcl", &format!("EXEC \"http://{address}/\""))]);
     let outcome = line.run(r#"{"kept":1}"#);
-    assert_eq!((text(&outcome, "kept"), text(&outcome, "@upstream.c.body")), ("1".to_owned(), "[1,2]".to_owned()));
+    assert_eq!(
+        (text(&outcome, "kept"), text(&outcome, "@upstream.c.body")),
+        ("1".to_owned(), "[1,2]".to_owned())
+    );
 }
 
 #[test]

@@ -188,11 +188,14 @@ impl Recording {
 
     /// The end of the request.
     pub(crate) fn end(&self, envelope: &Envelope, failure: Option<&Failure>, elapsed: std::time::Duration) {
-        self.event("request.end", json!({
-            "status": if failure.is_some() { "error" } else { "ok" },
-            "error": failure.map(|f| f.fault.code()),
-            "duration_ms": millis(elapsed),
-        }));
+        self.event(
+            "request.end",
+            json!({
+                "status": if failure.is_some() { "error" } else { "ok" },
+                "error": failure.map(|f| f.fault.code()),
+                "duration_ms": millis(elapsed),
+            }),
+        );
         self.write(|open| match open.mode {
             TraceMode::Full => write_private(&open.folder.join("out.json"), &masked(envelope)),
             TraceMode::Off | TraceMode::Summary => Ok(()),
@@ -274,7 +277,9 @@ fn masked(envelope: &Envelope) -> String {
     if let Some(mut request) = document.remove(&place) {
         if let Value::Object(request) = &mut request {
             if let Some(Value::Object(headers)) = request.get_mut("headers") {
-                for (_, value) in headers.iter_mut().filter(|(n, _)| HEADERS.iter().any(|h| h.eq_ignore_ascii_case(n))) {
+                for (_, value) in
+                    headers.iter_mut().filter(|(n, _)| HEADERS.iter().any(|h| h.eq_ignore_ascii_case(n)))
+                {
                     *value = Value::from(MASK);
                 }
             }

@@ -46,12 +46,15 @@ fn take(envelope: &mut Envelope, key: &str) -> Option<Value> {
 fn jump(target: &Value, rules: &RuleSet, stack: &StackName) -> Result<Next, Failure> {
     let refuse = || {
         let shown = target.to_json();
-        Failure::new(Fault::RuleFailed, format!("_txc.goto = {shown}: expected a scope such as 200 or a stage such as shop/200"))
+        Failure::new(
+            Fault::RuleFailed,
+            format!("_txc.goto = {shown}: expected a scope such as 200 or a stage such as shop/200"),
+        )
     };
-    let text = match target {
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.trim().to_owned(),
-        _ => return Err(refuse()),
+    let text = match (target.as_i64(), target.as_str()) {
+        (Some(scope), _) => scope.to_string(),
+        (None, Some(text)) => text.trim().to_owned(),
+        (None, None) => return Err(refuse()),
     };
     let (to, scope) = match text.rsplit_once('/') {
         Some((name, scope)) => (StackName::parse(name.trim_end_matches('/')).map_err(|_| refuse())?, scope),
@@ -70,7 +73,8 @@ fn delete(envelope: &mut Envelope, targets: &Value) -> Result<(), Failure> {
     let one = std::slice::from_ref(targets);
     let targets = if let Value::Array(targets) = targets { targets } else { one };
     for target in targets {
-        let text = target.as_str().ok_or_else(|| refuse("expected a path or an array of paths".to_owned()))?;
+        let text =
+            target.as_str().ok_or_else(|| refuse("expected a path or an array of paths".to_owned()))?;
         let path = Path::parse_sugared(text).map_err(|error| refuse(error.to_string()))?;
         if !txcl::author_may_write(&path) {
             return Err(refuse(format!("{path} belongs to the chassis")));
@@ -116,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_jump_to_nowhere_is_a_fault() {
-        for text in [r#"{"_txc":{"goto":"nowhere/1"}}"#, r#"{"_txc":{"goto":"x"}}"#, r#"{"_txc":{"goto":[1]}}"#] {
+        for text in
+            [r#"{"_txc":{"goto":"nowhere/1"}}"#, r#"{"_txc":{"goto":"x"}}"#, r#"{"_txc":{"goto":[1]}}"#]
+        {
             assert_eq!(after(text).0.unwrap_err().fault, Fault::RuleFailed, "{text}");
         }
         assert_eq!(after(r#"{"_txc":{"delete":"@tenant"}}"#).0.unwrap_err().fault, Fault::RuleFailed);

@@ -47,15 +47,17 @@ pub(crate) fn read(workspace: &Path) -> Result<Vec<Found>, Vec<Misplaced>> {
         if let Some(first) = seen.insert(key, found.shown.clone()) {
             walk.misplaced.push(Misplaced {
                 path: found.shown.clone(),
-                message: format!("two rules are named {} in scope {} of stack {}", found.name, found.scope, found.stack),
+                message: format!(
+                    "two rules are named {} in scope {} of stack {}",
+                    found.name, found.scope, found.stack
+                ),
                 hint: format!("rename it, or remove {first}"),
             });
         }
     }
     if walk.misplaced.is_empty() {
-        walk.found.sort_by(|a, b| {
-            (a.stack.as_str(), a.scope, &a.name).cmp(&(b.stack.as_str(), b.scope, &b.name))
-        });
+        walk.found
+            .sort_by(|a, b| (a.stack.as_str(), a.scope, &a.name).cmp(&(b.stack.as_str(), b.scope, &b.name)));
         Ok(walk.found)
     } else {
         Err(walk.misplaced)
@@ -73,7 +75,11 @@ impl Walk {
         let entries = match fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
             Ok(entries) => entries,
             Err(error) => {
-                return self.refuse(segments, format!("cannot be read: {error}"), "check that it exists and its permissions");
+                return self.refuse(
+                    segments,
+                    format!("cannot be read: {error}"),
+                    "check that it exists and its permissions",
+                );
             }
         };
         let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
@@ -89,7 +95,11 @@ impl Walk {
             segments.push(name);
             if path.is_dir() {
                 if segments.len() > MAX_DEPTH {
-                    self.refuse(segments, format!("lies more than {MAX_DEPTH} folders deep"), "flatten the workspace");
+                    self.refuse(
+                        segments,
+                        format!("lies more than {MAX_DEPTH} folders deep"),
+                        "flatten the workspace",
+                    );
                 } else if !switched_off(segments) {
                     self.folder(&path, segments);
                 }
@@ -153,7 +163,8 @@ fn switched_off(segments: &[String]) -> bool {
 }
 
 fn place(segments: &[String]) -> Result<(StackName, u32, String), (String, &'static str)> {
-    const LAYOUT: &str = "rules live in OPS/<stack>/<scope>/<name>.txcl, for instance OPS/shop/100/charge.txcl";
+    const LAYOUT: &str =
+        "rules live in OPS/<stack>/<scope>/<name>.txcl, for instance OPS/shop/100/charge.txcl";
     let (file, folders) = segments.split_last().ok_or_else(|| ("is empty".to_owned(), LAYOUT))?;
     let first = folders.iter().position(|s| scope_number(s).is_some());
     let deepest = folders.iter().rposition(|s| scope_number(s).is_some());
@@ -210,12 +221,19 @@ mod tests {
 
     #[test]
     fn what_is_misplaced_is_named_all_at_once() {
-        let folder = workspace(&["a.txcl", "10/a.txcl", "shop/a.txcl", "shop/1/a b.txcl", "shop/99999999999/x.txcl"]);
+        let folder =
+            workspace(&["a.txcl", "10/a.txcl", "shop/a.txcl", "shop/1/a b.txcl", "shop/99999999999/x.txcl"]);
         let misplaced = read(folder.path()).unwrap_err();
         let paths: Vec<_> = misplaced.iter().map(|m| m.path.as_str()).collect();
         assert_eq!(
             paths,
-            ["OPS/10/a.txcl", "OPS/a.txcl", "OPS/shop/1/a b.txcl", "OPS/shop/99999999999/x.txcl", "OPS/shop/a.txcl"]
+            [
+                "OPS/10/a.txcl",
+                "OPS/a.txcl",
+                "OPS/shop/1/a b.txcl",
+                "OPS/shop/99999999999/x.txcl",
+                "OPS/shop/a.txcl"
+            ]
         );
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::{Object, Path, PathError, Segment, Value};
+use crate::{CREDENTIAL_TEXT, Object, Path, PathError, Segment, Value};
 
 /// Why a document cannot be an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,10 +37,10 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::NotAnObject`].
     pub fn new(document: Value) -> Result<Self, EnvelopeError> {
-        match document {
-            Value::Object(_) => Ok(Self { document: Arc::new(document), received: None }),
-            _ => Err(EnvelopeError::NotAnObject),
+        if document.as_object().is_none() {
+            return Err(EnvelopeError::NotAnObject);
         }
+        Ok(Self { document: Arc::new(document), received: None })
     }
 
     /// Sets top-level `body` to `value` and remembers `received`, the bytes it came from.
@@ -110,10 +110,15 @@ impl Envelope {
         {
             return Some(raw);
         }
-        match self.get(path)? {
-            Value::String(text) => Some(Cow::Borrowed(text.as_bytes())),
-            other => Some(Cow::Owned(other.to_json().into_bytes())),
-        }
+        let value = self.get(path)?;
+        Some(match value {
+            Value::String(text) => Cow::Borrowed(text.as_bytes()),
+            // A text as well, of which only this is shown (R1).
+            Value::Sealed(_) => Cow::Borrowed(CREDENTIAL_TEXT.as_bytes()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Cow::Owned(value.to_json().into_bytes())
+            }
+        })
     }
 
     /// A copy with only the members for which `keep` says yes, with the received body

@@ -130,7 +130,12 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.fault, if self.detail.is_empty() { self.fault.meaning() } else { &self.detail })?;
+        write!(
+            f,
+            "{}: {}",
+            self.fault,
+            if self.detail.is_empty() { self.fault.meaning() } else { &self.detail }
+        )?;
         match &self.secret {
             Some(name) => write!(f, " (secret {name})"),
             None => Ok(()),

@@ -211,6 +211,9 @@ mod tests {
     #[test]
     fn indices_are_canonical() {
         let index = |s: &str| Path::parse(s).unwrap().segments()[0].index();
-        assert_eq!((index("0"), index("17"), index("017"), index("-1"), index("9999999999")), (Some(0), Some(17), None, None, None));
+        assert_eq!(
+            (index("0"), index("17"), index("017"), index("-1"), index("9999999999")),
+            (Some(0), Some(17), None, None, None)
+        );
     }
 }

@@ -41,7 +41,11 @@ impl Slot {
     /// [`NameError`] when the path has no segment.
     pub fn new(path: Path) -> Result<Self, NameError> {
         if path.is_empty() {
-            return Err(NameError::new("secret slot", "", "a secret needs a place: WITH secrets.<place>.secret"));
+            return Err(NameError::new(
+                "secret slot",
+                "",
+                "a secret needs a place: WITH secrets.<place>.secret",
+            ));
         }
         Ok(Self(path))
     }

@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// There is no `{}` in it, or more than one.
-    #[error("format must contain exactly one {{}} (it has {found}); leave `format` out to send the value alone")]
+    #[error(
+        "format must contain exactly one {{}} (it has {found}); leave `format` out to send the value alone"
+    )]
     Placeholders {
         /// How many were found.
         found: usize,

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use crate::{Path, PathError};
+use crate::{Path, PathError, Segment};
 
 /// What everything that looks at a sealed value sees in its place (R1). It parses back
 /// as plain text and grants nothing.
@@ -153,28 +153,25 @@ impl Value {
     /// The text, when it is one.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::String(text) => Some(text),
-            _ => None,
-        }
+        if let Self::String(text) = self { Some(text) } else { None }
     }
 
     /// The members, when it is an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&Object> {
-        match self {
-            Self::Object(object) => Some(object),
-            _ => None,
-        }
+        if let Self::Object(object) = self { Some(object) } else { None }
+    }
+
+    /// The members themselves, when it is an object.
+    #[must_use]
+    pub fn into_object(self) -> Option<Object> {
+        if let Self::Object(object) = self { Some(object) } else { None }
     }
 
     /// The integer, when it is a number without fraction in the range of 64 bits.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        match self {
-            Self::Number(number) => number.as_i64(),
-            _ => None,
-        }
+        if let Self::Number(number) = self { number.as_i64() } else { None }
     }
 
     /// Whether there is a sealed value anywhere in it.
@@ -191,11 +188,7 @@ impl Value {
     /// The value at `path`, when there is one.
     #[must_use]
     pub fn get(&self, path: &Path) -> Option<&Self> {
-        path.segments().iter().try_fold(self, |value, segment| match value {
-            Self::Object(object) => object.get(segment.as_str()),
-            Self::Array(items) => items.get(segment.index()?),
-            _ => None,
-        })
+        path.segments().iter().try_fold(self, Self::child)
     }
 
     /// Writes `new` at `path`, making what is missing on the way: an array where the next
@@ -224,7 +217,10 @@ impl Value {
                     }
                 }
                 Self::Object(object) => object.entry(segment.as_str().to_owned()).or_insert(Self::Null),
-                _ => return Ok(()),
+                // Just made an object or an array.
+                Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => {
+                    return Ok(());
+                }
             };
         }
         *place = new;
@@ -234,44 +230,51 @@ impl Value {
     /// Removes and returns what is at `path`; an array closes the gap.
     pub fn remove(&mut self, path: &Path) -> Option<Self> {
         let (last, parents) = path.segments().split_last()?;
-        let parent = parents.iter().try_fold(self, |value, segment| match value {
-            Self::Object(object) => object.get_mut(segment.as_str()),
-            Self::Array(items) => items.get_mut(segment.index()?),
-            _ => None,
-        })?;
-        match parent {
+        match parents.iter().try_fold(self, Self::child_mut)? {
             Self::Object(object) => object.shift_remove(last.as_str()),
             Self::Array(items) => last.index().filter(|i| *i < items.len()).map(|i| items.remove(i)),
-            _ => None,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => None,
         }
     }
 
+    fn child(&self, segment: &Segment) -> Option<&Self> {
+        match self {
+            Self::Object(object) => object.get(segment.as_str()),
+            Self::Array(items) => items.get(segment.index()?),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => None,
+        }
+    }
+
+    fn child_mut(&mut self, segment: &Segment) -> Option<&mut Self> {
+        match self {
+            Self::Object(object) => object.get_mut(segment.as_str()),
+            Self::Array(items) => items.get_mut(segment.index()?),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => None,
+        }
+    }
+
+    /// Finds out beforehand whether a write can be done, so that none is done by half.
     fn check_write(&self, path: &Path) -> Result<(), PathError> {
         let mut place = Some(self);
-        let mut length;
         for (depth, segment) in path.segments().iter().enumerate() {
-            let at = || {
-                let so_far = path.segments().iter().take(depth).map(|s| s.as_str().to_owned());
-                Path::from_segments(so_far).map(|p| p.to_string()).unwrap_or_default()
-            };
             if let Some(Self::Object(object)) = place {
                 place = object.get(segment.as_str());
                 continue;
             }
-            length = if let Some(Self::Array(items)) = place { items.len() } else { 0 };
-            match segment.index() {
-                Some(index) if index > length.saturating_add(Self::MAX_GAP) => {
+            let items = if let Some(Self::Array(items)) = place { Some(items) } else { None };
+            let at = || {
+                let so_far = path.segments().iter().take(depth).map(Segment::as_str);
+                Path::from_segments(so_far).map(|p| p.to_string()).unwrap_or_default()
+            };
+            place = match (items, segment.index()) {
+                (_, Some(index)) if index > items.map_or(0, Vec::len).saturating_add(Self::MAX_GAP) => {
                     return Err(PathError::Gap { path: at(), index, max: Self::MAX_GAP });
                 }
-                Some(_) => {}
-                None if matches!(place, Some(Self::Array(_))) && !segment.is_append() => {
+                (Some(_), None) if !segment.is_append() => {
                     return Err(PathError::NotAnIndex { path: at(), member: segment.as_str().to_owned() });
                 }
-                None => {}
-            }
-            place = match (place, segment.index()) {
-                (Some(Self::Array(items)), Some(index)) => items.get(index),
-                _ => None,
+                (Some(items), Some(index)) => items.get(index),
+                (Some(_) | None, _) => None,
             };
         }
         Ok(())
