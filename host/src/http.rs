@@ -6,25 +6,78 @@ pub mod admin;
 pub mod web;
 
 use std::io;
-use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long a client may take to send the header of a request, and to answer a ping of
+/// HTTP/2: who only holds connections open holds them no longer than this.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often a silent HTTP/2 client is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+/// How long to wait when the system has no more descriptors for connections.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(500);
 
 /// Serves `router` until `stop` and then until the requests under way have ended.
 ///
 /// # Errors
-/// When the listener breaks.
+/// When the listener cannot be used.
 pub async fn serve(
     listener: std::net::TcpListener,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?.tap_io(|connection| {
-        // Small answers are not to wait for more; when refused, they only come later.
-        let _ = connection.set_nodelay(true);
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+    let listener = TcpListener::from_std(listener)?;
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    server.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PATIENCE);
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let service = TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))));
+                let connection = server.serve_connection(prepared(stream), service).into_owned();
+                let connection = connections.watch(connection);
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%peer, %error, "connection ended early");
+                    }
+                });
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+    Ok(())
+}
+
+fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
+    // Small answers are not to wait for more; when refused, they only come later.
+    let _later: io::Result<()> = stream.set_nodelay(true);
+    TokioIo::new(stream)
+}
+
+/// Whether the client went away before it was accepted: nothing is wrong here.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
 }

@@ -1,12 +1,15 @@
 //! A command on a terminal: what is typed, what the terminal shows, and what went past it.
 
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::command::Output;
 
@@ -16,29 +19,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// what a script would capture is seen apart from what the person sees.
 pub struct Pty {
     call: String,
-    child: Box<dyn Child + Send + Sync>,
-    keyboard: Box<dyn Write + Send>,
+    child: Child,
+    keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
     stdout: tempfile::NamedTempFile,
 }
 
 impl Pty {
     pub(crate) fn spawn(binary: &Path, folder: &Path, args: &[&str]) -> Self {
-        let pair = native_pty_system().openpty(PtySize::default()).expect("a pseudo-terminal");
+        let keyboard = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal"));
+        grantpt(&keyboard).unwrap();
+        unlockpt(&keyboard).unwrap();
+        let name = ptsname(&keyboard, Vec::new()).unwrap();
+        let name = Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()));
+        let terminal = OpenOptions::new().read(true).write(true).open(name).unwrap();
         let stdout = tempfile::NamedTempFile::new().unwrap();
-        let mut command = CommandBuilder::new("/bin/sh");
-        command.args(["-c", "out=$1; shift; exec \"$@\" >\"$out\"", "sh"]);
-        command.arg(stdout.path());
-        command.arg(binary);
-        command.args(args);
-        command.cwd(folder);
-        command.env_clear();
-        command.env("HOME", folder.join("home"));
-        command.env("PATH", "/usr/bin:/bin");
-        let child = pair.slave.spawn_command(command).expect("txco starts");
-        drop(pair.slave);
+        let child = Command::new(binary)
+            .args(args)
+            .current_dir(folder)
+            .env_clear()
+            .env("HOME", folder.join("home"))
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(terminal.try_clone().unwrap())
+            .stderr(terminal)
+            .stdout(stdout.reopen().unwrap())
+            .spawn()
+            .expect("txco starts");
         let screen: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let (mut reader, shown) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
+        let (mut reader, shown) = (keyboard.try_clone().unwrap(), Arc::clone(&screen));
         thread::spawn(move || {
             let mut buffer = [0; 1024];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
@@ -46,7 +54,7 @@ impl Pty {
             }
         });
         let call = format!("txco {} (on a terminal)", args.join(" "));
-        Self { call, child, keyboard: pair.master.take_writer().unwrap(), screen, stdout }
+        Self { call, child, keyboard, screen, stdout }
     }
 
     /// What the terminal shows so far.
@@ -92,9 +100,8 @@ impl Pty {
         };
         // The last words may still be on their way through the terminal.
         thread::sleep(Duration::from_millis(100));
-        let code = status.signal().is_none().then(|| i32::try_from(status.exit_code()).unwrap());
         let stdout = std::fs::read_to_string(self.stdout.path()).unwrap();
-        Output { stderr: self.screen(), call: self.call, code, stdout }
+        Output { stderr: self.screen(), call: self.call, code: status.code(), stdout }
     }
 }
 
