@@ -59,10 +59,19 @@ impl Encoding {
 
     pub(crate) fn text(self, mac: &[u8]) -> String {
         match self {
-            Self::Hex => mac.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect(),
+            Self::Hex => hex(mac),
             Self::Base64 => Base64::encode_string(mac),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 fn digit(nibble: u8) -> char {

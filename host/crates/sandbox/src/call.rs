@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use model::OpRef;
 use vault::{Credentials, Reveal, SecretBag};
 use wasmtime::component::InstancePre;
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::epoch::Ticker;
 use crate::guest::{Grants, Guest};
@@ -69,7 +70,13 @@ impl Op {
         store.set_max_component_handles(usize::try_from(self.limits.handles).unwrap_or(0) * 2 + 16);
         let _running = self.ticker.run();
         // Before instantiation, which runs code of the guest too.
+        let deadline = Instant::now() + self.limits.wall;
         store.set_epoch_deadline(Ticker::epochs(self.limits.wall));
+        store.epoch_deadline_callback(move |_| {
+            // A clock that makes up for late ticks can be early for a call that began between them.
+            let left = deadline.saturating_duration_since(Instant::now());
+            Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(Ticker::epochs(left)) })
+        });
         let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error));
         // The guest's memory goes, wiped, before its output is looked at.
         let mut host = store.into_data();

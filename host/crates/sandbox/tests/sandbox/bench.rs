@@ -10,16 +10,16 @@ use tempfile::TempDir;
 use vault::{Caller, Credentials, MasterKey, Reveal, SecretBag, SecretValue, Vault};
 
 /// The repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap().to_owned()
 }
 
-pub fn text(path: &str) -> String {
+pub(crate) fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
 /// The component of `tests/guests/NAME.wat`; of a core module, made by `builtin-ops/build`.
-pub fn guest(name: &str) -> Vec<u8> {
+pub(crate) fn guest(name: &str) -> Vec<u8> {
     let source = text(&format!("tests/guests/{name}.wat"));
     if source.contains("\n(component") {
         return wat::parse_str(source).unwrap();
@@ -27,22 +27,22 @@ pub fn guest(name: &str) -> Vec<u8> {
     std::fs::read(root().join(format!("tests/guests/dist/{name}.wasm"))).unwrap()
 }
 
-pub fn name(text: &str) -> OpName {
+pub(crate) fn name(text: &str) -> OpName {
     OpName::parse(text).unwrap()
 }
 
 /// A sandbox without a code cache.
-pub fn sandbox(limits: Limits) -> Sandbox {
+pub(crate) fn sandbox(limits: Limits) -> Sandbox {
     Sandbox::new(limits, CodeCache::Off).unwrap()
 }
 
 /// A guest of a tenant, under these limits.
-pub fn op(guest_name: &str, limits: Limits) -> Op {
+pub(crate) fn op(guest_name: &str, limits: Limits) -> Op {
     sandbox(limits).load(name(guest_name), &guest(guest_name), Trust::Tenant).unwrap()
 }
 
 /// An input whose time is `dial`.
-pub fn input(dial: u64) -> OpInput {
+pub(crate) fn input(dial: u64) -> OpInput {
     OpInput {
         request: RequestId::parse("req_1111111111111111111111").unwrap(),
         stack: "shop/eu".to_owned(),
@@ -55,19 +55,19 @@ pub fn input(dial: u64) -> OpInput {
 }
 
 /// Calls an op without secrets, its time being `dial`.
-pub fn dialled(op: &Op, dial: u64) -> Result<OpOutput, Error> {
+pub(crate) fn dialled(op: &Op, dial: u64) -> Result<OpOutput, Error> {
     op.call(input(dial), SecretBag::<Reveal>::empty(), &Credentials::new())
 }
 
 /// A vault of its own, for one tenant.
-pub struct Secrets {
+pub(crate) struct Secrets {
     _folder: TempDir,
     vault: Vault,
     tenant: TenantId,
 }
 
 impl Secrets {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(folder.path(), "test", store::Options::default()).unwrap();
         let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None).unwrap().id;
@@ -76,7 +76,7 @@ impl Secrets {
     }
 
     /// A bag for `op` whose slot holds `value`.
-    pub fn bag(&self, op: &Op, slot: &str, value: &[u8]) -> SecretBag<Reveal> {
+    pub(crate) fn bag(&self, op: &Op, slot: &str, value: &[u8]) -> SecretBag<Reveal> {
         let secret = SecretName::parse("THE_SECRET").unwrap();
         let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
         self.vault.set(&address, None, None, SecretValue::new(value.to_vec()).unwrap()).unwrap();
@@ -84,7 +84,7 @@ impl Secrets {
     }
 
     /// The same with the value stored before.
-    pub fn pack(&self, op: &Op, slot: &str) -> SecretBag<Reveal> {
+    pub(crate) fn pack(&self, op: &Op, slot: &str) -> SecretBag<Reveal> {
         let slot = Slot::new(model::Path::parse(slot).unwrap()).unwrap();
         let one = SecretRef { slot, name: SecretName::parse("THE_SECRET").unwrap(), format: None::<FormatTemplate> };
         let caller = Caller { tenant: &self.tenant, stack: None };
@@ -92,7 +92,7 @@ impl Secrets {
     }
 }
 
-pub fn master_key() -> MasterKey {
+pub(crate) fn master_key() -> MasterKey {
     let mut bytes: Vec<u8> = (0..32).collect();
     MasterKey::from_bytes(&mut bytes).ok().unwrap()
 }

@@ -24,41 +24,40 @@ fn a_guest_never_reads_past_its_end_after_one_that_grew() {
     }
 }
 
-/// How often `needle`, given with every byte inverted, stands in the memory of this process.
+/// How often a text, given with every byte inverted, stands in the memory of this process,
+/// and how many bytes were searched.
 fn copies(inverted: &[u8]) -> (usize, usize) {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let memory = File::open("/proc/self/mem").unwrap();
     let (mut found, mut searched) = (0, 0);
     let mut buffer = vec![0; 1 << 20];
+    let own = buffer.as_ptr() as u64..buffer.as_ptr() as u64 + buffer.len() as u64;
     for line in maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|r| r.starts_with("rw"))) {
         let range = line.split(' ').next().unwrap().split_once('-').unwrap();
-        let [mut at, end] = [range.0, range.1].map(|hex| u64::from_str_radix(hex, 16).unwrap());
-        // The buffer itself holds what was read before.
-        let own = buffer.as_ptr() as u64;
-        while at < end {
-            let len = (end - at).min(buffer.len() as u64) as usize;
-            let overlaps = at < own + buffer.len() as u64 && own < at + len as u64;
-            let read = if overlaps { Err(()) } else { memory.read_at(&mut buffer[..len], at).map_err(drop) };
-            if let Ok(read) = read {
+        let [start, end] = [range.0, range.1].map(|hex| u64::from_str_radix(hex, 16).unwrap());
+        // Around the buffer, which holds what was read before.
+        for (mut at, end) in [(start, end.min(own.start)), (start.max(own.end), end)] {
+            while at < end {
+                let len = usize::try_from(end - at).unwrap().min(buffer.len());
+                // A mapping of another test may be gone by now.
+                let read = memory.read_at(&mut buffer[..len], at).unwrap_or(0);
                 searched += read;
-                found += buffer[..read]
-                    .windows(inverted.len())
-                    .filter(|window| window.iter().zip(inverted).all(|(a, b)| *a == !*b))
-                    .count();
-            }
-            at += len.saturating_sub(inverted.len() - 1).max(1) as u64;
-            if len < buffer.len() {
-                break;
+                let windows = buffer[..read].windows(inverted.len());
+                found += windows.filter(|w| w.iter().zip(inverted).all(|(a, b)| *a == !*b)).count();
+                // The pieces overlap, so that nothing is missed where they meet.
+                let last = at + len as u64 == end;
+                at = if last { end } else { at + (len - inverted.len() + 1) as u64 };
             }
         }
-        buffer.fill(0);
     }
+    buffer.fill(0);
+    std::hint::black_box(&buffer);
     (found, searched)
 }
 
-/// A secret that stands nowhere else: its bytes are kept inverted.
+/// A text that stands nowhere else in memory, because its bytes are kept inverted.
 fn canary(seed: u8) -> Vec<u8> {
-    (0..48_u8).map(|i| !(i.wrapping_mul(151) ^ seed.wrapping_mul(91) ^ 0x5c)).collect()
+    (0..48_u8).map(|i| !(b'a' + i.wrapping_mul(151).wrapping_add(seed.wrapping_mul(91)) % 26)).collect()
 }
 
 fn plain(inverted: &[u8]) -> Vec<u8> {
@@ -117,7 +116,7 @@ fn a_warm_call_faults_no_page() {
     (0..1_000).for_each(|_| drop(call()));
     let before = faults();
     (0..10_000).for_each(|_| drop(call()));
-    // A handful for what is not the call: the allocator's own pages, this loop.
     let faults = faults() - before;
-    assert!(faults < 100, "{faults} page faults in 10,000 warm calls");
+    // One in a thousand calls for what is not the call: the allocator's own pages.
+    assert!(faults <= 10, "{faults} page faults in 10,000 warm calls");
 }
