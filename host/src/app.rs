@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chassis::Chassis;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::ConfigError;
-use heads::{AdminThread, Listener};
+use heads::{AdminThread, Ending, Listener};
 
 pub use heads::Serving;
 
@@ -105,5 +106,29 @@ impl App {
     pub fn serve(self) -> Result<Serving, BootError> {
         let admin = AdminThread::start(self.admin)?;
         Ok(Serving::start(self.chassis, self.web, admin, self.runtime))
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains; `beside` starts what runs beside the heads.
+    ///
+    /// Signals are caught before the log says that the heads listen: whoever waits for that
+    /// line may send one at once.
+    ///
+    /// # Errors
+    /// [`BootError::Threads`], also when signals cannot be caught.
+    pub fn serve_until_signal(self, beside: impl FnOnce(&Serving)) -> Result<(), BootError> {
+        let ending = Ending::caught(&self.runtime).map_err(BootError::Threads)?;
+        let serving = self.serve()?;
+        beside(&serving);
+        serving.until(ending);
+        Ok(())
+    }
+
+    /// SIGHUP, caught from now on.
+    ///
+    /// # Errors
+    /// [`BootError::Threads`].
+    pub(crate) fn hangups(&self) -> Result<Signal, BootError> {
+        let _inside = self.runtime.enter();
+        signal(SignalKind::hangup()).map_err(BootError::Threads)
     }
 }

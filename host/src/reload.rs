@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chassis::{Chassis, LoadErrors, RuleSet};
 use model::StackName;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use txcl::{Color, Mode};
 
 use crate::watch::Watch;
@@ -32,15 +32,15 @@ impl Rules {
         RuleSet::load(&self.workspace, self.stack.as_ref(), Mode::Strict).map_err(|errors| self.told(&errors))
     }
 
-    /// Loads them again whenever the process gets SIGHUP.
-    pub(crate) async fn on_hangup(self, chassis: Arc<Chassis>, mut say: impl Write + Send) {
-        match signal(SignalKind::hangup()) {
-            Ok(mut hangups) => {
-                while hangups.recv().await.is_some() {
-                    self.reload(&chassis, &mut say);
-                }
-            }
-            Err(error) => tracing::warn!(%error, "SIGHUP cannot be waited for: rules are not reloaded"),
+    /// Loads them again at each of `hangups`.
+    pub(crate) async fn on_hangup(
+        self,
+        mut hangups: Signal,
+        chassis: Arc<Chassis>,
+        mut say: impl Write + Send,
+    ) {
+        while hangups.recv().await.is_some() {
+            self.reload(&chassis, &mut say);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use chassis::Chassis;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::BootError;
@@ -55,8 +55,10 @@ impl AdminThread {
     }
 
     fn end(self) {
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
+        self.stop.send(()).ok();
+        if self.thread.join().is_err() {
+            tracing::error!("admin head ended by a panic");
+        }
     }
 }
 
@@ -115,10 +117,15 @@ impl Serving {
     /// # Errors
     /// When signals cannot be waited for.
     pub fn until_signal(self) -> std::io::Result<()> {
-        let name = self.runtime.block_on(ending_signal())?;
+        let ending = Ending::caught(&self.runtime)?;
+        self.until(ending);
+        Ok(())
+    }
+
+    pub(super) fn until(self, mut ending: Ending) {
+        let name = self.runtime.block_on(ending.asked());
         tracing::info!(signal = name, "draining: requests under way are finished, new ones refused");
         self.drain();
-        Ok(())
     }
 
     /// Ends: refuses new requests, finishes those under way (30 seconds at most, less at a
@@ -126,13 +133,20 @@ impl Serving {
     pub fn drain(self) {
         let Self { chassis, stop_web, web, admin, runtime, .. } = self;
         let _ = stop_web.send(());
+        let again = Ending::caught(&runtime);
+        let second = async {
+            match again {
+                Ok(mut again) => again.asked().await,
+                Err(_uncaught) => std::future::pending().await,
+            }
+        };
         runtime.block_on(async {
             tokio::select! {
                 _ = web => {}
                 () = tokio::time::sleep(DRAIN) => {
                     tracing::warn!(seconds = DRAIN.as_secs(), "requests were cut off that did not end in time");
                 }
-                _ = ending_signal() => tracing::warn!("second signal: requests were cut off"),
+                _ = second => tracing::warn!("second signal: requests were cut off"),
             }
         });
         admin.end();
@@ -143,11 +157,22 @@ impl Serving {
     }
 }
 
-async fn ending_signal() -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+/// The signals that ask a chassis to end, caught for as long as this exists.
+pub(super) struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ending {
+    pub(super) fn caught(runtime: &Runtime) -> std::io::Result<Self> {
+        let _inside = runtime.enter();
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn asked(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }

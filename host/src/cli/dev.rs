@@ -63,10 +63,11 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     if let Ok(set) = loaded {
         app.chassis().install(set);
     }
-    let serving = app.serve().map_err(|error| Complaint::failed(error.to_string()))?;
-    greet(console, &rules, &serving_what, &serving);
-    serving.spawn(rules.on_change(serving.chassis().clone(), watch, io::stderr()));
-    serving.until_signal().map_err(|error| Complaint::failed(error.to_string()))
+    let served = app.serve_until_signal(|serving| {
+        greet(console, &rules, &serving_what, serving);
+        serving.spawn(rules.on_change(serving.chassis().clone(), watch, io::stderr()));
+    });
+    served.map_err(|error| Complaint::failed(error.to_string()))
 }
 
 fn greet(console: &mut Console<'_>, rules: &Rules, what: &str, serving: &Serving) {

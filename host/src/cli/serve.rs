@@ -45,11 +45,15 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         }
         None => tracing::info!("no rules: without --workspace DIR the web head answers every event with 404"),
     }
-    let serving = app.serve().map_err(|error| Complaint::failed(error.to_string()))?;
-    if let Some(rules) = rules {
-        serving.spawn(rules.on_hangup(serving.chassis().clone(), std::io::stderr()));
-    }
-    serving.until_signal().map_err(|error| Complaint::failed(error.to_string()))
+    let hangups = rules.is_some().then(|| app.hangups()).transpose();
+    let hangups = hangups.map_err(|error| Complaint::failed(error.to_string()))?;
+    let reload = rules.zip(hangups);
+    let served = app.serve_until_signal(|serving| {
+        if let Some((rules, hangups)) = reload {
+            serving.spawn(rules.on_hangup(hangups, serving.chassis().clone(), std::io::stderr()));
+        }
+    });
+    served.map_err(|error| Complaint::failed(error.to_string()))
 }
 
 /// The diagnostics are shown as they are, coloured or not, above the complaint.
