@@ -10,13 +10,13 @@ use std::sync::Arc;
 use store::Store;
 use vault::Vault;
 
-pub use audit::{Deed, record};
-pub use error::{AdminError, Denial, Extra};
-pub use secrets::{Asked, Stored};
+pub(crate) use audit::{Deed, record};
+pub(crate) use error::{AdminError, Denial, Extra};
+pub(crate) use secrets::{Asked, Stored};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Actor {
+pub(crate) enum Actor {
     /// Whoever works on this machine, while nobody is enrolled (R32).
     Open,
 }
@@ -24,7 +24,7 @@ pub enum Actor {
 impl Actor {
     /// How the actor is called in the log.
     #[must_use]
-    pub const fn label(&self) -> &str {
+    pub(crate) const fn label(&self) -> &str {
         match self {
             Self::Open => "open",
         }
@@ -32,7 +32,7 @@ impl Actor {
 
     /// What a row remembers as its author.
     #[must_use]
-    pub const fn author(&self) -> Option<&str> {
+    pub(crate) const fn author(&self) -> Option<&str> {
         match self {
             Self::Open => None,
         }
@@ -40,7 +40,7 @@ impl Actor {
 }
 
 /// The rooms that administration reaches.
-pub struct Admin {
+pub(crate) struct Admin {
     store: Arc<Store>,
     vault: Option<Arc<Vault>>,
 }
@@ -48,7 +48,7 @@ pub struct Admin {
 impl Admin {
     /// Administration of `store`; without a vault the secret verbs answer that it is off.
     #[must_use]
-    pub fn new(store: Arc<Store>, vault: Option<Arc<Vault>>) -> Self {
+    pub(crate) fn new(store: Arc<Store>, vault: Option<Arc<Vault>>) -> Self {
         Self { store, vault }
     }
 }

@@ -26,7 +26,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use serde_json::json;
 
-pub use output::Console;
+pub use output::{Complaint, Console};
 pub use prompt::{Input, Stdin, Unanswered};
 
 /// Words of the existing command line that a later release will know.

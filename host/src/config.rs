@@ -61,7 +61,8 @@ macro_rules! settings {
                 defaults: &Defaults,
             ) -> Result<Self, ConfigError> {
                 let reader = Reader { environment, defaults };
-                Ok(Self { $($field: reader.read($flag, &flags.$field, $default)?,)* })
+                let ServeFlags { $($field,)* } = flags;
+                Ok(Self { $($field: reader.read($flag, &$field, $default)?,)* })
             }
         }
 

@@ -2,8 +2,8 @@
 
 mod problem;
 mod open_dev;
-pub mod admin;
-pub mod web;
+pub(crate) mod admin;
+pub(crate) mod web;
 
 use std::io;
 use std::pin::pin;
@@ -29,7 +29,7 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: std::net::TcpListener,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,

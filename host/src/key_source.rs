@@ -9,12 +9,12 @@ use vault::MasterKey;
 
 use crate::config::InlineKey;
 
-pub use file::{KeyFileState, inspect, mint, replace};
+pub(crate) use file::{KeyFileState, inspect, mint, replace};
 
 /// Why there is no master key. The texts are those of the existing chassis.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// No file, and none was to be minted.
     #[error("secrets: master key file does not exist: {0:?}")]
     Missing(PathBuf),
@@ -58,7 +58,7 @@ impl KeyError {
 }
 
 /// What is configured: nothing, a file, or a key inline.
-pub enum KeySource {
+pub(crate) enum KeySource {
     /// The secret store is off on purpose.
     Off,
     /// A file of 32 bytes.
@@ -68,7 +68,7 @@ pub enum KeySource {
 }
 
 /// A master key, and how it came.
-pub struct Obtained {
+pub(crate) struct Obtained {
     /// The key.
     pub key: MasterKey,
     /// Whether the file was made just now.
@@ -80,7 +80,7 @@ pub struct Obtained {
 impl KeySource {
     /// The source that the two settings name.
     #[must_use]
-    pub fn of(inline: Option<InlineKey>, file: Option<PathBuf>) -> Self {
+    pub(crate) fn of(inline: Option<InlineKey>, file: Option<PathBuf>) -> Self {
         match (inline, file) {
             (Some(key), _) => Self::Inline(key),
             (None, Some(path)) => Self::File(path),
@@ -90,7 +90,7 @@ impl KeySource {
 
     /// How the source is called in log lines.
     #[must_use]
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         match self {
             Self::Off => String::new(),
             Self::File(path) => path.display().to_string(),
@@ -103,31 +103,24 @@ impl KeySource {
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn obtain(&self, ciphertext_waits: bool) -> Result<Option<Obtained>, KeyError> {
+    pub(crate) fn obtain(&self, ciphertext_waits: bool) -> Result<Option<Obtained>, KeyError> {
         match self {
             Self::Off => Ok(None),
             Self::Inline(key) => {
                 Ok(Some(Obtained { key: inline::decode(key)?, minted: false, open_folder: None }))
             }
-            Self::File(path) => {
-                let minted = match file::load(path) {
-                    Ok(key) => {
-                        return Ok(Some(Obtained {
-                            key,
-                            minted: false,
-                            open_folder: file::open_folder(path),
-                        }));
-                    }
-                    Err(KeyError::Missing(path)) if ciphertext_waits => {
-                        return Err(KeyError::MissingBesideCiphertext(path));
-                    }
-                    Err(KeyError::Missing(_)) => mint(path),
-                    Err(other) => return Err(other),
-                };
-                minted?;
-                let key = file::load(path)?;
-                Ok(Some(Obtained { key, minted: true, open_folder: file::open_folder(path) }))
-            }
+            Self::File(path) => match file::load(path) {
+                Ok(key) => Ok(Some(Obtained { key, minted: false, open_folder: file::open_folder(path) })),
+                Err(KeyError::Missing(path)) if ciphertext_waits => {
+                    Err(KeyError::MissingBesideCiphertext(path))
+                }
+                Err(KeyError::Missing(_)) => {
+                    mint(path)?;
+                    let key = file::load(path)?;
+                    Ok(Some(Obtained { key, minted: true, open_folder: file::open_folder(path) }))
+                }
+                Err(other) => Err(other),
+            },
         }
     }
 }

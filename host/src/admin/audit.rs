@@ -4,7 +4,7 @@ use super::error::AdminError;
 
 /// What was asked, as far as it is known when it ends.
 #[derive(Debug, Clone)]
-pub struct Deed<'a> {
+pub(crate) struct Deed<'a> {
     /// Who asked.
     pub actor: &'a str,
     /// The tenant's identifier; `-` when it never came to that.
@@ -17,7 +17,7 @@ pub struct Deed<'a> {
 
 /// Writes the line. The order of the fields is the runbook's; `secret_action` is what
 /// operators grep for.
-pub fn record<T>(deed: &Deed<'_>, result: &Result<T, AdminError>) {
+pub(crate) fn record<T>(deed: &Deed<'_>, result: &Result<T, AdminError>) {
     let outcome = result.as_ref().map_or_else(AdminError::outcome, |_| "ok");
     tracing::info!(
         actor_id = deed.actor,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// Why open access is not given (R32). Each is a way in that an attacker on the network, or
 /// a web page in the operator's browser, would otherwise have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
+pub(crate) enum Denial {
     /// The connection comes from another machine.
     #[error("the connection does not come from this machine")]
     Peer,
@@ -29,7 +29,7 @@ pub enum Denial {
 /// What is wrong with a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum AdminError {
+pub(crate) enum AdminError {
     /// Not let in.
     #[error("open access is for this machine only: {0}")]
     Denied(Denial),
@@ -86,7 +86,7 @@ pub enum AdminError {
 impl AdminError {
     /// HTTP status and code.
     #[must_use]
-    pub fn answer(&self) -> (u16, &'static str) {
+    pub(crate) fn answer(&self) -> (u16, &'static str) {
         match self {
             Self::Denied(_) => (401, "missing_signature_headers"),
             Self::JsonRequired => (415, "json_required"),
@@ -110,23 +110,20 @@ impl AdminError {
 
     /// The code.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         self.answer().1
     }
 
     /// How an audit line calls the outcome.
     #[must_use]
-    pub fn outcome(&self) -> &'static str {
-        match self {
-            Self::Denied(_) | Self::JsonRequired => "denied",
-            other => other.code(),
-        }
+    pub(crate) fn outcome(&self) -> &'static str {
+        if matches!(self, Self::Denied(_) | Self::JsonRequired) { "denied" } else { self.code() }
     }
 
     /// What the reply adds to the code: a message for people where the whole point is to
     /// be read, otherwise details by name.
     #[must_use]
-    pub fn extra(&self) -> Extra {
+    pub(crate) fn extra(&self) -> Extra {
         let said = self.to_string();
         match self {
             Self::Denied(_) | Self::JsonRequired => Extra::Message(said),
@@ -155,7 +152,7 @@ impl AdminError {
 
 /// What stands beside the code of a reply.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Extra {
+pub(crate) enum Extra {
     /// Nothing.
     Nothing,
     /// `message`.

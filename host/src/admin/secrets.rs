@@ -10,7 +10,7 @@ use super::error::AdminError;
 const DEFAULT_BYTES: i64 = 32;
 
 /// The secrets of one tenant, handled by one actor.
-pub struct Secrets<'a> {
+pub(crate) struct Secrets<'a> {
     vault: &'a Vault,
     tenant: &'a TenantId,
     actor: &'a Actor,
@@ -18,13 +18,13 @@ pub struct Secrets<'a> {
 
 /// Which secret, as it was asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     name: &'a str,
     stack: Option<&'a str>,
 }
 
 /// What a verb that stores answers.
-pub struct Stored {
+pub(crate) struct Stored {
     /// What is known of the secret now.
     pub metadata: Metadata,
     /// Whether it is new.
@@ -42,7 +42,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError::Vault`].
-    pub fn list(&self) -> Result<Vec<Metadata>, AdminError> {
+    pub(crate) fn list(&self) -> Result<Vec<Metadata>, AdminError> {
         Ok(self.vault.list(self.tenant)?)
     }
 
@@ -50,7 +50,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
-    pub fn show(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
+    pub(crate) fn show(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
         self.at(asked, |address| Ok(self.vault.show(address)?))
     }
 
@@ -58,7 +58,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, the description, or it exists.
-    pub fn create(
+    pub(crate) fn create(
         &self,
         asked: Asked<'_>,
         description: Option<&str>,
@@ -75,7 +75,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, the description.
-    pub fn set(
+    pub(crate) fn set(
         &self,
         asked: Asked<'_>,
         description: Option<&str>,
@@ -91,7 +91,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, the description, the length, or it exists.
-    pub fn generate(
+    pub(crate) fn generate(
         &self,
         asked: Asked<'_>,
         description: Option<&str>,
@@ -109,7 +109,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
-    pub fn rotate(&self, asked: Asked<'_>, value: SecretValue) -> Result<Stored, AdminError> {
+    pub(crate) fn rotate(&self, asked: Asked<'_>, value: SecretValue) -> Result<Stored, AdminError> {
         self.at(asked, |address| {
             let metadata = self.vault.rotate(address, self.actor.author(), value)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: None })
@@ -120,7 +120,11 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, the length, or there is none.
-    pub fn rotate_generated(&self, asked: Asked<'_>, byte_len: Option<i64>) -> Result<Stored, AdminError> {
+    pub(crate) fn rotate_generated(
+        &self,
+        asked: Asked<'_>,
+        byte_len: Option<i64>,
+    ) -> Result<Stored, AdminError> {
         let length = length(byte_len)?;
         self.at(asked, |address| {
             let (metadata, shown) = self.vault.rotate_generated(address, self.actor.author(), length)?;
@@ -132,7 +136,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, the description, or there is none.
-    pub fn describe(&self, asked: Asked<'_>, description: &str) -> Result<Metadata, AdminError> {
+    pub(crate) fn describe(&self, asked: Asked<'_>, description: &str) -> Result<Metadata, AdminError> {
         self.at(asked, |address| Ok(self.vault.describe(address, description)?))
     }
 
@@ -140,7 +144,7 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
-    pub fn revoke(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
+    pub(crate) fn revoke(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
         self.at(asked, |address| Ok(self.vault.revoke(address)?))
     }
 
@@ -161,7 +165,7 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     /// [`AdminError::MissingName`].
-    pub fn new(name: Option<&'a str>, stack: Option<&'a str>) -> Result<Self, AdminError> {
+    pub(crate) fn new(name: Option<&'a str>, stack: Option<&'a str>) -> Result<Self, AdminError> {
         let name = name.filter(|name| !name.is_empty()).ok_or(AdminError::MissingName)?;
         Ok(Self { name, stack })
     }

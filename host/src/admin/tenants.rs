@@ -13,7 +13,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::Store`].
-    pub fn tenants(&self) -> Result<Vec<Tenant>, AdminError> {
+    pub(crate) fn tenants(&self) -> Result<Vec<Tenant>, AdminError> {
         Ok(self.store.tenants()?)
     }
 
@@ -21,14 +21,17 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError`]: `invalid_slug`, `reserved_slug`, `tenant_slug_taken`.
-    pub fn create_tenant(&self, slug: &str, name: Option<&str>) -> Result<Tenant, AdminError> {
+    pub(crate) fn create_tenant(&self, slug: &str, name: Option<&str>) -> Result<Tenant, AdminError> {
         let slug = TenantSlug::parse(slug).map_err(|e| AdminError::InvalidSlug(e.rule.to_owned()))?;
         if slug.is_reserved() {
             return Err(AdminError::ReservedSlug);
         }
-        self.store.create_tenant(&slug, name).map_err(|error| match error {
-            store::Error::Taken => AdminError::SlugTaken,
-            other => AdminError::Store(other),
+        self.store.create_tenant(&slug, name).map_err(|error| {
+            if matches!(error, store::Error::Taken) {
+                AdminError::SlugTaken
+            } else {
+                AdminError::Store(error)
+            }
         })
     }
 
@@ -36,7 +39,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::TenantNotFound`], also for a text that is no slug.
-    pub fn tenant(&self, slug: &str) -> Result<Tenant, AdminError> {
+    pub(crate) fn tenant(&self, slug: &str) -> Result<Tenant, AdminError> {
         let missing = || AdminError::TenantNotFound(slug.chars().take(63).collect());
         let parsed = TenantSlug::parse(slug).map_err(|_| missing())?;
         self.store.tenant_by_slug(&parsed)?.ok_or_else(missing)
@@ -46,7 +49,11 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::StoreOff`].
-    pub fn secrets<'a>(&'a self, tenant: &'a Tenant, actor: &'a Actor) -> Result<Secrets<'a>, AdminError> {
+    pub(crate) fn secrets<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        actor: &'a Actor,
+    ) -> Result<Secrets<'a>, AdminError> {
         let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
         Ok(Secrets::new(vault, &tenant.id, actor))
     }

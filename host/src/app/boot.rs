@@ -97,15 +97,15 @@ fn refuse_exposed(admin: Listen) -> Result<(), BootError> {
 fn bind(head: &'static str, address: Listen) -> Result<TcpListener, BootError> {
     let address = address.0;
     let cannot = |error: std::io::Error| {
-        let why = match error.kind() {
-            ErrorKind::AddrInUse => {
-                format!("the port is in use (another txco?); choose another with --{head}-addr HOST:PORT")
-            }
-            ErrorKind::PermissionDenied => {
-                format!("no permission for this port; choose one above 1023 with --{head}-addr HOST:PORT")
-            }
-            ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-            _ => error.to_string(),
+        let kind = error.kind();
+        let why = if kind == ErrorKind::AddrInUse {
+            format!("the port is in use (another txco?); choose another with --{head}-addr HOST:PORT")
+        } else if kind == ErrorKind::PermissionDenied {
+            format!("no permission for this port; choose one above 1023 with --{head}-addr HOST:PORT")
+        } else if kind == ErrorKind::AddrNotAvailable {
+            "this machine does not have that address".to_owned()
+        } else {
+            error.to_string()
         };
         BootError::Bind { head, address, why }
     };
@@ -172,11 +172,11 @@ fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError>
 
 /// Only the database can fail here.
 fn only_of_store(error: vault::Error) -> Result<bool, BootError> {
-    match error {
-        vault::Error::Store(error) => Err(BootError::Store(error)),
-        // Not known to hold no ciphertext: then a missing key is not minted over.
-        _ => Ok(true),
+    if let vault::Error::Store(error) = error {
+        return Err(BootError::Store(error));
     }
+    // Not known to hold no ciphertext: then a missing key is not minted over.
+    Ok(true)
 }
 
 fn say_hardened(hardened: pages::Hardened) {

@@ -31,11 +31,11 @@ const TENANT_LATER: &[&str] = &["grant", "hostnames", "members", "revoke", "upda
 
 /// What stands behind `auth`.
 #[derive(clap::Subcommand)]
-pub enum Auth {
+pub(crate) enum Auth {
     /// The master key of this machine
     Secrets(KeyLine),
     /// One tenant: its secrets, or a new one
-    Tenant(TenantLine),
+    Tenant(Box<TenantLine>),
     /// List the tenants
     Tenants(tenants::ListFlags),
     /// Anything else.
@@ -45,14 +45,14 @@ pub enum Auth {
 
 /// What stands behind `auth secrets`.
 #[derive(clap::Args)]
-pub struct KeyLine {
+pub(crate) struct KeyLine {
     #[command(subcommand)]
     command: Option<Key>,
 }
 
 /// The commands of `auth secrets`.
 #[derive(clap::Subcommand)]
-pub enum Key {
+pub(crate) enum Key {
     /// Mint a master key; rarely needed, for the chassis mints one on its first start
     Init(init_key::Flags),
     /// Anything else.
@@ -62,18 +62,18 @@ pub enum Key {
 
 /// What stands behind `auth tenant`.
 #[derive(clap::Args)]
-pub struct TenantLine {
+pub(crate) struct TenantLine {
     #[command(subcommand)]
     command: Option<Tenant>,
 }
 
 /// The commands of `auth tenant`.
 #[derive(clap::Subcommand)]
-pub enum Tenant {
+pub(crate) enum Tenant {
     /// Create a tenant
     Create(tenants::CreateFlags),
     /// Set, generate, rotate, list, show, describe and revoke secrets
-    Secrets(SecretsLine),
+    Secrets(Box<SecretsLine>),
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
@@ -81,7 +81,7 @@ pub enum Tenant {
 
 /// What stands behind `auth tenant secrets`.
 #[derive(clap::Args)]
-pub struct SecretsLine {
+pub(crate) struct SecretsLine {
     #[command(subcommand)]
     verb: Option<secrets::Verb>,
 }
@@ -103,7 +103,7 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
             let result = tenants::list(&flags, console);
             ended("auth tenants", flags.json, result, console)
         }
-        Some(Auth::Tenant(TenantLine { command })) => match command {
+        Some(Auth::Tenant(line)) => match line.command {
             None => usage::print(&["auth", "tenant"], console),
             Some(Tenant::Unknown(words)) => {
                 usage::unknown(&["auth", "tenant"], &words, TENANT_LATER, console)
@@ -112,7 +112,7 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
                 let result = tenants::create(&flags, console);
                 ended("auth tenant create", flags.json, result, console)
             }
-            Some(Tenant::Secrets(SecretsLine { verb })) => match verb {
+            Some(Tenant::Secrets(line)) => match line.verb {
                 None => usage::print(&["auth", "tenant", "secrets"], console),
                 Some(secrets::Verb::Unknown(words)) => {
                     usage::unknown(&["auth", "tenant", "secrets"], &words, &[], console)

@@ -7,7 +7,7 @@ use crate::key_source::{KeyFileState, inspect, mint, replace};
 
 /// Flags of `txco auth secrets init`.
 #[derive(Debug, clap::Args)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Where the key goes [default: $TXCO_SECRET_MASTER_KEY]
     #[arg(long, value_name = "FILE")]
     pub path: Option<PathBuf>,
@@ -50,7 +50,7 @@ fn overwrite(path: &Path, console: &mut Console<'_>) -> Result<(), Complaint> {
         path.display(),
         path.display()
     ))?;
-    let _ = write!(console.out, "Type \"overwrite\" to confirm: ").and_then(|()| console.out.flush());
+    write!(console.out, "Type \"overwrite\" to confirm: ").and_then(|()| console.out.flush()).ok();
     let answer =
         console.input.line().map_err(|e| Complaint::failed(format!("cannot read the answer: {e}")))?;
     if answer.as_deref().map(str::trim) != Some("overwrite") {

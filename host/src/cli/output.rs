@@ -1,6 +1,6 @@
 //! Where commands read and write: handles they were given, never the process's own.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -73,7 +73,7 @@ impl Console<'_> {
 
     /// Says something beside the result; nobody listening is no failure.
     pub fn note(&mut self, text: &str) {
-        let _: io::Result<()> = writeln!(self.err, "{text}").and_then(|()| self.err.flush());
+        writeln!(self.err, "{text}").and_then(|()| self.err.flush()).ok();
     }
 
     /// Ends a command: a complaint is one line on stderr, and with `json` an object on
@@ -103,7 +103,7 @@ fn visible(c: char) -> Vec<char> {
 
 /// A table with aligned columns, two spaces apart; empty cells print as `-`.
 #[must_use]
-pub fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -118,7 +118,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
 
 /// A cell of a table or a list: one line, `-` when there is nothing.
 #[must_use]
-pub fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { text.chars().flat_map(one_line).collect() }
 }
 

@@ -93,7 +93,7 @@ impl Input for Stdin {
         // Still unechoed: what was pasted behind the first line is thrown away here, and
         // neither shown nor left for the shell to run.
         let more = matches!(answer, Ok(_) | Err(Unanswered::TooLong)) && pasted_more(&stdin);
-        let _: io::Result<()> = writeln!(err).and_then(|()| err.flush());
+        writeln!(err).and_then(|()| err.flush()).ok();
         drop(quiet);
         if more { Err(Unanswered::SeveralLines) } else { answer }
     }

@@ -15,7 +15,7 @@ use super::output::{Complaint, Console};
 use super::target::{Agreed, Carries, Target};
 use super::value;
 
-pub use flags::Verb;
+pub(crate) use flags::Verb;
 use flags::{Common, Named};
 
 /// What a verb works on.

@@ -9,7 +9,7 @@ const DEFAULT_URL: &str = "http://localhost:8081";
 
 /// Flags that choose a chassis.
 #[derive(Debug, Default, clap::Args)]
-pub struct ChassisFlags {
+pub(crate) struct ChassisFlags {
     /// Admin address of the chassis [default: $TXCO_ADMIN_ADDR, or http://localhost:8081]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
@@ -23,7 +23,7 @@ pub struct ChassisFlags {
 
 /// Flags that choose a tenant of a chassis.
 #[derive(Debug, Default, clap::Args)]
-pub struct TenantFlags {
+pub(crate) struct TenantFlags {
     #[command(flatten)]
     pub chassis: ChassisFlags,
     /// Tenant [default: $TXCO_TENANT, or default]
@@ -174,7 +174,7 @@ impl Target {
         match agreed {
             Agreed::Yes => {}
             Agreed::Ask if console.input.is_terminal() => {
-                let _ = write!(console.err, "proceed? [y/N]: ").and_then(|()| console.err.flush());
+                write!(console.err, "proceed? [y/N]: ").and_then(|()| console.err.flush()).ok();
                 let answer = console.input.line().ok().flatten().unwrap_or_default();
                 if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
                     return Err(Complaint::failed("aborted"));

@@ -8,7 +8,7 @@ use super::target::{Agreed, Carries, ChassisFlags, Target};
 
 /// Flags of `txco auth tenants`.
 #[derive(Debug, clap::Args)]
-pub struct ListFlags {
+pub(crate) struct ListFlags {
     #[command(flatten)]
     pub chassis: ChassisFlags,
     /// Print JSON
@@ -18,7 +18,7 @@ pub struct ListFlags {
 
 /// Flags of `txco auth tenant create`.
 #[derive(Debug, clap::Args)]
-pub struct CreateFlags {
+pub(crate) struct CreateFlags {
     /// Short name of the tenant, as in --tenant acme
     #[arg(value_name = "SLUG")]
     pub slug: Option<String>,

@@ -22,7 +22,7 @@ use super::problem::{json_reply, reply};
 use crate::admin::{Actor, Admin, AdminError, Asked, Deed, record};
 use wire::Incoming;
 
-pub use super::open_dev::Until;
+pub(crate) use super::open_dev::Until;
 
 /// The largest body: the largest value, every byte of it escaped as JSON can, and the rest.
 const MAX_BODY: usize = vault::MAX_VALUE_BYTES * 6 + vault::MAX_DESCRIPTION_BYTES * 6 + (16 << 10);
@@ -31,7 +31,7 @@ const MAX_BODY: usize = vault::MAX_VALUE_BYTES * 6 + vault::MAX_DESCRIPTION_BYTE
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// What the admin head needs.
-pub struct AdminHead {
+pub(crate) struct AdminHead {
     /// The use-cases.
     pub admin: Admin,
     /// When open access ends.
@@ -71,7 +71,7 @@ impl Verb {
 }
 
 /// The routes of the admin head.
-pub fn router(head: AdminHead) -> Router {
+pub(crate) fn router(head: AdminHead) -> Router {
     let secrets = "/v1/tenants/{slug}/secrets";
     let one = |name: Named| {
         on(MethodFilter::GET, Verb::Show, name)

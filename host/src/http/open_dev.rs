@@ -10,7 +10,7 @@ use crate::admin::{AdminError, Denial};
 
 /// When open access ends.
 #[derive(Debug, Clone)]
-pub enum Until {
+pub(crate) enum Until {
     /// With the first enrolled actor, looked up at each request (`txco serve`).
     Enrolment {
         /// The folder of the databases.
@@ -136,14 +136,21 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        admit(&parts, payload, peer.parse().unwrap(), &Until::Forever).map_err(|error| match error {
-            AdminError::Denied(Denial::Peer) => "peer",
-            AdminError::Denied(Denial::Host) => "host",
-            AdminError::Denied(Denial::Origin) => "origin",
-            AdminError::Denied(Denial::Forwarded) => "forwarded",
-            AdminError::JsonRequired => "json",
-            _ => "other",
-        })
+        admit(&parts, payload, peer.parse().unwrap(), &Until::Forever).map_err(|error| denied(&error))
+    }
+
+    fn denied(error: &AdminError) -> &'static str {
+        if matches!(error, AdminError::JsonRequired) {
+            return "json";
+        }
+        let AdminError::Denied(denial) = error else { return "other" };
+        match denial {
+            Denial::Peer => "peer",
+            Denial::Host => "host",
+            Denial::Origin => "origin",
+            Denial::Forwarded => "forwarded",
+            Denial::Enrolled | Denial::Unreadable => "enrolled",
+        }
     }
 
     #[test]

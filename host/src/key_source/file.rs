@@ -18,13 +18,14 @@ pub(super) fn load(path: &Path) -> Result<MasterKey, KeyError> {
     let malformed = |reason: String| KeyError::Malformed { path: path.to_owned(), reason };
     // NONBLOCK: a pipe in the file's place must not hang the start.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    let mut file =
-        OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(
-            |e| match e.kind() {
-                ErrorKind::NotFound => KeyError::Missing(path.to_owned()),
-                _ => KeyError::io("open master key", path, e),
-            },
-        )?;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let mut file = opened.map_err(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            KeyError::Missing(path.to_owned())
+        } else {
+            KeyError::io("open master key", path, error)
+        }
+    })?;
     let facts = file.metadata().map_err(|e| KeyError::io("stat master key", path, e))?;
     if !facts.is_file() {
         return Err(malformed("is not a regular file".to_owned()));
@@ -58,7 +59,7 @@ pub(super) fn open_folder(path: &Path) -> Option<PathBuf> {
 
 /// What stands at the path of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyFileState {
+pub(crate) enum KeyFileState {
     /// Nothing.
     Missing,
     /// A folder.
@@ -73,7 +74,7 @@ pub enum KeyFileState {
 ///
 /// # Errors
 /// What the operating system says, other than that nothing is there.
-pub fn inspect(path: &Path) -> std::io::Result<KeyFileState> {
+pub(crate) fn inspect(path: &Path) -> std::io::Result<KeyFileState> {
     match fs::metadata(path) {
         Ok(facts) if facts.is_file() => Ok(KeyFileState::File),
         Ok(facts) if facts.is_dir() => Ok(KeyFileState::Folder),
@@ -88,7 +89,7 @@ pub fn inspect(path: &Path) -> std::io::Result<KeyFileState> {
 ///
 /// # Errors
 /// [`KeyError::Io`] and, without randomness, the same.
-pub fn mint(path: &Path) -> Result<(), KeyError> {
+pub(crate) fn mint(path: &Path) -> Result<(), KeyError> {
     write_key(path, Minting::New)
 }
 
@@ -98,7 +99,7 @@ pub fn mint(path: &Path) -> Result<(), KeyError> {
 ///
 /// # Errors
 /// [`KeyError::Io`] and, without randomness, the same.
-pub fn replace(path: &Path) -> Result<PathBuf, KeyError> {
+pub(crate) fn replace(path: &Path) -> Result<PathBuf, KeyError> {
     let retired = retire(path)?;
     // Through a link, the file it names is replaced; the link stays.
     let target = fs::canonicalize(path).map_err(|e| KeyError::io("stat master key", path, e))?;

@@ -6,7 +6,7 @@ use crate::cli::target::TenantFlags;
 
 /// A verb.
 #[derive(clap::Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Store a value you have: hidden prompt, pipe or file; rotates when the name exists
     Set(Set),
     /// Have the chassis mint a value; it is printed once
@@ -62,7 +62,7 @@ impl Verb {
 
 /// Flags of every verb.
 #[derive(Debug, Default, clap::Args)]
-pub struct Common {
+pub(crate) struct Common {
     #[command(flatten)]
     pub(super) tenant: TenantFlags,
     /// Print JSON
@@ -72,7 +72,7 @@ pub struct Common {
 
 /// Flags of every verb about one secret.
 #[derive(Debug, Default, clap::Args)]
-pub struct Named {
+pub(crate) struct Named {
     /// Name of the secret, such as STRIPE_API_KEY
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
@@ -88,7 +88,7 @@ pub struct Named {
 
 /// Flags of `set`.
 #[derive(Debug, Default, clap::Args)]
-pub struct Set {
+pub(crate) struct Set {
     #[command(flatten)]
     pub(super) named: Named,
     /// What it is for; without it an existing description stays
@@ -104,7 +104,7 @@ pub struct Set {
 
 /// Flags of `generate`.
 #[derive(Debug, Default, clap::Args)]
-pub struct Generate {
+pub(crate) struct Generate {
     #[command(flatten)]
     pub(super) named: Named,
     /// What it is for
@@ -120,7 +120,7 @@ pub struct Generate {
 
 /// Flags of `rotate`.
 #[derive(Debug, Default, clap::Args)]
-pub struct Rotate {
+pub(crate) struct Rotate {
     #[command(flatten)]
     pub(super) named: Named,
     /// Have the chassis mint the new value; it is printed once
@@ -139,21 +139,21 @@ pub struct Rotate {
 
 /// Flags of `list`.
 #[derive(Debug, Default, clap::Args)]
-pub struct List {
+pub(crate) struct List {
     #[command(flatten)]
     pub(super) common: Common,
 }
 
 /// Flags of `show`.
 #[derive(Debug, Default, clap::Args)]
-pub struct Show {
+pub(crate) struct Show {
     #[command(flatten)]
     pub(super) named: Named,
 }
 
 /// Flags of `describe`.
 #[derive(Debug, Default, clap::Args)]
-pub struct Describe {
+pub(crate) struct Describe {
     #[command(flatten)]
     pub(super) named: Named,
     /// The new description; empty clears it
@@ -166,7 +166,7 @@ pub struct Describe {
 
 /// Flags of `revoke`.
 #[derive(Debug, Default, clap::Args)]
-pub struct Revoke {
+pub(crate) struct Revoke {
     #[command(flatten)]
     pub(super) named: Named,
     /// Do not ask before changing another machine's chassis

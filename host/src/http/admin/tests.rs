@@ -1,9 +1,8 @@
 //! The admin API over a real store and vault: statuses, codes and bodies, one by one.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use axum::body::to_bytes;
 use serde_json::Value;
 use store::{Options, Store};
 use tower::ServiceExt as _;
@@ -321,7 +320,7 @@ fn each_action_leaves_its_line() {
     let folder = &api._folder;
     let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
     let store = Arc::new(store);
-    let key = MasterKey::from_bytes(&mut *b"0123456789abcdef0123456789abcdef".to_vec()).ok().unwrap();
+    let key = MasterKey::from_bytes(&mut b"0123456789abcdef0123456789abcdef".to_vec()).ok().unwrap();
     let vault = Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0);
     let head = AdminHead { admin: Admin::new(store, Some(vault)), open_until: Until::Forever };
     let captured = Captured::default();
