@@ -81,7 +81,7 @@ fn silence_ends_at_the_timeout() {
 fn dripping_does_not_hold_the_request_open() {
     let start = std::time::Instant::now();
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n".to_vec();
-    let all = [head.clone(), vec![b'x'; 1000]].concat();
+    let all = [head, vec![b'x'; 1000]].concat();
     failed(
         &call("", move |_| Answer::Drip(all.clone(), std::time::Duration::from_millis(20))),
         504,
