@@ -27,7 +27,8 @@ pub struct Pty {
 
 impl Pty {
     pub(crate) fn spawn(binary: &Path, folder: &Path, args: &[&str]) -> Self {
-        let keyboard = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal"));
+        let keyboard =
+            File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal"));
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
         let name = ptsname(&keyboard, Vec::new()).unwrap();
