@@ -114,7 +114,7 @@ pub enum Value {
     /// Text.
     String(String),
     /// An array.
-    Array(Vec<Value>),
+    Array(Vec<Self>),
     /// An object.
     Object(Object),
     /// A text with a credential in it.
@@ -341,7 +341,7 @@ impl From<f64> for Value {
     }
 }
 
-impl FromIterator<(String, Value)> for Value {
+impl FromIterator<(String, Self)> for Value {
     fn from_iter<I: IntoIterator<Item = (String, Self)>>(members: I) -> Self {
         Self::Object(members.into_iter().collect())
     }
