@@ -57,7 +57,7 @@ impl Region {
 
     /// Opens the region up to `to` bytes and locks what is new, if the budget has it.
     pub(crate) fn open_to(&mut self, to: usize) -> Result<(), Error> {
-        if to > self.len || to % rustix::param::page_size() != 0 {
+        if to > self.len || !to.is_multiple_of(rustix::param::page_size()) {
             return Err(Error::Size { bytes: to, capacity: self.len });
         }
         if to <= self.open {
