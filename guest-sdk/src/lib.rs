@@ -79,7 +79,7 @@ macro_rules! op {
                 }
             }
 
-            $crate::bindings::export!(Op with_types_in $crate::bindings);
+    $crate::bindings::export!(Op with_types_in $crate::bindings);
         };
     };
 }

@@ -46,7 +46,10 @@ fn it_encodes_what_the_rfc_encodes() {
         let fields = handle(&Scripted { user: Some(user), password: Ok(password) }).ok().unwrap();
         let [field]: [Field; 1] = fields.try_into().ok().unwrap();
         assert!(matches!(field.class, Class::Credential));
-        assert_eq!((field.path.as_str(), field.value.into_text().as_str()), ("_txc.computed.basic_auth", encoded));
+        assert_eq!(
+            (field.path.as_str(), field.value.into_text().as_str()),
+            ("_txc.computed.basic_auth", encoded)
+        );
     }
 }
 

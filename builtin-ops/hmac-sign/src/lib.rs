@@ -43,7 +43,8 @@ pub fn handle(call: &impl Call) -> Result<Vec<Field>, Failure> {
             .ok_or_else(|| failure(&["unsupported encoding \"", &name, "\" (hex|base64)"]))?,
     };
     let path = call.text("input_path").unwrap_or_else(|| String::from("body"));
-    let message = call.bytes(&path).ok_or_else(|| failure(&["nothing to sign at input_path \"", &path, "\""]))?;
+    let message =
+        call.bytes(&path).ok_or_else(|| failure(&["nothing to sign at input_path \"", &path, "\""]))?;
     let key = call.reveal("key", 0).map_err(|error| {
         failure(&[match error {
             SecretError::Denied => "the secret in secrets.key may not be revealed to it",
@@ -56,7 +57,9 @@ pub fn handle(call: &impl Call) -> Result<Vec<Field>, Failure> {
 }
 
 fn failure(words: &[&str]) -> Failure {
-    Failure::new("hmac-sign-err", ["hmac-sign: ", &words.concat()].concat())
+    let mut message = String::from("hmac-sign: ");
+    words.iter().for_each(|word| message.push_str(word));
+    Failure::new("hmac-sign-err", message)
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ fn main() {
         for _ in 0..ROUNDS {
             let native = timed(calls, || drop(black_box(native(black_box(&body)))));
             let mut bags: Vec<_> = Vec::new();
-            packing.push(timed(calls, || bags.push(vault.pack_reveal(&caller, op.reference(), &refs).unwrap())));
+            packing
+                .push(timed(calls, || bags.push(vault.pack_reveal(&caller, op.reference(), &refs).unwrap())));
             let sandboxed = timed(calls, || call(&op, &input, bags.pop().unwrap(), &credentials));
             rounds.push((sandboxed.as_secs_f64() / native.as_secs_f64(), native, sandboxed));
         }

@@ -56,7 +56,10 @@ impl CodeCache {
         };
         let authentic = mac_over(key, &name, code).is_some_and(|m| m.verify_slice(mac).is_ok());
         if !authentic {
-            return unusable(&path, "its MAC does not match: it was changed, or made under another master key");
+            return unusable(
+                &path,
+                "its MAC does not match: it was changed, or made under another master key",
+            );
         }
         // SAFETY: `deserialize` needs bytes that `Component::serialize` made. The MAC says that
         // these are bytes which this program wrote under this very name, in `keep`.
@@ -113,13 +116,14 @@ fn write(folder: &Path, name: &str, mac: &[u8], code: &[u8]) -> io::Result<()> {
     }
     let whole = folder.join(name);
     let part = folder.join(format!("{name}.{}.part", std::process::id()));
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).and_then(
-        |mut file| {
-            file.write_all(mac)?;
-            file.write_all(code)?;
-            fs::rename(&part, &whole)
-        },
-    );
+    let written =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).and_then(
+            |mut file| {
+                file.write_all(mac)?;
+                file.write_all(code)?;
+                fs::rename(&part, &whole)
+            },
+        );
     if written.is_err() {
         // The part is of no use to anyone; that it stays is no worse than the error itself.
         let _left_over = fs::remove_file(&part);

@@ -75,7 +75,11 @@ impl Op {
         store.epoch_deadline_callback(move |_| {
             // A clock that makes up for late ticks can be early for a call that began between them.
             let left = deadline.saturating_duration_since(Instant::now());
-            Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(Ticker::epochs(left)) })
+            Ok(if left.is_zero() {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::Continue(Ticker::epochs(left))
+            })
         });
         let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error));
         // The guest's memory goes, wiped, before its output is looked at.

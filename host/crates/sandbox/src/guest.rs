@@ -4,10 +4,10 @@ use model::{Digest, OpName, OpRef};
 use wasmtime::Engine;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
+use crate::cache::Found;
 use crate::error::printable;
 use crate::hostcalls::{self, CALL, Host, KEYS, LOG, SECRETS, TYPES};
 use crate::{CodeCache, Error};
-use crate::cache::Found;
 
 /// Whether a component was compiled now or found compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,10 @@ pub(crate) struct Linkers {
 impl Linkers {
     pub(crate) fn new(engine: &Engine) -> Result<Self, Error> {
         let linker = |linked: wasmtime::Result<_>| linked.map_err(|_| Error::Engine);
-        Ok(Self { plain: linker(hostcalls::plain(engine))?, revealing: linker(hostcalls::revealing(engine))? })
+        Ok(Self {
+            plain: linker(hostcalls::plain(engine))?,
+            revealing: linker(hostcalls::revealing(engine))?,
+        })
     }
 }
 

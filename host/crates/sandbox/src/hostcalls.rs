@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use model::Path;
 use vault::{Reveal, SecretBag};
-use wasmtime::component::{ComponentNamedList, Linker, LinkerInstance, Lower, Resource, ResourceType, WasmStr};
+use wasmtime::component::{
+    ComponentNamedList, Linker, LinkerInstance, Lower, Resource, ResourceType, WasmStr,
+};
 use wasmtime::{Engine, StoreContextMut};
 use zeroize::Zeroize;
 
@@ -223,11 +225,7 @@ pub(crate) fn revealing(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
 const MOST_COPIED: usize = 64 << 10;
 
 /// Defines a function without arguments.
-fn fact<R>(
-    interface: &mut LinkerInstance<'_, Host>,
-    name: &str,
-    read: fn(&Host) -> R,
-) -> wasmtime::Result<()>
+fn fact<R>(interface: &mut LinkerInstance<'_, Host>, name: &str, read: fn(&Host) -> R) -> wasmtime::Result<()>
 where
     R: Lower + 'static,
     (R,): ComponentNamedList,

@@ -51,7 +51,14 @@ pub enum Trust {
 
 /// How much an output tells about the secrets an op was shown.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, wasmtime::component::ComponentType, wasmtime::component::Lift,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    serde::Deserialize,
+    wasmtime::component::ComponentType,
+    wasmtime::component::Lift,
 )]
 #[component(enum)]
 #[serde(rename_all = "lowercase")]

@@ -30,7 +30,8 @@ pub(crate) fn take(
         .enumerate()
         .map(|(at, field)| one(&field, at, host, trust, credentials))
         .collect::<Result<_, _>>()?;
-    let (log, log_dropped) = if withheld(host, trust) { (Vec::new(), host.drop_log()) } else { (host.take_log(), 0) };
+    let (log, log_dropped) =
+        if withheld(host, trust) { (Vec::new(), host.drop_log()) } else { (host.take_log(), 0) };
     let log = log.iter().map(|line| printable(line, limits.log_line_bytes)).collect();
     Ok(OpOutput { fields, log, log_dropped })
 }

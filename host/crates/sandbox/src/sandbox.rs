@@ -77,9 +77,6 @@ impl Sandbox {
     /// How many ops were compiled and how many found compiled.
     #[must_use]
     pub fn ready(&self) -> Ready {
-        Ready {
-            compiled: self.compiled.load(Ordering::Relaxed),
-            cached: self.cached.load(Ordering::Relaxed),
-        }
+        Ready { compiled: self.compiled.load(Ordering::Relaxed), cached: self.cached.load(Ordering::Relaxed) }
     }
 }

@@ -17,11 +17,13 @@ pub(crate) enum ValueIn {
 
 impl ValueIn {
     /// A string's own characters, of anything else the JSON text.
-    pub(crate) fn of(value: &model::Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         match value {
-            model::Value::String(text) => Self::Text(text.clone()),
-            model::Value::Sealed(_) => Self::Text(model::CREDENTIAL_TEXT.to_owned()),
-            other => Self::Json(other.to_json()),
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Sealed(_) => Self::Text(CREDENTIAL_TEXT.to_owned()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Self::Json(value.to_json())
+            }
         }
     }
 }

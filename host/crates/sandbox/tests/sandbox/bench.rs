@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Envelope, FormatTemplate, OpName, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value};
+use model::{
+    Envelope, FormatTemplate, OpName, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
+};
 use sandbox::{CodeCache, Error, Limits, Op, OpInput, OpOutput, Sandbox, Trust};
 use store::{SecretAddress, Store};
 use tempfile::TempDir;
@@ -86,7 +88,11 @@ impl Secrets {
     /// The same with the value stored before.
     pub(crate) fn pack(&self, op: &Op, slot: &str) -> SecretBag<Reveal> {
         let slot = Slot::new(model::Path::parse(slot).unwrap()).unwrap();
-        let one = SecretRef { slot, name: SecretName::parse("THE_SECRET").unwrap(), format: None::<FormatTemplate> };
+        let one = SecretRef {
+            slot,
+            name: SecretName::parse("THE_SECRET").unwrap(),
+            format: None::<FormatTemplate>,
+        };
         let caller = Caller { tenant: &self.tenant, stack: None };
         self.vault.pack_reveal(&caller, op.reference(), &[one]).unwrap()
     }

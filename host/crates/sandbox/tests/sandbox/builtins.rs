@@ -96,7 +96,14 @@ fn hmac_sign_agrees_with_rfc_4231() {
         let (key, data) = (unhex(of("key")), unhex(of("data")));
         for algorithm in ["sha256", "sha512"] {
             let params = format!(r#"{{"algorithm":"{algorithm}"}}"#);
-            let call = Case { op: &op, secrets: &secrets, slot: "key", secret: &key, params: &params, envelope: body(&data) };
+            let call = Case {
+                op: &op,
+                secrets: &secrets,
+                slot: "key",
+                secret: &key,
+                params: &params,
+                envelope: body(&data),
+            };
             let (path, mac) = one(call.call(&Credentials::new()).unwrap());
             assert_eq!(path, "_txc.computed.hmac");
             // Case 5 publishes the beginning only.
@@ -140,7 +147,14 @@ fn hmac_sign_takes_the_rule_s_parameters() {
 fn hmac_sign_streams_what_is_larger_than_its_memory() {
     let (op, secrets) = (builtin("hmac-sign"), Secrets::new());
     let long = vec![b'a'; 1_000_000];
-    let case = Case { op: &op, secrets: &secrets, slot: "key", secret: b"Jefe", params: "{}", envelope: body(&long) };
+    let case = Case {
+        op: &op,
+        secrets: &secrets,
+        slot: "key",
+        secret: b"Jefe",
+        params: "{}",
+        envelope: body(&long),
+    };
     let (_, mac) = one(case.call(&Credentials::new()).unwrap());
     // Computed with another implementation.
     assert_eq!(mac, Value::from(text("tests/vectors/hmac/million.txt").trim()));
@@ -172,8 +186,14 @@ fn basic_auth_agrees_with_rfc_7617_and_is_a_credential() {
         let of = |field: &str| case[field].as_str().unwrap();
         let params = format!(r#"{{"user":"{}"}}"#, of("user"));
         let password = of("password").as_bytes();
-        let call =
-            Case { op: &op, secrets: &secrets, slot: "password", secret: password, params: &params, envelope: body(b"") };
+        let call = Case {
+            op: &op,
+            secrets: &secrets,
+            slot: "password",
+            secret: password,
+            params: &params,
+            envelope: body(b""),
+        };
         let credentials = Credentials::new();
         let output = call.call(&credentials).unwrap();
         assert!(!format!("{output:?}").contains(of("encoded")));

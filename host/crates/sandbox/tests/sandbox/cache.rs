@@ -61,9 +61,11 @@ fn code_of_one_op_is_not_taken_for_another() {
     fs::rename(folder.path().join(&others), &file).unwrap();
     assert_eq!(start(folder.path()), CACHED);
     let key = master_key().code_cache_key().ok().unwrap();
-    let sandbox = Sandbox::new(Limits::default(), CodeCache::At { folder: folder.path().to_owned(), key }).unwrap();
+    let sandbox =
+        Sandbox::new(Limits::default(), CodeCache::At { folder: folder.path().to_owned(), key }).unwrap();
     sandbox.load(name("spin"), &guest("spin"), Trust::Tenant).unwrap();
-    let spin = fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().path()).find(|path| *path != file).unwrap();
+    let spin =
+        fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().path()).find(|path| *path != file).unwrap();
     fs::copy(&spin, &file).unwrap();
     assert_eq!(start(folder.path()), COMPILED);
 }

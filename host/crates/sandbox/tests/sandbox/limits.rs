@@ -86,7 +86,13 @@ fn tables() {
 #[test]
 fn host_calls() {
     let most = u64::from(Limits::default().host_calls);
-    pair(&op("hostcalls", Limits::default()), most, most + 1, Over::HostCalls(10_000), Fault::OpOverHostCalls);
+    pair(
+        &op("hostcalls", Limits::default()),
+        most,
+        most + 1,
+        Over::HostCalls(10_000),
+        Fault::OpOverHostCalls,
+    );
 }
 
 #[test]

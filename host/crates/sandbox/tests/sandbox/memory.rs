@@ -18,7 +18,8 @@ fn a_guest_never_reads_past_its_end_after_one_that_grew() {
         dialled(&grows, pages).unwrap();
         for distance in [0, 1, 65_535, 65_536] {
             let error = dialled(&reads, distance).unwrap_err();
-            let trap = matches!(&error, Error::Trapped { trap } if trap.contains("out of bounds memory access"));
+            let trap =
+                matches!(&error, Error::Trapped { trap } if trap.contains("out of bounds memory access"));
             assert!(trap, "{distance} bytes past the end, after {pages} pages: {error:?}");
         }
     }
