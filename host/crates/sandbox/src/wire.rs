@@ -1,5 +1,6 @@
 //! The contract's types as they cross the wall (guest-sdk/wit/op.wit).
 
+use model::{CREDENTIAL_TEXT, Value};
 use wasmtime::component::{ComponentType, Lift, Lower};
 use zeroize::Zeroize;
 
