@@ -19,7 +19,7 @@ struct Line {
     folder: tempfile::TempDir,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Secrets {
     On,
     Off,

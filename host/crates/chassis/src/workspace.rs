@@ -176,9 +176,8 @@ fn place(segments: &[String]) -> Result<(StackName, u32, String), (String, &'sta
     }
     let stack = folders.get(..first).unwrap_or_default().join("/");
     let stack = StackName::parse(&stack).map_err(|e| (e.to_string(), LAYOUT))?;
-    let scope = match folders.get(deepest).and_then(|s| scope_number(s)) {
-        Some(Ok(scope)) => scope,
-        _ => return Err(("has a scope number that is too large".to_owned(), LAYOUT)),
+    let Some(Ok(scope)) = folders.get(deepest).and_then(|s| scope_number(s)) else {
+        return Err(("has a scope number that is too large".to_owned(), LAYOUT));
     };
     let between = folders.get(deepest + 1..).unwrap_or_default().iter().map(String::as_str);
     let name = between.chain([file.trim_end_matches(".txcl")]).collect::<Vec<_>>().join("_");
