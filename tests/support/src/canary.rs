@@ -16,8 +16,10 @@ impl Canary {
     /// so that it is recognised whatever was done to the rest.
     #[must_use]
     pub fn new(label: &str) -> Self {
-        let core: Vec<u8> =
+        let mut core: Vec<u8> =
             random(CORE).iter().map(|byte| LETTERS[usize::from(*byte) % LETTERS.len()]).collect();
+        // Its hex (6b) has a letter, so that the two cases of hex are never the same needle.
+        core[0] = b'k';
         let mut value = format!("{label}+/\"\\<&").into_bytes();
         value.extend_from_slice(&core);
         Self { label: label.to_owned(), value, core }

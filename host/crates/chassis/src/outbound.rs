@@ -33,20 +33,21 @@ pub(crate) fn outbound(
     prepared: &Prepared,
     settings: &Settings,
 ) -> Result<Outbound, Failure> {
-    let with = prepared.params.as_object().cloned().unwrap_or_default();
-    refuse_unknown(&with)?;
-    let url = text(&with, "url")?.map_or(exec, |url| url.trim());
-    let method = text(&with, "method")?.map_or_else(|| "POST".to_owned(), |m| m.trim().to_ascii_uppercase());
-    let on_error = match text(&with, "on_error")? {
+    let nothing = Object::new();
+    let with = prepared.params.as_object().unwrap_or(&nothing);
+    refuse_unknown(with)?;
+    let url = text(with, "url")?.map_or(exec, |url| url.trim());
+    let method = text(with, "method")?.map_or_else(|| "POST".to_owned(), |m| m.trim().to_ascii_uppercase());
+    let on_error = match text(with, "on_error")? {
         None | Some("halt") => OnError::Halt,
         Some("continue") => OnError::Continue,
         Some(other) => return Err(failed(format!("WITH on_error = {other:?} (\"halt\" or \"continue\")"))),
     };
-    let into = match text(&with, "into")? {
+    let into = match text(with, "into")? {
         None => None,
         Some(place) => Some(writable("into", place)?),
     };
-    let (body, root) = body(&with, &method, prepared)?;
+    let (body, root) = body(with, &method, prepared)?;
     let draft = Draft::new(url, &method)
         .and_then(|draft| draft.headers(prepared.headers.clone()))
         .and_then(|draft| draft.body(body).own_below(&prepared.own, &root).secrets(secrets))
