@@ -1,7 +1,7 @@
 ;; Asks for a path of as many bytes as the time says.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
-  (import "txco:op/call@0.1.0" "get" (func $get (param i32 i32 i32)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
+  (import "txco:op/call@1.0.0" "get" (func $get (param i32 i32 i32)))
   (memory (export "memory") 128)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (unreachable))
   (func (export "handle") (result i32)

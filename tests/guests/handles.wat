@@ -1,7 +1,7 @@
 ;; Opens the body as often as the time says and keeps every handle.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
-  (import "txco:op/call@0.1.0" "bytes" (func $bytes (param i32 i32 i32)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
+  (import "txco:op/call@1.0.0" "bytes" (func $bytes (param i32 i32 i32)))
   (memory (export "memory") 1)
   (data (i32.const 128) "body")
   (func (export "handle") (result i32)

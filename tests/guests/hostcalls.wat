@@ -1,6 +1,6 @@
 ;; Calls the host as often as the time says, asking for the time included.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
   (memory (export "memory") 1)
   (func (export "handle") (result i32)
     (local $left i64)

@@ -1,7 +1,7 @@
 ;; Logs: the number of lines is the time's upper half, the length of each its lower half.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
-  (import "txco:op/log@0.1.0" "write" (func $write (param i32 i32)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
+  (import "txco:op/log@1.0.0" "write" (func $write (param i32 i32)))
   (memory (export "memory") 4)
   (func (export "handle") (result i32)
     (local $left i64)

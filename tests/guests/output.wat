@@ -1,6 +1,6 @@
 ;; Returns one field whose path and value together have as many bytes as the time says.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
   (memory (export "memory") 128)
   (data (i32.const 64) "p")
   (func (export "handle") (result i32)

@@ -1,6 +1,6 @@
 ;; Reads the byte that is as far behind the end of its memory as the time says.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
   (memory (export "memory") 1)
   (func (export "handle") (result i32)
     (drop (i32.load8_u (i32.add

@@ -1,6 +1,6 @@
 ;; Calls itself as deep as the time says, then returns no fields.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
   (memory (export "memory") 1)
   (func $down (param $left i64) (result i64)
     (if (result i64) (i64.eqz (local.get $left))

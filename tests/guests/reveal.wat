@@ -4,9 +4,9 @@
 ;; the rule did not grant and say with which error; 8 ask for a second version likewise;
 ;; 9 return nothing.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
-  (import "txco:op/secrets@0.1.0" "reveal" (func $reveal (param i32 i32 i32 i32)))
-  (import "txco:op/log@0.1.0" "write" (func $write (param i32 i32)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
+  (import "txco:op/secrets@1.0.0" "reveal" (func $reveal (param i32 i32 i32 i32)))
+  (import "txco:op/log@1.0.0" "write" (func $write (param i32 i32)))
   (memory (export "memory") 1)
   (global $next (mut i32) (i32.const 4096))
   ;; Room for what the host hands in; never taken back.

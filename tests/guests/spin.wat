@@ -1,6 +1,6 @@
 ;; Goes round a loop as often as the time says, then returns no fields.
 (module
-  (import "txco:op/call@0.1.0" "now" (func $now (result i64)))
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
   (memory (export "memory") 1)
   (func (export "handle") (result i32)
     (local $left i64)

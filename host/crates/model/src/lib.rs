@@ -22,6 +22,7 @@ mod op;
 mod destination;
 mod template;
 mod path;
+mod manifest;
 mod secret;
 mod value;
 mod envelope;
@@ -31,6 +32,9 @@ pub use destination::{Destination, DestinationError, Scheme};
 pub use envelope::{Envelope, EnvelopeError};
 pub use fault::{Failure, Fault};
 pub use id::{Id, IdKind, RequestId};
+pub use manifest::{
+    Class, MANIFEST_SECTION, ManifestError, OpManifest, OutputManifest, ParamManifest, SlotManifest,
+};
 pub use name::NameError;
 pub use op::{Digest, OpName, OpRef};
 pub use path::{Path, PathError, Segment};

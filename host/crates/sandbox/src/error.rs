@@ -31,7 +31,7 @@ pub enum Error {
     #[error("it imports txco:op/keys, which this chassis does not link yet")]
     KeysNotLinked,
     /// It imports our interfaces with other types than ours.
-    #[error("it was built against another text of txco:op@0.1.0")]
+    #[error("it was built against another text of txco:op@1.0.0")]
     OtherContract,
     /// It does not export `handle` of the contract's type.
     #[error("it does not export handle: func() -> result<list<field>, failure>")]

@@ -16,11 +16,11 @@ use crate::wire::{SecretError, ValueIn};
 use crate::{Limits, OpInput, Over};
 
 /// The interfaces an op may import, by the names the contract gives them.
-pub(crate) const TYPES: &str = "txco:op/types@0.1.0";
-pub(crate) const CALL: &str = "txco:op/call@0.1.0";
-pub(crate) const SECRETS: &str = "txco:op/secrets@0.1.0";
-pub(crate) const KEYS: &str = "txco:op/keys@0.1.0";
-pub(crate) const LOG: &str = "txco:op/log@0.1.0";
+pub(crate) const TYPES: &str = "txco:op/types@1.0.0";
+pub(crate) const CALL: &str = "txco:op/call@1.0.0";
+pub(crate) const SECRETS: &str = "txco:op/secrets@1.0.0";
+pub(crate) const KEYS: &str = "txco:op/keys@1.0.0";
+pub(crate) const LOG: &str = "txco:op/log@1.0.0";
 
 /// What the host knows during one call; dropped, and wiped, with the call's store.
 pub(crate) struct Host {

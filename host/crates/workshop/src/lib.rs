@@ -1,0 +1,1 @@
+//! Makes components of op sources; the only place that starts a compiler.
