@@ -15,6 +15,7 @@ mod serve;
 mod dev;
 mod trace;
 mod demo;
+mod completion;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -36,7 +37,6 @@ const LATER: &[&str] = &[
     "apply",
     "cat",
     "cloud",
-    "completion",
     "config",
     "cron",
     "data",
@@ -96,6 +96,10 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Master key, tenants, secrets
     Auth(AuthLine),
+    /// Print a shell's completions
+    Completion(completion::CompletionArgs),
+    /// Print or write manual pages
+    Man(completion::ManArgs),
     /// Print version facts as JSON
     Version,
     /// Anything else.
@@ -125,6 +129,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Demo(args)) => demo::run(&args, console),
         Some(Command::Trace(args)) => trace::run(&args, console),
         Some(Command::Auth(AuthLine { command })) => auth::run(command, console),
+        Some(Command::Completion(args)) => completion::completion(&args, console),
+        Some(Command::Man(args)) => completion::man(&args, console),
         Some(Command::Version) => version(console),
         Some(Command::Unknown(words)) => usage::unknown(&[], &words, LATER, console),
     }

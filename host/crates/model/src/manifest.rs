@@ -135,7 +135,8 @@ impl OpManifest {
         self.outputs.iter().any(|output| {
             let named = output.param.as_deref().and_then(&param).filter(|text| !text.is_empty());
             let declared = Path::parse_sugared(named.as_deref().unwrap_or(&output.path));
-            output.class == class && declared.is_ok_and(|declared| path.segments().starts_with(declared.segments()))
+            output.class == class
+                && declared.is_ok_and(|declared| path.segments().starts_with(declared.segments()))
         })
     }
 }
