@@ -14,16 +14,16 @@ extern crate txco_sandbox as sandbox;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use model::{Envelope, Path, RequestId, SecretName, SecretRef, Slot, TenantSlug, Value};
+use sandbox::measure::{Beside, Subject};
 use sandbox::{CodeCache, Limits, Op, OpInput, Sandbox, builtins};
 use sha2::Sha256;
 use store::{SecretAddress, Store};
 use vault::{Caller, Credentials, MasterKey, SecretValue, Vault};
 
-const ROUNDS: usize = 60;
+const ROUNDS: u32 = 60;
 const CALLS: u32 = 200;
 const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 
@@ -49,31 +49,19 @@ fn main() {
         let input = input(&body);
         let calls = if size > 1 << 15 { 10 } else { CALLS };
         let credentials = Credentials::new();
-        let mut rounds = Vec::with_capacity(ROUNDS);
-        let mut packing = Vec::with_capacity(ROUNDS);
-        for _ in 0..ROUNDS {
-            let native = timed(calls, || drop(black_box(native(black_box(&body)))));
-            let mut bags: Vec<_> = Vec::new();
-            packing
-                .push(timed(calls, || bags.push(vault.pack_reveal(&caller, op.reference(), &refs).unwrap())));
-            let sandboxed = timed(calls, || call(&op, &input, bags.pop().unwrap(), &credentials));
-            rounds.push((sandboxed.as_secs_f64() / native.as_secs_f64(), native, sandboxed));
-        }
-        rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-        packing.sort();
-        let (ratio, native, sandboxed) = rounds[ROUNDS / 2];
-        let packing = packing[ROUNDS / 2];
+        let subject = Subject {
+            prepare: &|| vault.pack_reveal(&caller, op.reference(), &refs).unwrap(),
+            call: &|bag| call(&op, &input, bag, &credentials),
+            native: &|| drop(black_box(native(black_box(&body)))),
+        };
+        let Beside { ratio, native, call } = subject.beside(ROUNDS, calls);
+        let faults = subject.faults(calls * 10);
         println!(
-            "{size:>8} bytes: {ratio:5.1} x native ({sandboxed:?} against {native:?}); packing the bag {packing:?}"
+            "{size:>8} bytes: {ratio:5.1} x native ({call:?} against {native:?}), page faults: {faults:?}"
         );
+        let (one, two) = (subject.throughput(1, 5, calls * 10), subject.throughput(2, 5, calls * 10));
+        println!("{one:?} {two:?}");
     }
-}
-
-/// Time of one call, over `calls` of them.
-fn timed(calls: u32, mut call: impl FnMut()) -> Duration {
-    let start = Instant::now();
-    (0..calls).for_each(|_| call());
-    start.elapsed() / calls
 }
 
 /// The same work without walls: the HMAC, its text, and a field to put it in.

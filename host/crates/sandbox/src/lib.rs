@@ -37,6 +37,7 @@ mod guest;
 mod call;
 mod builtins;
 mod sandbox;
+pub mod measure;
 
 pub use builtins::{Builtin, builtins};
 pub use cache::CodeCache;
