@@ -36,7 +36,7 @@ pub use manifest::{
     Class, MANIFEST_SECTION, ManifestError, OpManifest, OutputManifest, ParamManifest, SlotManifest,
 };
 pub use name::NameError;
-pub use op::{Digest, OpName, OpRef};
+pub use op::{Digest, OpName, OpRef, Origin};
 pub use path::{Path, PathError, Segment};
 pub use secret::{SecretName, SecretRef, Slot, StackName};
 pub use template::{FormatTemplate, TemplateError};

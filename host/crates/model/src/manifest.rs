@@ -25,6 +25,18 @@ pub enum Class {
     Data,
 }
 
+impl Class {
+    /// Its word in manifests and policies.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Credential => "credential",
+            Self::Digest => "digest",
+            Self::Data => "data",
+        }
+    }
+}
+
 /// Why a text is no manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("op.toml: {0}")]

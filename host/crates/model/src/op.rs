@@ -27,6 +27,16 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Reads 64 hex digits.
+    #[must_use]
+    pub fn parse(hex: &str) -> Option<Self> {
+        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+        let whole = rest.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+        whole.then_some(bytes)??.try_into().ok().map(Self)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -46,6 +56,26 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Whose bytes an op is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// This binary's own: `txco://NAME`.
+    Builtin,
+    /// The tenant's: `op://NAME`.
+    Tenant,
+}
+
+impl Origin {
+    /// As in an `EXEC`, without the colon.
+    #[must_use]
+    pub const fn scheme(self) -> &'static str {
+        match self {
+            Self::Builtin => "txco",
+            Self::Tenant => "op",
+        }
+    }
+}
+
 /// An op and the very bytes of it: a grant to an op is a grant to those bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OpRef {
@@ -58,5 +88,22 @@ pub struct OpRef {
 impl fmt::Display for OpRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.name, self.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_print_and_parse_as_sixty_four_digits() {
+        let digest = Digest::of(b"abc");
+        let text = digest.to_string();
+        assert!(text.starts_with("ba7816bf") && text.len() == 64);
+        assert_eq!(Digest::parse(&text), Some(digest));
+        assert_eq!(Digest::parse(&text.to_uppercase()), Some(digest));
+        for bad in ["", &text[1..], &format!("{text}0"), &text.replace('b', "+"), &text.replace("ba", "é")] {
+            assert_eq!(Digest::parse(bad), None, "{bad}");
+        }
     }
 }

@@ -2,15 +2,33 @@
 
 use std::sync::Arc;
 
-use model::{CredentialId, Destination, FormatTemplate, OpRef, SecretName, Slot};
+use model::{Class, CredentialId, Destination, FormatTemplate, OpRef, SecretName, Slot};
 
 use crate::cleartext::Cleartext;
 use crate::credentials::Credentials;
+use crate::encoding::Encoding;
 use crate::error::Error;
+use crate::key::{Key, KeyError};
 
 /// The purpose of a bag whose secrets a sandboxed op may ask for.
 pub struct Reveal {
     op: Option<OpRef>,
+    /// All secrets of the call, the ones it has as handles too.
+    parents: Vec<SecretName>,
+    /// Slots of the call that the op may not see.
+    denied: Vec<String>,
+    may_return: Class,
+}
+
+/// The purpose of a bag whose secrets a sandboxed op may use through handles.
+pub struct Use(());
+
+/// What one call of an op was granted: to see, and to use without seeing.
+pub struct OpBags {
+    /// For the op's `secrets` interface.
+    pub reveal: SecretBag<Reveal>,
+    /// For its `keys` interface.
+    pub keys: SecretBag<Use>,
 }
 
 /// The purpose of a bag whose secrets go into one outbound request.
@@ -43,6 +61,11 @@ pub struct Splice {
 /// ```compile_fail,E0277
 /// fn f(bag: txco_vault::SecretBag<txco_vault::Splice>) { let _ = format!("{bag:?}"); }
 /// ```
+/// A bag of handles shows no bytes:
+///
+/// ```compile_fail,E0599
+/// fn f(bag: txco_vault::SecretBag<txco_vault::Use>) { let _ = bag.cleartext("key", 0); }
+/// ```
 /// ```compile_fail,E0599
 /// fn f(bag: txco_vault::SecretBag<txco_vault::Splice>) { let _ = bag.clone(); }
 /// ```
@@ -60,9 +83,50 @@ pub(crate) struct Packed {
     /// The slot as guests spell it.
     pub(crate) slot_text: String,
     pub(crate) name: SecretName,
-    pub(crate) version: u32,
     pub(crate) format: Option<FormatTemplate>,
+    pub(crate) newest: Opened,
+    /// The version that is being retired, where the op accepts it (R22).
+    pub(crate) retiring: Option<Opened>,
+}
+
+/// One version of a secret, open.
+pub(crate) struct Opened {
+    pub(crate) version: u32,
+    pub(crate) encoding: Encoding,
     pub(crate) cleartext: Arc<Cleartext>,
+}
+
+impl Packed {
+    fn version(&self, index: u32) -> Option<&Opened> {
+        match index {
+            0 => Some(&self.newest),
+            1 => self.retiring.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn versions(&self) -> u32 {
+        1 + u32::from(self.retiring.is_some())
+    }
+
+    /// The same slot, for another bag: it shares the bytes.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            slot: self.slot.clone(),
+            slot_text: self.slot_text.clone(),
+            name: self.name.clone(),
+            format: self.format.clone(),
+            newest: self.newest.again(),
+            retiring: self.retiring.as_ref().map(Opened::again),
+        }
+    }
+}
+
+impl Opened {
+    /// The same version, sharing the bytes.
+    pub(crate) fn again(&self) -> Self {
+        Self { version: self.version, encoding: self.encoding, cleartext: Arc::clone(&self.cleartext) }
+    }
 }
 
 /// One slot of a bag without its value: for traces, logs and metrics.
@@ -93,7 +157,15 @@ pub struct Entry<'a> {
 impl<P> SecretBag<P> {
     /// What is in the bag, by name.
     pub fn granted(&self) -> impl Iterator<Item = Granted<'_>> {
-        self.packed.iter().map(|one| Granted { slot: &one.slot, name: &one.name, version: one.version })
+        self.packed.iter().map(|one| Granted {
+            slot: &one.slot,
+            name: &one.name,
+            version: one.newest.version,
+        })
+    }
+
+    fn slot(&self, text: &str) -> Option<&Packed> {
+        self.packed.iter().find(|one| one.slot_text == text)
     }
 }
 
@@ -101,11 +173,18 @@ impl SecretBag<Reveal> {
     /// A bag with nothing in it, for an op that was granted nothing.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { purpose: Reveal { op: None }, packed: Vec::new() }
+        let purpose = Reveal { op: None, parents: Vec::new(), denied: Vec::new(), may_return: Class::Data };
+        Self { purpose, packed: Vec::new() }
     }
 
-    pub(crate) const fn of(op: OpRef, packed: Vec<Packed>) -> Self {
-        Self { purpose: Reveal { op: Some(op) }, packed }
+    pub(crate) const fn of(
+        op: OpRef,
+        parents: Vec<SecretName>,
+        denied: Vec<String>,
+        may_return: Class,
+        packed: Vec<Packed>,
+    ) -> Self {
+        Self { purpose: Reveal { op: Some(op), parents, denied, may_return }, packed }
     }
 
     /// The op it was packed for; an empty bag is for any.
@@ -117,30 +196,66 @@ impl SecretBag<Reveal> {
     /// How many versions `slot` offers, or `None` when this call was not granted it.
     #[must_use]
     pub fn versions(&self, slot: &str) -> Option<u32> {
-        self.slot(slot).map(|_| 1)
+        self.slot(slot).map(Packed::versions)
     }
 
-    /// The value in `slot`; index 0 is the newest version.
+    /// The value in `slot`; index 0 is the newest version, 1 the one that is being retired.
     #[must_use]
     pub fn cleartext(&self, slot: &str, index: u32) -> Option<&Cleartext> {
-        self.slot(slot).filter(|_| index == 0).map(|one| one.cleartext.as_ref())
+        Some(self.slot(slot)?.version(index)?.cleartext.as_ref())
+    }
+
+    /// Whether the call has `slot`, and the op may use it but not see it.
+    #[must_use]
+    pub fn denied(&self, slot: &str) -> bool {
+        self.purpose.denied.iter().any(|denied| denied == slot)
+    }
+
+    /// The class that tells least about secrets among those the op may return after it was
+    /// shown one: all secrets of the bag allow it (R21).
+    #[must_use]
+    pub const fn may_return(&self) -> Class {
+        self.purpose.may_return
     }
 
     /// Mints `bytes`, which an op made of these secrets, as a credential of the request.
-    /// Its parents are all secrets of the bag: what it may be sent to later is what all of
-    /// them may be sent to.
+    /// Its parents are all secrets of the call, handles too: what it may be sent to later
+    /// is what all of them may be sent to.
     ///
     /// # Errors
     /// [`Error::TooManyCredentials`], [`Error::NoMemory`].
     pub fn derive(&self, credentials: &Credentials, bytes: &[u8]) -> Result<CredentialId, Error> {
-        let mut parents: Vec<_> = self.packed.iter().map(|one| one.name.clone()).collect();
-        parents.sort();
-        parents.dedup();
-        credentials.hold(bytes, parents)
+        credentials.hold(bytes, self.purpose.parents.clone())
+    }
+}
+
+impl SecretBag<Use> {
+    /// A bag with nothing in it, for an op that was granted nothing.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { purpose: Use(()), packed: Vec::new() }
     }
 
-    fn slot(&self, text: &str) -> Option<&Packed> {
-        self.packed.iter().find(|one| one.slot_text == text)
+    pub(crate) const fn of(packed: Vec<Packed>) -> Self {
+        Self { purpose: Use(()), packed }
+    }
+
+    /// How many versions `slot` offers, or `None` when this call was not granted it.
+    #[must_use]
+    pub fn versions(&self, slot: &str) -> Option<u32> {
+        self.slot(slot).map(Packed::versions)
+    }
+
+    /// A handle to the value in `slot`, which `encoding` reads as a key; index 0 is the
+    /// newest version, 1 the one that is being retired.
+    ///
+    /// # Errors
+    /// [`KeyError::NoSuchSlot`], [`KeyError::NoSuchVersion`].
+    pub fn key(&self, slot: &str, index: u32, encoding: Encoding) -> Result<Key, KeyError> {
+        let packed = self.slot(slot).ok_or(KeyError::NoSuchSlot)?;
+        let opened = packed.version(index).ok_or(KeyError::NoSuchVersion)?;
+        let encoding = if encoding == Encoding::Declared { opened.encoding } else { encoding };
+        Ok(Key::stored(Arc::clone(&opened.cleartext), encoding))
     }
 }
 
@@ -167,9 +282,9 @@ impl SecretBag<Splice> {
         self.packed.iter().map(|one| Entry {
             slot: &one.slot,
             name: &one.name,
-            version: one.version,
+            version: one.newest.version,
             format: one.format.as_ref(),
-            cleartext: &one.cleartext,
+            cleartext: &one.newest.cleartext,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! From the names a rule declares to the bag of one call.
 
-use model::Fault;
-use txco_vault::{Caller, Credentials, Error};
+use model::{Class, Fault};
+use txco_vault::{Algorithm, Caller, Credentials, Encoding, Error, KeyError, Origin, Wants};
 
 use crate::house::{House, destination, name, on, op, reference, stack, tenant};
 
@@ -95,4 +95,38 @@ fn a_derived_credential_remembers_all_its_parents() {
         Credentials::new().with(id, <[u8]>::len).is_none(),
         "another request's credentials do not have it"
     );
+}
+
+#[test]
+fn a_bag_of_handles_computes_and_shows_nothing() {
+    let house = House::new();
+    house.create("", "K", "Jefe").unwrap();
+    let tenant = tenant();
+    let caller = Caller { tenant: &tenant, stack: None };
+    let refs = [reference("key", "K"), reference("other", "K")];
+    let pack = |reveal, keys, origin| {
+        let wants = Wants { reveal, keys, accepts_retiring: &|_| false };
+        house.vault.pack_for_op(&caller, &op(), origin, &wants, &refs).ok().unwrap()
+    };
+    let bags = pack(false, true, Origin::Tenant);
+    assert_eq!((bags.reveal.versions("key"), bags.keys.versions("key")), (None, Some(1)));
+    // RFC 4231, case 2.
+    let key = bags.keys.key("other", 0, Encoding::Declared).ok().unwrap();
+    let made = key.sign(Algorithm::HmacSha256, &[b"what do ya want ", b"for nothing?"]).unwrap();
+    assert!(made.starts_with(&[0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e]));
+    assert_eq!(bags.keys.key("K", 0, Encoding::Text).err(), Some(KeyError::NoSuchSlot));
+    assert_eq!(bags.keys.key("key", 1, Encoding::Text).err(), Some(KeyError::NoSuchVersion));
+    assert_eq!(bags.reveal.may_return(), Class::Credential);
+
+    let bags = pack(true, false, Origin::Builtin);
+    assert_eq!((bags.reveal.versions("key"), bags.keys.versions("key")), (Some(1), None));
+    assert_eq!(bags.reveal.may_return(), Class::Data);
+    let bags = pack(true, true, Origin::Builtin);
+    assert_eq!((bags.reveal.versions("key"), bags.keys.versions("key")), (Some(1), Some(1)));
+    assert!(!bags.reveal.denied("key"));
+
+    // What an op that only has handles makes still descends from their secrets.
+    let credentials = Credentials::new();
+    let id = pack(false, true, Origin::Builtin).reveal.derive(&credentials, b"made").unwrap();
+    assert_eq!(credentials.parents(id).unwrap(), [name("K")]);
 }
