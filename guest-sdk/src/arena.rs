@@ -12,7 +12,7 @@ const PAGE: usize = 64 * 1024;
 /// Hands out memory from the end of the guest's data on. Freeing anything but the last
 /// block does nothing: when the call ends the whole memory is wiped. Freeing the last block
 /// is what lets an op read a long body piece by piece within its first page.
-pub struct Arena {
+pub(crate) struct Arena {
     next: Cell<usize>,
     end: Cell<usize>,
 }
@@ -23,8 +23,7 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// An arena that has handed out nothing yet.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "it is made once, by op!")]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { next: Cell::new(0), end: Cell::new(0) }
     }
 

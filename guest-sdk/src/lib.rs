@@ -1,31 +1,59 @@
-//! Write an op for txco: what a guest sees of one call.
+//! Write an op for txco: a function from the facts of one call to fields of the envelope.
 //!
-//! An op is a function from the facts of one [`Call`] to fields of the envelope. The
-//! chassis makes a fresh instance for each call and wipes its memory afterwards.
+//! The chassis makes a fresh instance of the op for each call and wipes its memory
+//! afterwards. This is a whole signer:
 //!
 //! ```
-//! use txco_op::{Call, Failure, Field};
+//! use txco_op::prelude::*;
 //!
-//! txco_op::op!(handle);
-//!
-//! fn handle(call: &impl Call) -> Result<Vec<Field>, Failure> {
-//!     let key = call.reveal("key", 0).map_err(|_| Failure::new("no-key", "no key"))?;
-//!     let parity = key.expose().iter().fold(0, |sum, byte| sum ^ byte) & 1;
-//!     Ok(vec![Field::digest("@computed.parity", parity.to_string())])
+//! #[derive(Params)]
+//! struct Params {
+//!     #[param(default = "body")]
+//!     input_path: String,
 //! }
+//!
+//! #[derive(Output)]
+//! struct Signed {
+//!     #[output(path = "@computed.mac", param = "output_path", class = digest)]
+//!     mac: String,
+//! }
+//!
+//! #[op]
+//! fn sign(call: &Call, params: Params) -> Result<Signed, Failure> {
+//!     let body = call.bytes(&params.input_path).ok_or("nothing to sign at input_path")?;
+//!     let key = call.mac_key("key", Encoding::Text)?;
+//!     Ok(Signed { mac: hex(&key.hmac(Hash::Sha256, message![&body])?) })
+//! }
+//!
+//! // Its test runs natively.
+//! let host = FakeHost::new().secret("key", "Jefe").body("what do ya want for nothing?");
+//! let mac = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+//! assert_eq!(host.run(sign).unwrap(), [Field::digest("@computed.mac", mac)]);
 //! ```
 //!
-//! Built for `wasm32-unknown-unknown` and made a component, that is all; on any other
-//! target it is a library whose logic is tested with a `Call` of the test's own.
+//! Use it when an op is written in Rust. In any other language the contract is
+//! `wit/op.wit`, and this crate shows how it is meant.
 //!
 //! Invariants:
 //! 1. A [`Secret`] is wiped on drop and cannot be printed, copied or compared.
-//! 2. A panic is a trap: it has no words, so it can quote nothing.
+//! 2. A panic is a trap: it has no words, so it can quote nothing (unless `std` is on).
 //! 3. `unsafe` stands in the allocator and in what the contract's text generates.
-#![cfg_attr(target_arch = "wasm32", no_std)]
+//! 4. What an op does not call, its component does not import: the grant decides by that.
+//! 5. One source serves both ways of delivery: with the feature `use-keys` a [`MacKey`] is a
+//!    handle, and without it the key is revealed and the MAC computed here.
+//!
+//! Tests: the fake host of [`testing`] runs every op natively; `check` builds the examples
+//! for WebAssembly and looks at their imports and sizes.
+#![cfg_attr(all(target_arch = "wasm32", not(feature = "std")), no_std)]
+// What computes in the op is for the other way of delivery, there.
+#![cfg_attr(
+    all(target_arch = "wasm32", feature = "use-keys"),
+    allow(dead_code, reason = "the half of a source that its other build uses")
+)]
 
-#[doc(hidden)]
-pub extern crate alloc;
+extern crate alloc;
+// The macros' code says `::txco_op`, and is used in here too.
+extern crate self as txco_op;
 
 #[doc(hidden)]
 #[allow(unsafe_code, missing_docs, unreachable_pub, reason = "generated from wit/op.wit")]
@@ -36,50 +64,92 @@ pub mod bindings {
         world: "op",
         pub_export_macro: true,
         default_bindings_module: "txco_op::bindings",
+        ownership: Borrowing { duplicate_if_necessary: false },
+        additional_derives: [PartialEq, Eq, Clone],
+        additional_derives_ignore: ["piece"],
     });
 }
 
 // Elsewhere the system's allocator serves; the tests look at the arena everywhere.
-#[cfg(any(target_arch = "wasm32", test))]
+#[cfg(any(all(target_arch = "wasm32", not(feature = "std")), test))]
 mod arena;
+mod value;
+mod failure;
 mod secret;
-mod field;
-mod call;
+mod text;
+mod encoding;
+#[cfg_attr(target_arch = "wasm32", path = "chassis.rs")]
+#[cfg_attr(not(target_arch = "wasm32"), path = "fake.rs")]
 mod host;
+mod blob;
+mod mac;
+mod key;
+mod mac_key;
+mod call;
+mod param;
+mod output;
+#[cfg(feature = "serde")]
+mod json;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 
-#[cfg(any(target_arch = "wasm32", test))]
-#[doc(hidden)]
-pub use arena::Arena;
-pub use bindings::txco::op::types::{Class, Failure, Field, SecretError, Value};
-pub use call::{Call, Message};
-#[doc(hidden)]
-pub use host::Host;
+pub use bindings::txco::op::keys::{Algorithm, Encoding};
+pub use bindings::txco::op::types::{Class, Field, SecretError, Value};
+pub use blob::{Blob, Piece};
+pub use call::Call;
+pub use failure::Failure;
+#[cfg(feature = "serde")]
+pub use json::Json;
+pub use key::Key;
+pub use mac::Hash;
+pub use mac_key::MacKey;
+pub use output::{IntoValue, Output};
+pub use param::{FromParam, Params};
 pub use secret::Secret;
+pub use text::{base64, base64url, equal, from_base64, from_base64url, from_hex, hex};
+pub use txco_op_macros::{FromParam, Output, Params, op};
 
-/// Makes `handle`, a function `fn(&impl Call) -> Result<Vec<Field>, Failure>`, the op.
-#[macro_export]
-macro_rules! op {
-    ($handle:path) => {
-        #[cfg(target_arch = "wasm32")]
-        #[allow(unsafe_code, reason = "the component's exports")]
-        const _: () = {
-            #[global_allocator]
-            static ARENA: $crate::Arena = $crate::Arena::new();
-
-            #[panic_handler]
-            fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-                core::arch::wasm32::unreachable()
-            }
-
-            struct Op;
-
-            impl $crate::bindings::Guest for Op {
-                fn handle() -> Result<$crate::alloc::vec::Vec<$crate::Field>, $crate::Failure> {
-                    $handle(&$crate::Host)
-                }
-            }
-
-    $crate::bindings::export!(Op with_types_in $crate::bindings);
-        };
+/// Everything an op usually names, also what `no_std` leaves out of Rust's own prelude.
+pub mod prelude {
+    #[cfg(feature = "serde")]
+    pub use crate::Json;
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::testing::FakeHost;
+    pub use crate::{
+        Algorithm, Blob, Call, Class, Encoding, Failure, Field, FromParam, Hash, IntoValue, Key, MacKey,
+        Output, Params, Piece, Secret, Value, base64, base64url, equal, fail, from_base64, from_base64url,
+        from_hex, hex, log, message, op,
     };
+    pub use alloc::borrow::ToOwned;
+    pub use alloc::format;
+    pub use alloc::string::{String, ToString};
+    pub use alloc::vec;
+    pub use alloc::vec::Vec;
 }
+
+/// What the macros' code calls.
+#[doc(hidden)]
+pub mod __ {
+    pub use crate::bindings::{Guest, export};
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::call::handle;
+    pub use crate::call::run;
+    pub use crate::output::{credential, digest_or_data, place};
+    pub use crate::param::{optional, required};
+    pub use alloc::format;
+    pub use alloc::vec::Vec;
+}
+
+#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
+#[global_allocator]
+static ARENA: arena::Arena = arena::Arena::new();
+
+// Without words: a message would have to be formatted, and could quote something.
+#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+#[cfg(test)]
+mod tests;

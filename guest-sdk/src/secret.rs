@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Takes bytes over; for a `Call` of one's own in tests.
+    /// Takes bytes over: what an op makes of a secret is one too.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
@@ -35,6 +35,12 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The bytes as text, or `None` when they are not UTF-8.
+    #[must_use]
+    pub fn expose_text(&self) -> Option<&str> {
+        core::str::from_utf8(&self.0).ok()
     }
 }
 
