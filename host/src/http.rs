@@ -2,6 +2,7 @@
 
 mod problem;
 mod open_dev;
+mod metrics;
 pub(crate) mod admin;
 pub(crate) mod web;
 

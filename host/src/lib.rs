@@ -33,6 +33,7 @@
 
 pub mod config;
 pub mod telemetry;
+mod meter;
 mod key_source;
 mod admin;
 mod http;

@@ -13,6 +13,7 @@ use sandbox::{Op, OpInput};
 use txcl::{Clock, Exec, Prepared, Rule};
 use vault::{Caller, Credentials, SecretBag};
 
+use crate::count;
 use crate::merge::weight;
 use crate::outbound::{OnError, Outbound, outbound};
 use crate::protect::{check_op_field, project};
@@ -77,6 +78,7 @@ impl Place<'_> {
                 None
             }
         };
+        count::rule(&self.request.tenant_slug, &step);
         Done { step, prepared, output }
     }
 

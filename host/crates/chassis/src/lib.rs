@@ -28,6 +28,7 @@ mod registry;
 mod trace;
 mod protect;
 mod request;
+mod count;
 mod rooms;
 mod outbound;
 mod walk;
