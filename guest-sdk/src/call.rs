@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::host::Host;
-use crate::{Blob, Encoding, Failure, Field, Key, MacKey, Params, Value};
+use crate::{Blob, Encoding, Failure, Field, Key, MacKey, Params, Value, keys};
 
 /// One call of the op: its facts, its input, its secrets.
 ///
@@ -93,7 +93,7 @@ impl Call {
     /// one only when `op.toml` says `accepts-retiring`.
     #[must_use]
     pub fn versions(&self, slot: &str) -> u32 {
-        if cfg!(feature = "use-keys") { self.0.key_versions(slot) } else { self.0.secret_versions(slot) }
+        if cfg!(feature = "use-keys") { keys::versions(&self.0, slot) } else { self.0.versions(slot) }
     }
 
     /// The newest version of the secret in `slot`, in the op's own memory.
@@ -128,7 +128,7 @@ impl Call {
     /// # Errors
     /// As [`key`](Self::key), and when there are fewer versions.
     pub fn key_version(&self, slot: &str, index: u32, encoding: Encoding) -> Result<Key, Failure> {
-        let key = self.0.open(slot, index, encoding);
+        let key = keys::open(&self.0, slot, index, encoding);
         key.map(|key| Key::new(key, slot)).map_err(|error| Failure::key(slot, error))
     }
 

@@ -27,6 +27,7 @@ impl Encoding {
                 "expected whsec_ and base64 after it",
             ),
         };
-        bytes.map(Secret::new).ok_or(reason)
+        // A key of nothing is a mistake, whatever HMAC says.
+        bytes.filter(|bytes| !bytes.is_empty()).map(Secret::new).ok_or(reason)
     }
 }

@@ -92,9 +92,12 @@ impl Failure {
         }
     }
 
-    /// A value that is no key, with words that quote nothing of it.
+    /// A value that is no key, with words that quote nothing of it. A public key has no slot.
     pub(crate) fn unusable(slot: &str, reason: &str) -> Self {
-        Self::words(&["the secret in secrets.", slot, " is no such key: ", reason])
+        match slot {
+            "" => Self::words(&["the public key is no such key: ", reason]),
+            _ => Self::words(&["the secret in secrets.", slot, " is no such key: ", reason]),
+        }
     }
 
     fn missing(slot: &str) -> Self {

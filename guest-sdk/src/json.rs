@@ -1,7 +1,5 @@
 //! Types of serde as parameters, as values of the envelope and as outputs.
 
-use alloc::string::String;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::bindings::txco::op::keys::KeyError;
-use crate::{Algorithm, Failure, Piece, host};
+use crate::keys::{self, KeyError};
+use crate::{Algorithm, Failure, Piece};
 
 /// A handle to a secret: the host computes with it, and its bytes never enter the op.
 ///
@@ -26,13 +26,13 @@ use crate::{Algorithm, Failure, Piece, host};
 /// }
 /// ```
 pub struct Key {
-    key: host::Key,
-    /// What failures call it.
+    key: keys::Key,
+    /// Where failures say that it is from; nowhere when it is public.
     slot: String,
 }
 
 impl Key {
-    pub(crate) fn new(key: host::Key, slot: &str) -> Self {
+    pub(crate) fn new(key: keys::Key, slot: &str) -> Self {
         Self { key, slot: slot.into() }
     }
 
@@ -41,11 +41,7 @@ impl Key {
     /// # Errors
     /// [`Failure`] when the text is no such key.
     pub fn public(pem: &str) -> Result<Self, Failure> {
-        match host::public(pem) {
-            Ok(key) => Ok(Self::new(key, "")),
-            Err(KeyError::Unusable(reason)) => Err(Failure::words(&["no public key: ", &reason])),
-            Err(KeyError::Secret(_)) => Err(Failure::new("no public key")),
-        }
+        keys::public(pem).map(|key| Self::new(key, "")).map_err(|error| Failure::key("", error))
     }
 
     /// A MAC or signature of the pieces, one after the other.
@@ -53,7 +49,7 @@ impl Key {
     /// # Errors
     /// [`Failure`] when the key is none for this algorithm.
     pub fn sign(&self, algorithm: Algorithm, message: &[Piece<'_>]) -> Result<Vec<u8>, Failure> {
-        host::sign(&self.key, algorithm, message).map_err(|error| self.failure(error))
+        keys::sign(&self.key, algorithm, message).map_err(|error| self.failure(error))
     }
 
     /// Whether `signature` is one of the pieces; the host compares MACs in constant time.
@@ -66,7 +62,7 @@ impl Key {
         message: &[Piece<'_>],
         signature: &[u8],
     ) -> Result<bool, Failure> {
-        host::verify(&self.key, algorithm, message, signature).map_err(|error| self.failure(error))
+        keys::verify(&self.key, algorithm, message, signature).map_err(|error| self.failure(error))
     }
 
     /// The MAC of `message` under `prefix` followed by this key, as a key that is not seen
@@ -75,7 +71,7 @@ impl Key {
     /// # Errors
     /// [`Failure`] when the algorithm is no HMAC or the key is none for it.
     pub fn derive(&self, algorithm: Algorithm, prefix: &[u8], message: &[u8]) -> Result<Self, Failure> {
-        let key = host::derive(&self.key, algorithm, prefix, message).map_err(|error| self.failure(error))?;
+        let key = keys::derive(&self.key, algorithm, prefix, message).map_err(|error| self.failure(error))?;
         Ok(Self::new(key, &self.slot))
     }
 

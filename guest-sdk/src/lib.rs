@@ -47,7 +47,7 @@
 #![cfg_attr(all(target_arch = "wasm32", not(feature = "std")), no_std)]
 // What computes in the op is for the other way of delivery, there.
 #![cfg_attr(
-    all(target_arch = "wasm32", feature = "use-keys"),
+    feature = "use-keys",
     allow(dead_code, reason = "the half of a source that its other build uses")
 )]
 
@@ -73,16 +73,21 @@ pub mod bindings {
 // Elsewhere the system's allocator serves; the tests look at the arena everywhere.
 #[cfg(any(all(target_arch = "wasm32", not(feature = "std")), test))]
 mod arena;
+#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
+mod runtime;
 mod value;
 mod failure;
 mod secret;
 mod text;
 mod encoding;
-#[cfg_attr(target_arch = "wasm32", path = "chassis.rs")]
-#[cfg_attr(not(target_arch = "wasm32"), path = "fake.rs")]
+#[cfg_attr(target_arch = "wasm32", path = "chassis/host.rs")]
+#[cfg_attr(not(target_arch = "wasm32"), path = "fake/host.rs")]
 mod host;
 mod blob;
 mod mac;
+#[cfg_attr(target_arch = "wasm32", path = "chassis/keys.rs")]
+#[cfg_attr(not(target_arch = "wasm32"), path = "fake/keys.rs")]
+mod keys;
 mod key;
 mod mac_key;
 mod call;
@@ -106,7 +111,7 @@ pub use mac_key::MacKey;
 pub use output::{IntoValue, Output};
 pub use param::{FromParam, Params};
 pub use secret::Secret;
-pub use text::{base64, base64url, equal, from_base64, from_base64url, from_hex, hex};
+pub use text::{base64, base64url, decimal, equal, from_base32, from_base64, from_base64url, from_hex, hex};
 pub use txco_op_macros::{FromParam, Output, Params, op};
 
 /// Everything an op usually names, also what `no_std` leaves out of Rust's own prelude.
@@ -117,8 +122,8 @@ pub mod prelude {
     pub use crate::testing::FakeHost;
     pub use crate::{
         Algorithm, Blob, Call, Class, Encoding, Failure, Field, FromParam, Hash, IntoValue, Key, MacKey,
-        Output, Params, Piece, Secret, Value, base64, base64url, equal, fail, from_base64, from_base64url,
-        from_hex, hex, log, message, op,
+        Output, Params, Piece, Secret, Value, base64, base64url, decimal, equal, fail, from_base32,
+        from_base64, from_base64url, from_hex, hex, log, message, op,
     };
     pub use alloc::borrow::ToOwned;
     pub use alloc::format;
@@ -138,17 +143,6 @@ pub mod __ {
     pub use crate::param::{optional, required};
     pub use alloc::format;
     pub use alloc::vec::Vec;
-}
-
-#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
-#[global_allocator]
-static ARENA: arena::Arena = arena::Arena::new();
-
-// Without words: a message would have to be formatted, and could quote something.
-#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    core::arch::wasm32::unreachable()
 }
 
 #[cfg(test)]

@@ -81,16 +81,24 @@ impl IntoValue for bool {
     }
 }
 
+/// Integers, written without the formatter.
 macro_rules! integers {
     ($($kind:ty),+) => {$(
         impl IntoValue for $kind {
             fn into_value(self) -> Option<Value> {
-                Some(Value::Json(alloc::string::ToString::to_string(&self)))
+                Some(Value::Json(crate::decimal(u64::from(self))))
             }
         }
     )+};
 }
-integers!(u8, u16, u32, u64, i32, i64);
+integers!(u8, u16, u32, u64);
+
+impl IntoValue for i64 {
+    fn into_value(self) -> Option<Value> {
+        let digits = crate::decimal(self.unsigned_abs());
+        Some(Value::Json(if self < 0 { ["-", &digits].concat() } else { digits }))
+    }
+}
 
 impl<T: IntoValue> IntoValue for Option<T> {
     fn into_value(self) -> Option<Value> {

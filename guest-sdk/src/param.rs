@@ -109,7 +109,6 @@ integers! {
     u16, "an integer from 0 to 65535";
     u32, "an integer from 0 to 4294967295";
     u64, "an integer, 0 or more";
-    i32, "an integer from -2147483648 to 2147483647";
     i64, "an integer";
 }
 

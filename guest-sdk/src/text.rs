@@ -4,89 +4,125 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use base64ct::{Base64, Base64Unpadded, Base64UrlUnpadded, Encoding as _};
+/// An alphabet of 2^`bits` symbols.
+struct Alphabet {
+    bits: u32,
+    symbols: &'static [u8],
+    /// To how many symbols padding fills up; 1 where there is none.
+    block: usize,
+}
+
+const HEX: Alphabet = Alphabet { bits: 4, symbols: b"0123456789abcdef", block: 1 };
+const BASE32: Alphabet = Alphabet { bits: 5, symbols: b"abcdefghijklmnopqrstuvwxyz234567", block: 8 };
+const BASE64: Alphabet = Alphabet {
+    bits: 6,
+    symbols: b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    block: 4,
+};
+const BASE64_URL: Alphabet = Alphabet {
+    bits: 6,
+    symbols: b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    block: 4,
+};
+
+impl Alphabet {
+    /// The text of `bytes`, filled up to a multiple of `block` symbols.
+    fn write(&self, bytes: &[u8], block: usize) -> String {
+        let mut text = String::with_capacity((bytes.len() * 8).div_ceil(self.bits as usize) + block);
+        let (mut held, mut have) = (0_u32, 0);
+        for byte in bytes {
+            (held, have) = (held << 8 | u32::from(*byte), have + 8);
+            while have >= self.bits {
+                have -= self.bits;
+                self.put(&mut text, held >> have);
+                held &= (1 << have) - 1;
+            }
+        }
+        if have > 0 {
+            self.put(&mut text, held << (self.bits - have));
+        }
+        while !text.len().is_multiple_of(block) {
+            text.push('=');
+        }
+        text
+    }
+
+    fn put(&self, text: &mut String, value: u32) {
+        text.extend(self.symbols.get(value as usize).map(|symbol| char::from(*symbol)));
+    }
+
+    /// The bytes of `text`: only symbols, all of the padding or none, no bits left over.
+    fn read(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+        let (symbols, _) = text.split_at_checked(text.len() - padding)?;
+        if padding >= self.block || (padding > 0 && !text.len().is_multiple_of(self.block)) {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(symbols.len() * self.bits as usize / 8);
+        let (mut held, mut have) = (0_usize, 0);
+        for symbol in symbols {
+            let value = self.symbols.iter().position(|known| known == symbol)?;
+            (held, have) = (held << self.bits | value, have + self.bits);
+            if have >= 8 {
+                have -= 8;
+                bytes.push((held >> have) as u8);
+                held &= (1 << have) - 1;
+            }
+        }
+        (have < self.bits && held == 0).then_some(bytes)
+    }
+}
 
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-    text
-}
-
-fn digit(nibble: u8) -> char {
-    char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 })
+    HEX.write(bytes, 1)
 }
 
 /// Base64 (RFC 4648 §4) with padding.
 #[must_use]
 pub fn base64(bytes: &[u8]) -> String {
-    Base64::encode_string(bytes)
+    BASE64.write(bytes, 4)
 }
 
 /// Base64 for URLs (RFC 4648 §5) without padding, as JWTs have it.
 #[must_use]
 pub fn base64url(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
+    BASE64_URL.write(bytes, 1)
 }
 
 /// The bytes of hexadecimal digits of either case, or `None`.
 #[must_use]
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let byte = |[high, low]: &[u8; 2]| Some(nibble(*high)? << 4 | nibble(*low)?);
-    rest.is_empty().then(|| pairs.iter().map(byte).collect()).flatten()
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+    HEX.read(&text.as_bytes().to_ascii_lowercase())
 }
 
 /// The bytes of base64 (RFC 4648 §4), padded or not, or `None`.
 #[must_use]
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
-    Base64Unpadded::decode_vec(unpadded(text)?).ok()
+    BASE64.read(text.as_bytes())
 }
 
 /// The bytes of base64 for URLs (RFC 4648 §5), padded or not, or `None`.
 #[must_use]
 pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
-    Base64UrlUnpadded::decode_vec(unpadded(text)?).ok()
-}
-
-/// Without the padding, which must be all of it when there is any.
-fn unpadded(text: &str) -> Option<&str> {
-    let bare = text.trim_end_matches('=');
-    (bare.len() == text.len() || text.len() == bare.len().next_multiple_of(4)).then_some(bare)
+    BASE64_URL.read(text.as_bytes())
 }
 
 /// The bytes of base32 (RFC 4648 §6) in either case, spaces and padding ignored, or `None`.
-pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
-    let (mut held, mut bits) = (0_u32, 0);
-    for symbol in text.bytes().filter(|symbol| !matches!(symbol, b' ' | b'=')) {
-        let five = match symbol.to_ascii_uppercase() {
-            letter @ b'A'..=b'Z' => letter - b'A',
-            digit @ b'2'..=b'7' => digit - b'2' + 26,
-            _ => return None,
-        };
-        (held, bits) = (held << 5 | u32::from(five), bits + 5);
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits) as u8);
-            held &= (1 << bits) - 1;
-        }
-    }
-    // What is left over is padding: fewer than one symbol's bits, and none set.
-    (bits < 5 && held == 0).then_some(bytes)
+#[must_use]
+pub fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let symbols = text.bytes().filter(|byte| *byte != b' ').map(|byte| byte.to_ascii_lowercase());
+    BASE32.read(&symbols.collect::<Vec<u8>>())
+}
+
+/// A number in decimal digits. `to_string` does it too, with a formatter that is larger than
+/// most ops.
+#[must_use]
+pub fn decimal(number: u64) -> String {
+    let mut text = if number < 10 { String::new() } else { decimal(number / 10) };
+    text.push(char::from(b'0' + (number % 10) as u8));
+    text
 }
 
 /// Whether two texts or byte strings are the same. How long it takes says nothing about where
@@ -96,4 +132,58 @@ pub fn equal(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
     let (one, other) = (one.as_ref(), other.as_ref());
     let differ = one.iter().zip(other).fold(0, |differ, (a, b)| black_box(differ | (a ^ b)));
     one.len() == other.len() && differ == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4648 §10.
+    #[test]
+    fn the_vectors_of_the_rfc() {
+        for (bytes, base_64, base_32, base_16) in [
+            ("", "", "", ""),
+            ("f", "Zg==", "MY======", "66"),
+            ("fo", "Zm8=", "MZXQ====", "666f"),
+            ("foo", "Zm9v", "MZXW6===", "666f6f"),
+            ("foob", "Zm9vYg==", "MZXW6YQ=", "666f6f62"),
+            ("fooba", "Zm9vYmE=", "MZXW6YTB", "666f6f6261"),
+            ("foobar", "Zm9vYmFy", "MZXW6YTBOI======", "666f6f626172"),
+        ] {
+            let whole = Some(bytes.as_bytes().to_vec());
+            let bare = base_64.trim_end_matches('=');
+            assert_eq!((hex(bytes.as_bytes()), base64(bytes.as_bytes())), (base_16.into(), base_64.into()));
+            assert_eq!(base64url(bytes.as_bytes()), bare);
+            assert_eq!(from_base64(base_64), whole);
+            assert_eq!(from_base64(bare), whole);
+            assert_eq!(from_base64url(base_64), whole);
+            assert_eq!(from_base32(base_32), whole);
+            assert_eq!(from_base32(&base_32.trim_end_matches('=').to_lowercase()), whole);
+            assert_eq!(from_hex(base_16), whole);
+            assert_eq!(from_hex(&base_16.to_uppercase()), whole);
+        }
+        assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
+        assert_eq!(base64url(&[0xfb, 0xff]), "-_8");
+        assert_eq!(from_base32("mzxw 6ytb"), Some(b"fooba".to_vec()));
+    }
+
+    #[test]
+    fn what_is_not_exactly_it_is_nothing() {
+        for bad in ["Z", "Zg=", "Zg===", "Zh==", "Z g=", "Zm8-", "====", "Zg==Zg==", "Zm9v\n", "Zm9é"] {
+            assert_eq!(from_base64(bad), None, "{bad}");
+        }
+        for bad in ["6", "6g", "0x66", "66 ", "=="] {
+            assert_eq!(from_hex(bad), None, "{bad}");
+        }
+        for bad in ["M", "M1", "MZ", "MY=", "MZX"] {
+            assert_eq!(from_base32(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_comparisons() {
+        assert_eq!([0, 9, 10, u64::MAX].map(decimal), ["0", "9", "10", "18446744073709551615"]);
+        assert!(equal("abc", b"abc") && equal("", ""));
+        assert!(!equal("abc", "abd") && !equal("abc", "ab") && !equal("", "a"));
+    }
 }

@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use crate::bindings::txco::op::keys::KeyError;
-use crate::{Algorithm, Encoding, Hash, Piece, Secret, SecretError, Value};
+use crate::{Encoding, SecretError, Value};
 
 /// The call that a test scripted.
 pub(crate) struct Host(pub(crate) Rc<State>);
@@ -96,25 +95,16 @@ impl Host {
         })
     }
 
-    pub(crate) fn secret_versions(&self, slot: &str) -> u32 {
+    pub(crate) fn versions(&self, slot: &str) -> u32 {
         self.0.slots.get(slot).map_or(0, |slot| slot.versions.len() as u32)
-    }
-
-    pub(crate) fn key_versions(&self, slot: &str) -> u32 {
-        self.secret_versions(slot)
     }
 
     pub(crate) fn reveal(&self, slot: &str, index: u32) -> Result<Vec<u8>, SecretError> {
         self.version(slot, index, Denies::Reveal).map(|(bytes, _)| bytes)
     }
 
-    pub(crate) fn open(&self, slot: &str, index: u32, encoding: Encoding) -> Result<Key, KeyError> {
-        let (bytes, declared) = self.version(slot, index, Denies::All).map_err(KeyError::Secret)?;
-        let encoding = if encoding == Encoding::Declared { declared } else { encoding };
-        encoding.decode(Secret::new(bytes)).map(Key).map_err(|reason| KeyError::Unusable(reason.into()))
-    }
-
-    fn version(
+    /// One version, and how the secret says that it writes its key.
+    pub(crate) fn version(
         &self,
         slot: &str,
         index: u32,
@@ -164,46 +154,5 @@ impl Blob {
     pub(crate) fn read(&self, offset: u64, max: u32) -> Vec<u8> {
         let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
         rest.get(..max as usize).unwrap_or(rest).to_vec()
-    }
-}
-
-/// A key that the fake host computes with.
-pub(crate) struct Key(Secret);
-
-pub(crate) fn public(_: &str) -> Result<Key, KeyError> {
-    Err(KeyError::Unusable("public keys".to_owned()))
-}
-
-pub(crate) fn sign(key: &Key, algorithm: Algorithm, message: &[Piece<'_>]) -> Result<Vec<u8>, KeyError> {
-    hash(algorithm).map(|hash| hash.hmac(key.0.expose(), message))
-}
-
-pub(crate) fn verify(
-    key: &Key,
-    algorithm: Algorithm,
-    message: &[Piece<'_>],
-    signature: &[u8],
-) -> Result<bool, KeyError> {
-    sign(key, algorithm, message).map(|mac| crate::equal(mac, signature))
-}
-
-pub(crate) fn derive(
-    key: &Key,
-    algorithm: Algorithm,
-    prefix: &[u8],
-    message: &[u8],
-) -> Result<Key, KeyError> {
-    let key = [prefix, key.0.expose()].concat();
-    hash(algorithm).map(|hash| Key(Secret::new(hash.hmac(&key, &[Piece::Bytes(message)]))))
-}
-
-fn hash(algorithm: Algorithm) -> Result<Hash, KeyError> {
-    match algorithm {
-        Algorithm::HmacSha1 => Ok(Hash::Sha1),
-        Algorithm::HmacSha256 => Ok(Hash::Sha256),
-        Algorithm::HmacSha512 => Ok(Hash::Sha512),
-        Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256 | Algorithm::RsaPkcs1Sha256 => {
-            Err(KeyError::Unusable("the fake host computes HMACs only".to_owned()))
-        }
     }
 }
