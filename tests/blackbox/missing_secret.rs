@@ -124,7 +124,7 @@ fn every_reference_is_counted_with_its_outcome() {
         assert_eq!(host.event("/", &json!({})).status, 200);
     }
     host.allow(&key, "upstream vendor header x-api-key", 2);
-    let page = host.admin(&Request::new("GET", "/metrics")).text();
+    let page = host.admin(&Request::get("/metrics")).text();
     let counted = |outcome: &str, times: u32| {
         let mut lines = page.lines().filter(|line| line.starts_with("chassis_secret_materialize_total{"));
         lines.any(|line| {
@@ -140,7 +140,7 @@ fn every_reference_is_counted_with_its_outcome() {
     {
         assert!(page.contains(name), "{name}: {page}");
     }
-    let elsewhere = host.admin(&Request::new("GET", "/metrics").header("host", "txco.example"));
+    let elsewhere = host.admin(&Request::get("/metrics").header("host", "txco.example"));
     assert_eq!(elsewhere.status, 401);
     host.finish();
 }
