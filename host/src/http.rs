@@ -2,7 +2,6 @@
 
 mod problem;
 mod open_dev;
-mod metrics;
 pub(crate) mod admin;
 pub(crate) mod web;
 

@@ -33,7 +33,6 @@
 
 pub mod config;
 pub mod telemetry;
-mod meter;
 mod key_source;
 mod admin;
 mod http;

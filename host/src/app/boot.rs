@@ -19,7 +19,6 @@ use crate::config::{Config, EgressPolicy, Listen, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
 use crate::http::web::{self, Detail, Web};
 use crate::key_source::{KeyError, KeySource, Obtained};
-use crate::meter;
 
 /// How long a client may take to send its body.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -34,7 +33,6 @@ impl App {
     /// says why (D7).
     pub fn boot(config: Config, role: Role) -> Result<Self, BootError> {
         refuse_exposed(config.admin_addr)?;
-        meter::start();
         say_hardened(pages::harden());
         let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(&config))?;
         say_opened(&opened);

@@ -89,7 +89,6 @@ pub(crate) fn router(head: AdminHead) -> Router {
     let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .merge(super::metrics::routes())
         .route("/v1/tenants", get(tenants).post(create_tenant))
         .route(secrets, all)
         // Only POST is the verb; otherwise it is a secret called `generate`.

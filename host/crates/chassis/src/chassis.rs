@@ -11,7 +11,6 @@ use serde_json::json;
 use txcl::Clock;
 use vault::{Credentials, Vault};
 
-use crate::count;
 use crate::dispatch::Place;
 use crate::registry::Registry;
 use crate::request::{Outcome, Request};
@@ -108,7 +107,6 @@ impl Chassis {
                 Outcome::failed(request.envelope.clone(), Failure::new(Fault::RequestTimeout, detail))
             }
         };
-        count::request(&request.tenant_slug, &outcome);
         recording.end(&outcome.envelope, outcome.failure.as_ref().map(|f| &f.failure), began.elapsed());
         outcome
     }

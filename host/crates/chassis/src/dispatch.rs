@@ -13,7 +13,6 @@ use sandbox::{Op, OpInput};
 use txcl::{Clock, Exec, Prepared, Rule};
 use vault::{Caller, Credentials, SecretBag};
 
-use crate::count;
 use crate::merge::weight;
 use crate::outbound::{OnError, Outbound, outbound};
 use crate::protect::{check_op_field, project};
@@ -78,7 +77,6 @@ impl Place<'_> {
                 None
             }
         };
-        count::rule(&self.request.tenant_slug, &step);
         Done { step, prepared, output }
     }
 

@@ -28,7 +28,6 @@ mod registry;
 mod trace;
 mod protect;
 mod request;
-mod count;
 mod rooms;
 mod outbound;
 mod walk;
