@@ -73,6 +73,7 @@ faults! {
     OpOverStack, "op_over_stack", 500, "op_limit", "the op recursed deeper than its stack limit";
     OpOverHostCalls, "op_over_host_calls", 500, "op_limit", "the op made more host calls than its limit";
     OpOverArguments, "op_over_arguments", 500, "op_limit", "the op passed more bytes to the host than its limit";
+    OpOverRandom, "op_over_random", 500, "op_limit", "the op asked for more random bytes at once than its contract gives";
     OpOverHandles, "op_over_handles", 500, "op_limit", "the op held more handles than its limit";
     OpOverLog, "op_over_log", 500, "op_limit", "the op logged more than its limit";
     OpOverOutput, "op_over_output", 500, "op_limit", "the op returned more than its limit";

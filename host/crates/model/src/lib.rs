@@ -33,7 +33,8 @@ pub use envelope::{Envelope, EnvelopeError};
 pub use fault::{Failure, Fault};
 pub use id::{Id, IdKind, RequestId};
 pub use manifest::{
-    Class, MANIFEST_SECTION, ManifestError, OpManifest, OutputManifest, ParamManifest, SlotManifest,
+    Class, MANIFEST_SECTION, ManifestError, OpManifest, OutputManifest, ParamManifest, Reach, SlotManifest,
+    is_failure_code,
 };
 pub use name::NameError;
 pub use op::{Digest, OpName, OpRef, Origin};

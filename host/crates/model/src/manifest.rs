@@ -12,6 +12,9 @@ pub const MANIFEST_SECTION: &str = "txco:manifest";
 const MAX_BYTES: usize = 16 << 10;
 /// The longest budget an op may ask for, in milliseconds.
 const MAX_BUDGET_MS: u32 = 60_000;
+/// The most failure codes and outputs an op may declare. Which of them it returns is a
+/// choice that can tell about a secret, so there are few.
+const MAX_DECLARED: usize = 16;
 
 /// How much an output tells about the secrets an op was given, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -100,13 +103,24 @@ pub struct ParamManifest {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OutputManifest {
-    /// Where it goes, as rules write it (`@computed.mac`); everything below it is covered too.
+    /// Where it goes, as rules write it (`@computed.mac`). Everything below it is covered
+    /// too, except for an op that was shown a secret and is not one of the chassis's own.
     pub path: String,
     /// The parameter that may name another place.
     #[serde(default)]
     pub param: Option<String>,
     /// What it tells about secrets.
     pub class: Class,
+}
+
+/// How far below a declared path a field may lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Anywhere.
+    Below,
+    /// Nowhere: the names of further segments would be words of the op's own choice, and
+    /// could spell a secret.
+    Exactly,
 }
 
 impl OpManifest {
@@ -124,10 +138,15 @@ impl OpManifest {
     }
 
     fn check(&self) -> Result<(), ManifestError> {
+        for (what, count) in [("failures", self.failures.len()), ("outputs", self.outputs.len())] {
+            if count > MAX_DECLARED {
+                return Err(ManifestError(format!("{what}: {count}; at most {MAX_DECLARED}")));
+            }
+        }
         if !(1..=MAX_BUDGET_MS).contains(&self.budget_ms) {
             return Err(ManifestError(format!("budget-ms: expected 1 to {MAX_BUDGET_MS}")));
         }
-        if let Some(bad) = self.failures.iter().find(|code| !is_code(code)) {
+        if let Some(bad) = self.failures.iter().find(|code| !is_failure_code(code)) {
             return Err(ManifestError(format!("failures: {bad:?}: expected 1 to 64 of a-z, 0-9 and -")));
         }
         let paths = self.outputs.iter().map(|output| &output.path).chain(self.slots.keys());
@@ -143,18 +162,27 @@ impl OpManifest {
 
     /// Whether the op may return `class` at `path`, with `param` telling the value of a
     /// text parameter of this call.
-    pub fn allows(&self, path: &Path, class: Class, param: impl Fn(&str) -> Option<String>) -> bool {
-        self.outputs.iter().any(|output| {
+    pub fn allows(
+        &self,
+        path: &Path,
+        class: Class,
+        reach: Reach,
+        param: impl Fn(&str) -> Option<String>,
+    ) -> bool {
+        self.outputs.iter().filter(|output| output.class == class).any(|output| {
             let named = output.param.as_deref().and_then(&param).filter(|text| !text.is_empty());
             let declared = Path::parse_sugared(named.as_deref().unwrap_or(&output.path));
-            output.class == class
-                && declared.is_ok_and(|declared| path.segments().starts_with(declared.segments()))
+            declared.is_ok_and(|declared| match reach {
+                Reach::Below => path.segments().starts_with(declared.segments()),
+                Reach::Exactly => *path == declared,
+            })
         })
     }
 }
 
 /// Whether `text` is a failure code: 1 to 64 of a-z, 0-9 and `-`.
-fn is_code(text: &str) -> bool {
+#[must_use]
+pub fn is_failure_code(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
@@ -195,13 +223,15 @@ mod tests {
     fn outputs_go_where_the_manifest_or_its_parameter_says() {
         let manifest = OpManifest::parse(WHOLE).unwrap();
         let none = |_: &str| None;
-        assert!(manifest.allows(&path("_txc.computed.mac"), Class::Digest, none));
-        assert!(manifest.allows(&path("@computed.mac.hex"), Class::Digest, none));
-        assert!(!manifest.allows(&path("@computed.mac"), Class::Data, none));
-        assert!(!manifest.allows(&path("@computed.macs"), Class::Digest, none));
+        let allows = |text: &str, class, reach| manifest.allows(&path(text), class, reach, none);
+        assert!(allows("_txc.computed.mac", Class::Digest, Reach::Exactly));
+        assert!(allows("@computed.mac.hex", Class::Digest, Reach::Below));
+        assert!(!allows("@computed.mac.hex", Class::Digest, Reach::Exactly));
+        assert!(!allows("@computed.mac", Class::Data, Reach::Below));
+        assert!(!allows("@computed.macs", Class::Digest, Reach::Below));
         let elsewhere = |name: &str| (name == "output_path").then(|| "x.y".to_owned());
-        assert!(manifest.allows(&path("x.y"), Class::Digest, elsewhere));
-        assert!(!manifest.allows(&path("@computed.mac"), Class::Digest, elsewhere));
+        assert!(manifest.allows(&path("x.y"), Class::Digest, Reach::Exactly, elsewhere));
+        assert!(!manifest.allows(&path("@computed.mac"), Class::Digest, Reach::Exactly, elsewhere));
     }
 
     #[test]
@@ -213,9 +243,11 @@ mod tests {
             ("name = \"a\"\nfailures = [\"A\"]", "failures"),
             ("name = \"a\"\n[[outputs]]\npath = \"a..b\"\nclass = \"data\"", "empty segment"),
             ("name = \"a\"\ncolour = 1", "colour"),
+            (&format!("name = \"a\"\nfailures = [{}]", "\"x\",".repeat(17)), "failures: 17; at most 16"),
         ] {
             let said = OpManifest::parse(text).unwrap_err().to_string();
             assert!(said.contains(word), "{text}: {said}");
         }
+        OpManifest::parse(&format!("name = \"a\"\nfailures = [{}]", "\"x\",".repeat(16))).unwrap();
     }
 }
