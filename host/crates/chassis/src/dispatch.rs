@@ -159,7 +159,7 @@ impl Place<'_> {
             scope: self.scope,
             rule: rule.name().to_owned(),
             now_millis: u64::try_from(self.clock.now.as_millisecond()).unwrap_or(0),
-            params: Arc::new(prepared.params.clone()),
+            params: Arc::clone(&prepared.params),
             envelope: Arc::new(prepared.input.clone()),
         };
         if op.inline() && weight(prepared.input.document()) <= INLINE_WEIGHT {

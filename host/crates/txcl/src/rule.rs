@@ -1,5 +1,7 @@
 //! A checked rule, and what it does to a request.
 
+use std::sync::Arc;
+
 use model::{Envelope, Failure, Fault, Path, SecretRef, Value};
 
 use crate::budget::Budget;
@@ -15,8 +17,8 @@ use crate::header;
 pub struct Prepared {
     /// What the op receives.
     pub input: Envelope,
-    /// The values of WITH, without the `secrets` tree: an object.
-    pub params: Value,
+    /// The values of WITH, without the `secrets` tree: an object. Shared with the op.
+    pub params: Arc<Value>,
     /// The headers this rule adds to its own outbound request (R3): lower-case names,
     /// each once; a text or a sealed value. Only for http(s) rules.
     pub headers: Vec<(String, Value)>,
@@ -137,7 +139,7 @@ impl Rule {
         let mut budget = Budget::default();
         let mut prepared = Prepared {
             input: envelope.clone(),
-            params: Value::object(),
+            params: Arc::new(Value::object()),
             headers: Vec::new(),
             own: Vec::new(),
             full: None,
@@ -146,11 +148,13 @@ impl Rule {
         for set in &self.before {
             set.apply(&mut prepared, clock, &mut budget)?;
         }
+        let mut params = Value::object();
         for param in &self.params {
             let value =
                 param.value(Scope::of(&prepared.input, clock), &mut budget).map_err(param.failed("WITH"))?;
-            write(&mut prepared.params, &param.path, value).map_err(param.failed("WITH"))?;
+            write(&mut params, &param.path, value).map_err(param.failed("WITH"))?;
         }
+        prepared.params = Arc::new(params);
         if !self.choices.is_empty() {
             self.select(&mut prepared, clock, &mut budget)?;
         }
