@@ -46,7 +46,7 @@ pub use cleartext::{Cleartext, SecretValue, Shown};
 pub use credentials::{Credentials, MAX_CREDENTIAL_BYTES, MAX_CREDENTIALS};
 pub use encoding::Encoding;
 pub use error::{Error, MAX_DESCRIPTION_BYTES, MAX_GENERATED_BYTES, MAX_VALUE_BYTES, Unopened};
-pub use key::{Algorithm, Key, KeyError};
+pub use key::{Algorithm, Key, KeyError, MAX_PAIR_MESSAGE_BYTES};
 pub use master_key::{CodeCacheKey, MasterKey};
 pub use model::Origin;
 pub use pack::{Caller, Wants};

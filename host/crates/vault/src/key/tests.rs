@@ -175,3 +175,28 @@ fn a_key_that_is_not_written_as_declared_says_where() {
     let key = key(b"c2VjcmV0LXNlY3JldA==\n", Encoding::Base64);
     assert_eq!(reason(key.sign(Algorithm::HmacSha256, &[b"m"])), "not base64: character 21");
 }
+
+#[test]
+fn no_mac_is_made_beyond_its_time() {
+    let late = key(b"k", Encoding::Text).until(Instant::now());
+    let piece = vec![0; STRIDE / 2];
+    for algorithm in [Algorithm::HmacSha1, Algorithm::HmacSha256, Algorithm::HmacSha512] {
+        // Looking at the clock is for what takes time.
+        assert!(late.sign(algorithm, &[&piece]).is_ok());
+        assert_eq!(late.sign(algorithm, &[&piece, &piece]), Err(KeyError::Late));
+        assert_eq!(late.verify(algorithm, &[&piece, &piece], b""), Err(KeyError::Late));
+        let derived = late.derive(algorithm, b"", b"x").ok().unwrap();
+        assert_eq!(derived.sign(algorithm, &[&piece, &piece]), Err(KeyError::Late));
+    }
+}
+
+#[test]
+fn a_key_pair_takes_messages_up_to_its_limit() {
+    let message = vec![0; MAX_PAIR_MESSAGE_BYTES];
+    let pairs: Value = serde_json::from_str(PAIRS).unwrap();
+    let pem = text(&pairs["ed25519"][0], "private");
+    let signs = |pieces: &[&[u8]]| key(pem.as_bytes(), Encoding::Text).sign(Algorithm::Ed25519, pieces);
+    assert!(signs(&[&message]).is_ok());
+    let above = "a key pair takes messages of at most 8 MiB; use their digest";
+    assert_eq!(reason(signs(&[&message, b"x"])), above);
+}
