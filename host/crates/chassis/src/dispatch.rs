@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use egress::Reply;
 use jiff::Timestamp;
-use model::{Envelope, Failure, Fault, Object, OpName, OpRef, Path, SecretRef, Value};
-use sandbox::{Op, OpInput};
+use model::{Envelope, Failure, Fault, Object, OpName, Path, SecretRef, Value};
+use sandbox::{Op, OpInput, Randomness};
 use txcl::{Clock, Exec, Prepared, Rule};
-use vault::{Caller, Credentials, SecretBag};
+use vault::{Caller, Credentials, OpBags, SecretBag};
 
+use crate::grant::{grant, store_off};
 use crate::merge::weight;
 use crate::outbound::{OnError, Outbound, outbound};
 use crate::protect::{check_op_field, project};
@@ -120,16 +121,17 @@ impl Place<'_> {
         step: &mut Step,
     ) -> Result<Object, Failure> {
         let registry = &self.rooms.registry;
-        let op = registry.builtin(name).ok_or_else(|| {
+        let builds = registry.builtin(name).ok_or_else(|| {
             Failure::new(
                 Fault::OpUnknown,
                 format!("there is no op txco://{name}; there are {}", registry.names()),
             )
         })?;
         self.remember(step, rule.secrets(), "reveal", &format!("txco://{name}"));
-        let bag = self.pack_reveal(op.reference(), rule.secrets())?;
-        versions(step, &bag);
-        let output = self.call(op, rule, prepared, bag).await?;
+        let (op, bags) = grant(self.rooms.vault.as_deref(), &self.caller(), builds, rule.secrets())?;
+        versions(step, &bags.keys, "use");
+        versions(step, &bags.reveal, "reveal");
+        let output = self.call(op, rule, prepared, bags).await?;
         step.log = output.log;
         if output.log_dropped > 0 {
             step.notes.push(format!("log_dropped {}", output.log_dropped));
@@ -151,7 +153,7 @@ impl Place<'_> {
         op: &Arc<Op>,
         rule: &Rule,
         prepared: &Prepared,
-        bag: SecretBag<vault::Reveal>,
+        bags: OpBags,
     ) -> Result<sandbox::OpOutput, Failure> {
         let input = OpInput {
             request: self.request.id.clone(),
@@ -161,9 +163,10 @@ impl Place<'_> {
             now_millis: u64::try_from(self.clock.now.as_millisecond()).unwrap_or(0),
             params: Arc::clone(&prepared.params),
             envelope: Arc::new(prepared.input.clone()),
+            randomness: Randomness::System,
         };
         if op.inline() && weight(prepared.input.document()) <= INLINE_WEIGHT {
-            return op.call(input, bag, self.credentials).map_err(|e| e.failure());
+            return op.call(input, bags, self.credentials).map_err(|e| e.failure());
         }
         let places = self.rooms.places(&self.request.tenant_slug);
         let place = places
@@ -172,7 +175,7 @@ impl Place<'_> {
             .map_err(|_| Failure::new(Fault::OpBusy, "the chassis is shutting down"))?;
         let (op, credentials) = (Arc::clone(op), Arc::clone(self.credentials));
         let called = tokio::task::spawn_blocking(move || {
-            let result = op.call(input, bag, &credentials).map_err(|e| e.failure());
+            let result = op.call(input, bags, &credentials).map_err(|e| e.failure());
             drop(place);
             result
         });
@@ -197,7 +200,7 @@ impl Place<'_> {
                 vault.pack_splice(&self.caller(), &destination, rule.secrets()).map_err(|e| e.failure())?
             }
         };
-        versions(step, &bag);
+        versions(step, &bag, "splice");
         let sent = self.rooms.egress.send(draft, bag, self.credentials).await;
         let (reply, failure) = match sent {
             Ok(reply) => {
@@ -212,14 +215,6 @@ impl Place<'_> {
             (Some(failure), OnError::Halt) => Err(failure),
             (Some(failure), OnError::Continue) if !is_upstreams(failure.fault) => Err(failure),
             (failure, _) => received(reply, failure, into.as_ref()),
-        }
-    }
-
-    fn pack_reveal(&self, op: &OpRef, refs: &[SecretRef]) -> Result<SecretBag<vault::Reveal>, Failure> {
-        match &self.rooms.vault {
-            _ if refs.is_empty() => Ok(SecretBag::<vault::Reveal>::empty()),
-            None => Err(store_off()),
-            Some(vault) => vault.pack_reveal(&self.caller(), op, refs).map_err(|e| e.failure()),
         }
     }
 
@@ -323,12 +318,13 @@ fn notes(step: &mut Step, reply: &Reply) {
     }
 }
 
-/// Fills in the versions that were really opened, and tells the log.
-fn versions<P>(step: &mut Step, bag: &SecretBag<P>) {
+/// Fills in the versions that were really opened, and how, and tells the log.
+fn versions<P>(step: &mut Step, bag: &SecretBag<P>, mode: &'static str) {
     for granted in bag.granted() {
         tracing::debug!(
             secret_name = %granted.name,
             version = granted.version,
+            mode,
             op = %step.operation,
             rule = %step.rule,
             outcome = "ok",
@@ -336,6 +332,7 @@ fn versions<P>(step: &mut Step, bag: &SecretBag<P>) {
         );
         for used in step.secrets.iter_mut().filter(|used| used.slot == *granted.slot) {
             used.version = Some(granted.version);
+            used.mode = mode;
         }
     }
 }
@@ -346,10 +343,6 @@ fn control(key: &str, value: Value) -> Object {
     let mut outer = Object::new();
     outer.insert("_txc".to_owned(), Value::Object(inner));
     outer
-}
-
-fn store_off() -> Failure {
-    Failure::new(Fault::SecretStoreUnavailable, "the secret store is off; the start-up log says why")
 }
 
 /// The operand as written.

@@ -25,6 +25,7 @@ mod merge;
 mod workspace;
 mod ruleset;
 mod registry;
+mod grant;
 mod trace;
 mod protect;
 mod request;

@@ -4,36 +4,29 @@ use std::collections::BTreeMap;
 
 use model::{Digest, OpName};
 
-use crate::{Class, Error, Trust};
+use crate::Error;
 
-/// Built from `builtin-ops/`, committed, rebuilt and compared in CI.
-const EMBEDDED: [(&str, &[u8]); 2] = [
-    ("basic-auth-encode", include_bytes!("../../../../builtin-ops/dist/basic-auth-encode.wasm")),
-    ("hmac-sign", include_bytes!("../../../../builtin-ops/dist/hmac-sign.wasm")),
-];
-const LOCK: &str = include_str!("../../../../builtin-ops/dist/lock.toml");
-/// An op with a longer budget does not run on the thread that has the request (R26).
-const INLINE_BUDGET_MS: u32 = 5;
-
-/// One embedded op.
-#[derive(Debug, Clone)]
-pub struct Builtin {
-    /// Its name, as in `txco://NAME`.
-    pub name: OpName,
-    /// Its component.
-    pub wasm: &'static [u8],
-    /// The digest of the component, equal to the lock file's.
-    pub digest: Digest,
-    /// What its outputs tell about the secrets it is shown.
-    pub classes: Vec<Class>,
-    /// Whether it may run on the thread that has the request.
-    pub inline: bool,
+/// Each component of `builtin-ops/dist`: built there, committed, rebuilt and compared in CI.
+macro_rules! embedded {
+    ($($file:literal,)*) => {
+        &[$(($file, include_bytes!(concat!("../../../../builtin-ops/dist/", $file))),)*]
+    };
 }
 
-impl Builtin {
-    pub(crate) fn trust(&self) -> Trust {
-        Trust::Builtin { classes: self.classes.clone(), inline: self.inline }
-    }
+/// An op that serves both ways of giving it a secret is built twice from one source: the
+/// build without `.use` is shown the secret, the other uses it through a handle.
+const EMBEDDED: &[(&str, &[u8])] = embedded!["basic-auth-encode.wasm", "hmac-sign.wasm",];
+const LOCK: &str = include_str!("../../../../builtin-ops/dist/lock.toml");
+
+/// One embedded component; an op that is built twice has two of them, under one name.
+#[derive(Debug, Clone)]
+pub struct Builtin {
+    /// The op's name, as in `txco://NAME`.
+    pub name: OpName,
+    /// The component.
+    pub wasm: &'static [u8],
+    /// Its digest, equal to the lock file's.
+    pub digest: Digest,
 }
 
 #[derive(serde::Deserialize)]
@@ -41,36 +34,29 @@ impl Builtin {
 struct Lock {
     #[expect(dead_code, reason = "for those who rebuild the ops; the host has no use for it")]
     compiler: String,
-    ops: BTreeMap<String, Locked>,
+    /// Digests, by file.
+    sha256: BTreeMap<String, String>,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Locked {
-    sha256: String,
-    classes: Vec<Class>,
-    budget_ms: u32,
-}
-
-/// The embedded ops, each compared with the lock file.
+/// The embedded components, each compared with the lock file.
 ///
 /// # Errors
 /// [`Error::BuiltinDamaged`]: the build is not what was committed.
 pub fn builtins() -> Result<Vec<Builtin>, Error> {
     let damaged = |name: &str| Error::BuiltinDamaged { name: name.to_owned() };
     let mut lock: Lock = toml::from_str(LOCK).map_err(|_| damaged("lock.toml"))?;
-    let builtins = EMBEDDED.iter().map(|(name, wasm)| {
-        let locked = lock.ops.remove(*name).ok_or_else(|| damaged(name))?;
+    let builtins = EMBEDDED.iter().map(|(file, wasm)| {
         let digest = Digest::of(wasm);
-        if digest.to_string() != locked.sha256 {
-            return Err(damaged(name));
+        let locked = lock.sha256.remove(*file).ok_or_else(|| damaged(file))?;
+        if digest.to_string() != locked {
+            return Err(damaged(file));
         }
-        let inline = locked.budget_ms <= INLINE_BUDGET_MS;
-        let name = OpName::parse(name).map_err(|_| damaged(name))?;
-        Ok(Builtin { name, wasm, digest, classes: locked.classes, inline })
+        let name = file.split('.').next().unwrap_or_default();
+        let name = OpName::parse(name).map_err(|_| damaged(file))?;
+        Ok(Builtin { name, wasm, digest })
     });
     let builtins = builtins.collect::<Result<Vec<_>, _>>()?;
-    match lock.ops.keys().next() {
+    match lock.sha256.keys().next() {
         Some(not_embedded) => Err(damaged(not_embedded)),
         None => Ok(builtins),
     }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::OpRef;
-use vault::{Credentials, Reveal, SecretBag};
+use model::{OpManifest, OpRef, Slot};
+use vault::{Credentials, OpBags};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
@@ -13,9 +13,12 @@ use crate::epoch::Ticker;
 use crate::guest::{Grants, Guest};
 use crate::hostcalls::Host;
 use crate::memory::NO_MEMORY;
+use crate::output::{self, Terms};
 use crate::wire::{Field, Returned};
-use crate::{Error, Limits, OpInput, OpOutput, Over, Trust, output};
+use crate::{Error, Limits, OpInput, OpOutput, Over, Trust};
 
+/// An op with a longer budget does not run on the thread that has the request (R26).
+const INLINE_BUDGET_MS: u32 = 5;
 /// How many fields fit beside the bytes of the output, in the engine's own account.
 const FIELDS: usize = 1024;
 /// The engine's words for an argument or result beyond that account; it has no type for it.
@@ -37,40 +40,65 @@ impl Op {
         &self.guest.reference
     }
 
-    /// Whether it reveals secrets; if so, a call without any fails with
+    /// What it says of itself, if anything.
+    #[must_use]
+    pub const fn manifest(&self) -> Option<&OpManifest> {
+        self.guest.manifest.as_ref()
+    }
+
+    /// Whose bytes it is.
+    #[must_use]
+    pub const fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Whether it reveals secrets; if so, a call that grants none to be revealed fails with
     /// [`Error::NothingToReveal`].
     #[must_use]
-    pub fn reveals(&self) -> bool {
-        self.guest.reveals()
+    pub const fn reveals(&self) -> bool {
+        self.guest.imports.secrets
+    }
+
+    /// Whether it uses secrets through handles.
+    #[must_use]
+    pub const fn uses_keys(&self) -> bool {
+        self.guest.imports.keys
+    }
+
+    /// Whether it can use a version of `slot` that is being retired (R22).
+    #[must_use]
+    pub fn accepts_retiring(&self, slot: &Slot) -> bool {
+        let declared = self.manifest().and_then(|manifest| manifest.slots.get(&slot.to_string()));
+        declared.is_some_and(|slot| slot.accepts_retiring)
     }
 
     /// Whether it is quick enough for the thread that has the request (R26).
     #[must_use]
     pub fn inline(&self) -> bool {
-        matches!(self.trust, Trust::Builtin { inline: true, .. })
+        self.trust == Trust::Builtin
+            && self.manifest().is_some_and(|manifest| manifest.budget_ms <= INLINE_BUDGET_MS)
     }
 
-    /// Calls it once, on this thread. The bag is used up: what it held is wiped when this
+    /// Calls it once, on this thread. The bags are used up: what they held is wiped when this
     /// returns, as is all the memory of the guest, whatever the outcome.
     ///
     /// # Errors
     /// [`Error`] with the exact reason.
-    pub fn call(
-        &self,
-        input: OpInput,
-        bag: SecretBag<Reveal>,
-        credentials: &Credentials,
-    ) -> Result<OpOutput, Error> {
-        let grants = if bag.granted().next().is_some() { Grants::Some } else { Grants::None };
+    pub fn call(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
+        // A grant to an op is a grant to its very bytes.
+        if bags.reveal.op().is_some_and(|op| op != self.reference()) {
+            return Err(Error::PackedForAnother);
+        }
+        let grants = if bags.reveal.granted().next().is_some() { Grants::Some } else { Grants::None };
         let linked = self.guest.under(grants)?;
-        let mut store = Store::new(linked.engine(), Host::new(input, bag, &self.limits));
+        let deadline = Instant::now() + self.limits.wall;
+        let mut store = Store::new(linked.engine(), Host::new(input, bags, &self.limits, deadline));
         store.limiter(|host| &mut host.meter);
         store.set_hostcall_fuel(self.fuel());
         // Our own count is the limit; this is what stands behind it.
         store.set_max_component_handles(usize::try_from(self.limits.handles).unwrap_or(0) * 2 + 16);
         let _running = self.ticker.run();
         // Before instantiation, which runs code of the guest too.
-        let deadline = Instant::now() + self.limits.wall;
         store.set_epoch_deadline(Ticker::epochs(self.limits.wall));
         store.epoch_deadline_callback(move |_| {
             // A clock that makes up for late ticks can be early for a call that began between them.
@@ -83,8 +111,9 @@ impl Op {
         });
         let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error));
         // The guest's memory goes, wiped, before its output is looked at.
-        let mut host = store.into_data();
-        output::take(returned?, &mut host, &self.trust, &self.limits, credentials)
+        let host = store.into_data();
+        let terms = Terms { trust: self.trust, manifest: self.manifest(), limits: &self.limits };
+        output::take(returned?, &host, terms, credentials)
     }
 
     fn run(&self, linked: &InstancePre<Host>, store: &mut Store<Host>) -> wasmtime::Result<Returned> {
@@ -104,6 +133,9 @@ impl Op {
     fn classify(&self, error: &wasmtime::Error) -> Error {
         if let Some(over) = error.downcast_ref::<Over>() {
             return Error::Over(*over);
+        }
+        if let Some(error) = error.downcast_ref::<Error>() {
+            return error.clone();
         }
         if let Some(trap) = error.downcast_ref::<Trap>() {
             #[expect(clippy::wildcard_enum_match_arm, reason = "all other traps are crashes")]

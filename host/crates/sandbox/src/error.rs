@@ -27,9 +27,22 @@ pub enum Error {
         /// The import's name.
         import: String,
     },
-    /// It imports the `keys` interface.
-    #[error("it imports txco:op/keys, which this chassis does not link yet")]
-    KeysNotLinked,
+    /// It was built for another version of the contract.
+    #[error("it needs txco:op@{needs} and this chassis has {has}: {remedy}")]
+    OtherVersion {
+        /// The version it imports.
+        needs: String,
+        /// The version of this chassis.
+        has: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// Its manifest cannot be read.
+    #[error("{why}")]
+    Manifest {
+        /// What is wrong with it, and where.
+        why: String,
+    },
     /// It imports our interfaces with other types than ours.
     #[error("it was built against another text of txco:op@1.0.0")]
     OtherContract,
@@ -39,6 +52,9 @@ pub enum Error {
     /// It reveals secrets, and this call grants none.
     #[error("it reveals secrets, and the rule declares none (WITH secrets.<slot>.secret = \"NAME\")")]
     NothingToReveal,
+    /// The secrets were packed for other bytes than these.
+    #[error("its secrets were packed for another op")]
+    PackedForAnother,
     /// It ran into a limit.
     #[error("it used {0}")]
     Over(Over),
@@ -64,6 +80,9 @@ pub enum Error {
         /// What is wrong with it.
         why: OutputFlaw,
     },
+    /// The operating system gives no randomness.
+    #[error("the operating system gives no randomness")]
+    NoRandomness,
     /// The host has no memory for the call.
     #[error("no memory for an op's instance")]
     NoMemory,
@@ -84,12 +103,15 @@ pub enum OutputFlaw {
     /// A credential that is not text.
     #[error("a credential is text, not JSON")]
     CredentialNotText,
-    /// A built-in returned a class that its lock file does not list.
-    #[error("its class is not among those of the op's lock file")]
-    ClassNotLocked,
-    /// An op that was shown a secret returned something that is not a credential (R21).
-    #[error("an op that was shown a secret may return credentials only")]
-    RevealedMustBeCredential,
+    /// Nothing of this class is declared for this place.
+    #[error("the op's manifest declares no such output there")]
+    NotDeclared,
+    /// An op that was shown a secret returned a class that tells more than a secret's
+    /// policy allows (R21).
+    #[error(
+        "a secret that the op was shown does not allow it to return this class; without --allow-op NAME:digest or NAME:data it may return credentials only"
+    )]
+    NotAllowed,
 }
 
 impl Error {
@@ -97,10 +119,13 @@ impl Error {
     #[must_use]
     pub fn failure(&self) -> Failure {
         let fault = match self {
-            Self::Engine | Self::BuiltinDamaged { .. } => Fault::Internal,
+            Self::Engine | Self::BuiltinDamaged { .. } | Self::PackedForAnother | Self::NoRandomness => {
+                Fault::Internal
+            }
             Self::NotAComponent
             | Self::ForeignImport { .. }
-            | Self::KeysNotLinked
+            | Self::OtherVersion { .. }
+            | Self::Manifest { .. }
             | Self::OtherContract
             | Self::NoHandle => Fault::OpInvalid,
             Self::NothingToReveal => Fault::SecretDeclarationInvalid,

@@ -1,12 +1,14 @@
 //! A component, checked and linked before the first call: what it imports decides what it may get.
 
-use model::{Digest, OpName, OpRef};
+use model::{Digest, OpManifest, OpName, OpRef};
 use wasmtime::Engine;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use crate::cache::Found;
 use crate::error::printable;
-use crate::hostcalls::{self, CALL, Host, KEYS, LOG, SECRETS, TYPES};
+use crate::hostcalls::{self, CALL, Host, KEYS, LOG, RANDOM, SECRETS, TYPES, VERSION};
+use crate::keys::link_keys;
+use crate::manifest::manifest;
 use crate::{CodeCache, Error};
 
 /// Whether a component was compiled now or found compiled.
@@ -24,26 +26,31 @@ pub(crate) struct Linkers {
 
 impl Linkers {
     pub(crate) fn new(engine: &Engine) -> Result<Self, Error> {
-        let linker = |linked: wasmtime::Result<_>| linked.map_err(|_| Error::Engine);
-        Ok(Self {
-            plain: linker(hostcalls::plain(engine))?,
-            revealing: linker(hostcalls::revealing(engine))?,
-        })
+        let linkers = || {
+            let mut plain = hostcalls::plain(engine)?;
+            link_keys(&mut plain)?;
+            let mut revealing = plain.clone();
+            hostcalls::link_secrets(&mut revealing)?;
+            Ok::<_, wasmtime::Error>(Self { plain, revealing })
+        };
+        linkers().map_err(|_| Error::Engine)
     }
 }
 
 /// A component ready to be instantiated.
 pub(crate) struct Guest {
     pub(crate) reference: OpRef,
+    pub(crate) manifest: Option<OpManifest>,
     pub(crate) handle: ComponentExportIndex,
-    linked: Linked,
+    pub(crate) imports: Imports,
+    linked: InstancePre<Host>,
 }
 
-/// How it is linked. One that imports `secrets` does not link without them, so under a
-/// rule that grants none it never starts.
-enum Linked {
-    Plain(InstancePre<Host>),
-    Revealing(InstancePre<Host>),
+/// Which ways to a secret a component imports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Imports {
+    pub(crate) secrets: bool,
+    pub(crate) keys: bool,
 }
 
 impl Guest {
@@ -63,28 +70,20 @@ impl Guest {
                 (component, Origin::Compiled)
             }
         };
-        check_imports(&component, engine)?;
+        let imports = imports(&component, engine)?;
+        let manifest = manifest(wasm)?;
         let handle = component.get_export_index(None, "handle").ok_or(Error::NoHandle)?;
-        let linked = match linkers.plain.instantiate_pre(&component) {
-            Ok(linked) => Linked::Plain(linked),
-            Err(_) => {
-                let linked = linkers.revealing.instantiate_pre(&component);
-                Linked::Revealing(linked.map_err(|_| Error::OtherContract)?)
-            }
-        };
-        Ok((Self { reference: OpRef { name, digest }, handle, linked }, origin))
+        let linker = if imports.secrets { &linkers.revealing } else { &linkers.plain };
+        let linked = linker.instantiate_pre(&component).map_err(|_| Error::OtherContract)?;
+        Ok((Self { reference: OpRef { name, digest }, manifest, handle, imports, linked }, origin))
     }
 
-    /// Whether it imports `secrets`.
-    pub(crate) fn reveals(&self) -> bool {
-        matches!(self.linked, Linked::Revealing(_))
-    }
-
-    /// What to instantiate under a grant.
+    /// What to instantiate under a grant. One that imports `secrets` is not linked without
+    /// them: under a rule that reveals none to it, it never starts.
     pub(crate) fn under(&self, grants: Grants) -> Result<&InstancePre<Host>, Error> {
-        match (&self.linked, grants) {
-            (Linked::Plain(linked), _) | (Linked::Revealing(linked), Grants::Some) => Ok(linked),
-            (Linked::Revealing(_), Grants::None) => Err(Error::NothingToReveal),
+        match grants {
+            Grants::None if self.imports.secrets => Err(Error::NothingToReveal),
+            Grants::Some | Grants::None => Ok(&self.linked),
         }
     }
 }
@@ -96,13 +95,35 @@ pub(crate) enum Grants {
     None,
 }
 
-fn check_imports(component: &Component, engine: &Engine) -> Result<(), Error> {
+/// Sorts what a component imports; the first thing that no op may have refuses it.
+fn imports(component: &Component, engine: &Engine) -> Result<Imports, Error> {
+    let mut found = Imports::default();
     for (import, _) in component.component_type().imports(engine) {
         match import {
-            TYPES | CALL | SECRETS | LOG => {}
-            KEYS => return Err(Error::KeysNotLinked),
-            foreign => return Err(Error::ForeignImport { import: printable(foreign, 128) }),
+            TYPES | CALL | RANDOM | LOG => {}
+            SECRETS => found.secrets = true,
+            KEYS => found.keys = true,
+            other => return Err(refused(other)),
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Why an import is refused: another version of ours, or nothing of ours.
+fn refused(import: &str) -> Error {
+    let of_ours = || {
+        let (_, version) = import.strip_prefix("txco:op/")?.split_once('@')?;
+        let mut parts = version.splitn(3, '.').map(|part| part.parse::<u64>().ok());
+        let needs = [parts.next()??, parts.next()??, parts.next()??];
+        let remedy = if needs < VERSION {
+            "rebuild the op with the SDK of this version"
+        } else {
+            "update txco, or rebuild the op with the older SDK"
+        };
+        let printed = |version: [u64; 3]| version.map(|part| part.to_string()).join(".");
+        Some(Error::OtherVersion { needs: printed(needs), has: printed(VERSION), remedy })
+    };
+    of_ours()
+        .filter(|error| !matches!(error, Error::OtherVersion { needs, has, .. } if needs == has))
+        .unwrap_or_else(|| Error::ForeignImport { import: printable(import, 128) })
 }

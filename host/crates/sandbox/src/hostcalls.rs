@@ -1,75 +1,93 @@
-//! Every function a guest can call, and the only place where a secret is revealed to one.
+//! What a call knows on the host's side, and the only place where a secret is revealed to a guest.
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use model::Path;
-use vault::{Reveal, SecretBag};
+use vault::{Key, OpBags};
 use wasmtime::component::{
     ComponentNamedList, Linker, LinkerInstance, Lower, Resource, ResourceType, WasmStr,
 };
 use wasmtime::{Engine, StoreContextMut};
 use zeroize::Zeroize;
 
+use crate::handles::{Blob, Handles};
 use crate::limits::Meter;
+use crate::random::{MOST_AT_ONCE, Source};
 use crate::wire::{SecretError, ValueIn};
 use crate::{Limits, OpInput, Over};
 
+/// The version of the contract that is linked.
+pub(crate) const VERSION: [u64; 3] = [1, 0, 0];
 /// The interfaces an op may import, by the names the contract gives them.
 pub(crate) const TYPES: &str = "txco:op/types@1.0.0";
 pub(crate) const CALL: &str = "txco:op/call@1.0.0";
 pub(crate) const SECRETS: &str = "txco:op/secrets@1.0.0";
 pub(crate) const KEYS: &str = "txco:op/keys@1.0.0";
+pub(crate) const RANDOM: &str = "txco:op/random@1.0.0";
 pub(crate) const LOG: &str = "txco:op/log@1.0.0";
 
 /// What the host knows during one call; dropped, and wiped, with the call's store.
 pub(crate) struct Host {
-    input: OpInput,
-    bag: SecretBag<Reveal>,
+    pub(crate) input: OpInput,
+    pub(crate) bags: OpBags,
     pub(crate) meter: Meter,
-    shown: Shown,
-    blobs: Vec<Option<Blob>>,
-    log: Vec<String>,
+    pub(crate) keys: Handles<Key>,
+    pub(crate) contact: Contact,
+    pub(crate) deadline: Instant,
+    blobs: Handles<Blob>,
+    handed: Handed,
+    source: Source,
+    log: Log,
 }
 
-/// Copies of secrets on their way into a guest: the engine shares them while it copies, the
-/// host wipes them afterwards. (A `Vec` given to the engine would be freed unwiped.)
-struct Shown(Vec<Arc<[u8]>>);
-
-/// What a `blob` handle stands for.
-enum Blob {
-    /// A place of the input that yields its bytes without a copy.
-    At(Path),
-    /// Bytes made for this handle.
-    Own(Vec<u8>),
+/// How close the guest came to a secret, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Contact {
+    /// Not at all.
+    None,
+    /// It has, or had, a handle.
+    Used,
+    /// It was shown one.
+    Shown,
 }
+
+/// The copy that was last on its way into a guest: the engine shares it while it copies, the
+/// host wipes it afterwards. (A `Vec` given to the engine would be freed unwiped.) Only the
+/// last, so that a guest that asks ten thousand times makes the host hold one.
+struct Handed(Option<Arc<[u8]>>);
+
+/// Lines of a guest, wiped: a careless op quotes its secret in them.
+struct Log(Vec<String>);
 
 impl Host {
-    pub(crate) fn new(input: OpInput, bag: SecretBag<Reveal>, limits: &Limits) -> Self {
-        let meter = Meter::new(limits.clone());
-        Self { input, bag, meter, shown: Shown(Vec::new()), blobs: Vec::new(), log: Vec::new() }
-    }
-
-    /// The bag, for minting credentials from the output.
-    pub(crate) fn bag(&self) -> &SecretBag<Reveal> {
-        &self.bag
-    }
-
-    /// Whether the guest was shown a secret.
-    pub(crate) fn has_shown(&self) -> bool {
-        !self.shown.0.is_empty()
+    pub(crate) fn new(input: OpInput, bags: OpBags, limits: &Limits, deadline: Instant) -> Self {
+        Self {
+            source: Source::new(input.randomness),
+            input,
+            bags,
+            meter: Meter::new(limits.clone()),
+            keys: Handles::new(),
+            contact: Contact::None,
+            deadline,
+            blobs: Handles::new(),
+            handed: Handed(None),
+            log: Log(Vec::new()),
+        }
     }
 
     /// What the guest logged.
-    pub(crate) fn take_log(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.log)
+    pub(crate) fn log(&self) -> &[String] {
+        &self.log.0
     }
 
-    /// What the guest logged, wiped: how many lines it was.
-    pub(crate) fn drop_log(&mut self) -> u32 {
-        let lines = self.log.len();
-        self.log.drain(..).for_each(|mut line| line.zeroize());
-        u32::try_from(lines).unwrap_or(u32::MAX)
+    /// The text of a parameter.
+    pub(crate) fn text_param(&self, name: &str) -> Option<String> {
+        match self.param(name) {
+            Some(ValueIn::Text(text)) => Some(text),
+            Some(ValueIn::Json(_)) | None => None,
+        }
     }
 
     fn param(&self, name: &str) -> Option<ValueIn> {
@@ -94,81 +112,99 @@ impl Host {
             Some(bytes) => Blob::Own(bytes.into_owned()),
         };
         self.meter.hold(blob.own_bytes())?;
-        let free = self.blobs.iter().position(Option::is_none).unwrap_or(self.blobs.len());
-        if free == self.blobs.len() {
-            self.blobs.push(None);
-        }
-        if let Some(place) = self.blobs.get_mut(free) {
-            *place = Some(blob);
-        }
-        Ok(u32::try_from(free).ok().map(Resource::new_own))
+        Ok(Some(Resource::new_own(self.blobs.put(blob))))
     }
 
-    fn bytes(&self, handle: u32) -> Option<Cow<'_, [u8]>> {
-        match self.blobs.get(usize::try_from(handle).ok()?)?.as_ref()? {
-            Blob::At(path) => self.input.envelope.bytes(path),
-            Blob::Own(bytes) => Some(Cow::Borrowed(bytes)),
+    /// The bytes behind a handle.
+    pub(crate) fn blob(&self, handle: u32) -> Cow<'_, [u8]> {
+        match self.blobs.at(handle) {
+            Some(Blob::At(path)) => self.input.envelope.bytes(path).unwrap_or_default(),
+            Some(Blob::Own(bytes)) => Cow::Borrowed(bytes),
+            None => Cow::default(),
         }
     }
 
     fn read(&self, handle: u32, offset: u64, max: u32) -> Vec<u8> {
-        let Some(bytes) = self.bytes(handle) else { return Vec::new() };
+        let bytes = self.blob(handle);
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let to = from.saturating_add(usize::try_from(max).unwrap_or(usize::MAX)).min(bytes.len());
         bytes.get(from..to).unwrap_or_default().to_vec()
     }
 
     fn close(&mut self, handle: u32) {
-        let place = usize::try_from(handle).ok().and_then(|at| self.blobs.get_mut(at));
-        if let Some(blob) = place.and_then(Option::take) {
+        if let Some(blob) = self.blobs.take(handle) {
             self.meter.let_go(blob.own_bytes());
         }
     }
 
+    /// How many versions a slot has, whether or not they may be shown.
+    fn versions(&self, slot: &str) -> u32 {
+        let of_keys = || self.bags.keys.versions(slot).filter(|_| self.bags.reveal.denied(slot));
+        self.bags.reveal.versions(slot).or_else(of_keys).unwrap_or(0)
+    }
+
     /// The only reveal.
     fn reveal(&mut self, slot: &str, index: u32) -> Result<Arc<[u8]>, SecretError> {
-        let versions = self.bag.versions(slot).ok_or(SecretError::NoSuchSlot)?;
-        let cleartext = self.bag.cleartext(slot, index).filter(|_| index < versions);
-        let copy: Arc<[u8]> = Arc::from(cleartext.ok_or(SecretError::NoSuchVersion)?.expose());
-        self.shown.0.push(Arc::clone(&copy));
-        Ok(copy)
+        if self.bags.reveal.denied(slot) {
+            return Err(SecretError::Denied);
+        }
+        self.bags.reveal.versions(slot).ok_or(SecretError::NoSuchSlot)?;
+        let cleartext = self.bags.reveal.cleartext(slot, index).ok_or(SecretError::NoSuchVersion)?;
+        self.contact = Contact::Shown;
+        Ok(self.handed.keep(Arc::from(cleartext.expose())))
+    }
+
+    fn random(&mut self, len: u32) -> wasmtime::Result<Arc<[u8]>> {
+        if len > MOST_AT_ONCE {
+            return Err(Over::Random(MOST_AT_ONCE).into());
+        }
+        let mut bytes: Arc<[u8]> = (0..len).map(|_| 0).collect();
+        if let Some(bytes) = Arc::get_mut(&mut bytes) {
+            self.source.fill(bytes)?;
+        }
+        Ok(self.handed.keep(bytes))
     }
 }
 
-impl Blob {
-    fn own_bytes(&self) -> usize {
-        match self {
-            Self::At(_) => 0,
-            Self::Own(bytes) => bytes.len(),
+impl Handed {
+    fn keep(&mut self, copy: Arc<[u8]>) -> Arc<[u8]> {
+        self.wipe();
+        self.0 = Some(Arc::clone(&copy));
+        copy
+    }
+
+    fn wipe(&mut self) {
+        // The engine let go of its share when the host call returned.
+        if let Some(bytes) = self.0.as_mut().and_then(Arc::get_mut) {
+            bytes.zeroize();
         }
     }
 }
 
-impl Drop for Shown {
+impl Drop for Handed {
     fn drop(&mut self) {
-        for copy in &mut self.0 {
-            // The engine lets go of its share when the host call returns.
-            if let Some(bytes) = Arc::get_mut(copy) {
-                bytes.zeroize();
-            }
-        }
+        self.wipe();
     }
 }
 
-/// A linker of what every op may have.
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+/// A linker of what every op may have but keys.
 pub(crate) fn plain(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     linker.instance(TYPES)?;
 
     let mut call = linker.instance(CALL)?;
     call.resource("blob", ResourceType::host::<Blob>(), |mut store, handle| {
-        let host = counted(&mut store)?;
-        host.close(handle);
+        counted(&mut store)?.close(handle);
         Ok(())
     })?;
     call.func_wrap("[method]blob.len", |mut store, (blob,): (Resource<Blob>,)| {
-        let bytes = counted(&mut store)?.bytes(blob.rep()).map_or(0, |bytes| bytes.len());
-        Ok((bytes as u64,))
+        Ok((counted(&mut store)?.blob(blob.rep()).len() as u64,))
     })?;
     call.func_wrap("[method]blob.read", |mut store, (blob, offset, max): (Resource<Blob>, u64, u32)| {
         Ok((counted(&mut store)?.read(blob.rep(), offset, max),))
@@ -192,6 +228,9 @@ pub(crate) fn plain(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
         Ok((host.open(&path)?,))
     })?;
 
+    let mut random = linker.instance(RANDOM)?;
+    random.func_wrap("bytes", |mut store, (len,): (u32,)| Ok((counted(&mut store)?.random(len)?,)))?;
+
     let mut log = linker.instance(LOG)?;
     log.func_wrap("write", |mut store, (line,): (WasmStr,)| {
         counted(&mut store)?;
@@ -200,25 +239,23 @@ pub(crate) fn plain(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
         let line = (bytes <= MOST_COPIED).then(|| line.into_owned());
         let host = store.data_mut();
         host.meter.log_line(bytes)?;
-        host.log.extend(line);
+        host.log.0.extend(line);
         Ok(())
     })?;
     Ok(linker)
 }
 
-/// A linker of the same, and of `secrets`.
-pub(crate) fn revealing(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
-    let mut linker = plain(engine)?;
+/// Adds `secrets` to a linker.
+pub(crate) fn link_secrets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut secrets = linker.instance(SECRETS)?;
     secrets.func_wrap("versions", |mut store, (slot,): (WasmStr,)| {
         let (host, slot) = argument(&mut store, &slot)?;
-        Ok((host.bag.versions(&slot).unwrap_or(0),))
+        Ok((host.versions(&slot),))
     })?;
     secrets.func_wrap("reveal", |mut store, (slot, index): (WasmStr, u32)| {
         let (host, slot) = argument(&mut store, &slot)?;
         Ok((host.reveal(&slot, index),))
-    })?;
-    Ok(linker)
+    })
 }
 
 /// A log line longer than any limit of lines is counted without being copied.
@@ -234,14 +271,14 @@ where
 }
 
 /// Counts a host call.
-fn counted<'a>(store: &'a mut StoreContextMut<'_, Host>) -> Result<&'a mut Host, Over> {
+pub(crate) fn counted<'a>(store: &'a mut StoreContextMut<'_, Host>) -> Result<&'a mut Host, Over> {
     let host = store.data_mut();
     host.meter.host_call()?;
     Ok(host)
 }
 
 /// Counts a host call and its text, before the text is copied out of the guest.
-fn argument<'a>(
+pub(crate) fn argument<'a>(
     store: &'a mut StoreContextMut<'_, Host>,
     text: &WasmStr,
 ) -> wasmtime::Result<(&'a mut Host, String)> {
@@ -250,19 +287,4 @@ fn argument<'a>(
     store.data_mut().meter.argument(bytes)?;
     let text = text.to_str(&*store)?.into_owned();
     Ok((store.data_mut(), text))
-}
-
-#[cfg(test)]
-mod tests {
-    use model::Value;
-
-    use super::*;
-
-    #[test]
-    fn a_credential_reads_as_fixed_text() {
-        let sealed = Value::Sealed(model::Sealed::credential(model::CredentialId::new(0)));
-        assert!(matches!(ValueIn::of(&sealed), ValueIn::Text(text) if text == "[credential]"));
-        let inside: Value = [("a".to_owned(), sealed)].into_iter().collect();
-        assert!(matches!(ValueIn::of(&inside), ValueIn::Json(text) if text == r#"{"a":"[credential]"}"#));
-    }
 }

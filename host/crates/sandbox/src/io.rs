@@ -4,6 +4,16 @@ use std::sync::Arc;
 
 use model::{Envelope, Path, RequestId, Value};
 
+/// Where the random bytes of a call come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Randomness {
+    /// The operating system: what every call of a chassis has. With a fixed seed an op
+    /// would repeat nonces.
+    System,
+    /// The same bytes in each run, for the tests of an op (`txco op test`).
+    Seeded(u64),
+}
+
 /// The facts of one call. It is moved into the call; what may be large is shared, so that
 /// a body of megabytes is never copied for an op that reads it piece by piece.
 #[derive(Debug, Clone)]
@@ -22,6 +32,8 @@ pub struct OpInput {
     pub params: Arc<Value>,
     /// What the op receives.
     pub envelope: Arc<Envelope>,
+    /// Where its random bytes come from.
+    pub randomness: Randomness,
 }
 
 /// What an op returned.
@@ -35,42 +47,15 @@ pub struct OpOutput {
     pub log_dropped: u32,
 }
 
-/// Whose bytes an op is, and what it may therefore return.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whose bytes an op is, and what it may therefore say (R21).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// One of the ops this binary embeds: exactly the classes of its lock file.
-    Builtin {
-        /// The classes it may return.
-        classes: Vec<Class>,
-        /// Whether it is quick enough to run on the thread that has the request (R26).
-        inline: bool,
-    },
-    /// An op of a tenant or an embedder: once shown a secret, credentials only (R21).
+    /// One of the ops this binary embeds: exactly the outputs of its manifest.
+    Builtin,
+    /// An op of a tenant or an embedder. Once shown a secret it returns what its manifest
+    /// declares, in the classes that the secrets' policies allow; its words are withheld.
     Tenant,
-}
-
-/// How much an output tells about the secrets an op was shown.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    serde::Deserialize,
-    wasmtime::component::ComponentType,
-    wasmtime::component::Lift,
-)]
-#[component(enum)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Class {
-    /// Nothing.
-    #[component(name = "data")]
-    Data,
-    /// One way only.
-    #[component(name = "digest")]
-    Digest,
-    /// The secret can be computed from it.
-    #[component(name = "credential")]
-    Credential,
+    /// The same before the eyes of its author, with secrets of the author's own (`txco op
+    /// run`): its words are shown.
+    Author,
 }

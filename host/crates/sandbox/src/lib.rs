@@ -8,13 +8,16 @@
 //! 1. Each call has a fresh store and instance, never used again.
 //! 2. A guest sees the secrets of its own call's bag, by slot, through one function
 //!    (`hostcalls.rs`), and only if the call grants any; otherwise it does not even start.
+//!    What it may use and not see it names by handles (`keys.rs`), and the host computes.
 //! 3. When [`Op::call`] returns, whatever the outcome, the guest's memory, the bag and the
 //!    host's copies are wiped.
 //! 4. Every use of memory, time, stack, tables, host calls, arguments, handles, log and
 //!    output is bounded by [`Limits`]; beyond one is exactly its [`Over`].
 //! 5. A guest imports the interfaces of `guest-sdk/wit` and nothing else; anything foreign
 //!    is refused before it is linked.
-//! 6. What an op that was shown a secret returns is what its [`Trust`] allows (R21); a
+//! 6. An op that had a secret in its hands returns what its manifest declares; one that was
+//!    shown it, in the classes that the secrets' policies allow, at exactly the declared
+//!    places and without words of its own, unless its [`Trust`] says otherwise (R21). A
 //!    credential leaves only sealed.
 //! 7. Compiled code from disk runs only if its MAC under a key of the vault is right.
 //! 8. `unsafe` stands in `memory.rs` and `cache.rs`; a secret is exposed in `hostcalls.rs`,
@@ -26,12 +29,16 @@
 mod limits;
 mod error;
 mod io;
+mod manifest;
 mod memory;
 mod engine;
 mod epoch;
 mod cache;
+mod random;
+mod handles;
 mod wire;
 mod hostcalls;
+mod keys;
 mod output;
 mod guest;
 mod call;
@@ -43,6 +50,7 @@ pub use builtins::{Builtin, builtins};
 pub use cache::CodeCache;
 pub use call::Op;
 pub use error::{Error, OutputFlaw};
-pub use io::{Class, OpInput, OpOutput, Trust};
+pub use io::{OpInput, OpOutput, Randomness, Trust};
 pub use limits::{Limits, Over};
+pub use manifest::manifest;
 pub use sandbox::{Ready, Sandbox};

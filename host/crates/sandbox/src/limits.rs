@@ -9,7 +9,8 @@ use wasmtime::ResourceLimiter;
 /// tests with one guest: at the limit it succeeds, one above it is exactly its fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of linear memory, all memories of the op together.
+    /// Bytes of linear memory, all memories of the op together; and of one message that it
+    /// has the host sign or verify.
     pub memory: usize,
     /// Wall-clock time, instantiation included.
     pub wall: Duration,
@@ -69,6 +70,12 @@ pub enum Over {
     /// Bytes of arguments.
     #[error("more than {0} bytes of arguments")]
     Arguments(usize),
+    /// Bytes of one message to sign or verify.
+    #[error("a message of more than {0} bytes")]
+    Message(usize),
+    /// Random bytes at once.
+    #[error("more than {0} random bytes at once")]
+    Random(u32),
     /// Handles, or the bytes behind them.
     #[error("more than {0} handles, or more bytes behind them than it may have memory")]
     Handles(u32),
@@ -95,7 +102,8 @@ impl Over {
             Self::Stack(_) => Fault::OpOverStack,
             Self::Tables(_) => Fault::OpOverTables,
             Self::HostCalls(_) => Fault::OpOverHostCalls,
-            Self::Arguments(_) => Fault::OpOverArguments,
+            Self::Arguments(_) | Self::Message(_) => Fault::OpOverArguments,
+            Self::Random(_) => Fault::OpOverRandom,
             Self::Handles(_) => Fault::OpOverHandles,
             Self::Log { .. } => Fault::OpOverLog,
             Self::Output(_) => Fault::OpOverOutput,
@@ -138,6 +146,18 @@ impl Meter {
         self.argument_bytes = self.argument_bytes.saturating_add(bytes);
         let most = self.limits.argument_bytes;
         within(self.argument_bytes <= most, Over::Arguments(most))
+    }
+
+    /// A message of `bytes`, most of them perhaps the host's own: as much as a guest could
+    /// hold itself.
+    pub(crate) fn message(&self, bytes: usize) -> Result<(), Over> {
+        let most = self.limits.memory;
+        within(bytes <= most, Over::Message(most))
+    }
+
+    /// The call outlived its time inside a host call.
+    pub(crate) fn late(&self) -> Over {
+        Over::Time(self.limits.wall)
     }
 
     pub(crate) fn log_line(&mut self, bytes: usize) -> Result<(), Over> {

@@ -1,84 +1,131 @@
-//! What a guest returned, checked, and its credentials sealed.
+//! What a guest returned, held against its manifest and its grant, and its credentials sealed.
 
-use model::{Path, Sealed, Value};
+use model::{Class, OpManifest, Path, Reach, Sealed, Value};
 use vault::Credentials;
 
 use crate::error::{OutputFlaw, printable};
-use crate::hostcalls::Host;
-use crate::wire::{FailureOut, Field, Returned, ValueOut};
-use crate::{Class, Error, Limits, OpOutput, Over, Trust};
+use crate::hostcalls::{Contact, Host};
+use crate::wire::{ClassOut, FailureOut, Field, Returned, ValueOut};
+use crate::{Error, Limits, OpOutput, Over, Trust};
 
-/// The longest failure code and message that are kept, in characters.
-const MOST_CODE: usize = 64;
+/// The longest failure message that is kept, in characters.
 const MOST_MESSAGE: usize = 512;
+/// The failure code of an op that may not choose another.
+const FAILED: &str = "failed";
+
+/// On which terms an op may say something.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) trust: Trust,
+    pub(crate) manifest: Option<&'a OpManifest>,
+    pub(crate) limits: &'a Limits,
+}
 
 /// Takes what `handle` returned. The host's copies are wiped on every way out.
 pub(crate) fn take(
     returned: Returned,
-    host: &mut Host,
-    trust: &Trust,
-    limits: &Limits,
+    host: &Host,
+    terms: Terms<'_>,
     credentials: &Credentials,
 ) -> Result<OpOutput, Error> {
-    let fields = returned.map_err(|failure| failed(&failure, host, trust))?;
+    let fields = returned.map_err(|failure| terms.failed(&failure, host.contact))?;
     let bytes = |sum: usize, field: &Field| sum + field.path.len() + field.value.text().len();
-    if fields.iter().fold(0, bytes) > limits.output {
-        return Err(Over::Output(limits.output).into());
+    if fields.iter().fold(0, bytes) > terms.limits.output {
+        return Err(Over::Output(terms.limits.output).into());
+    }
+    // How many fields there are could be a message too.
+    let declared = terms.manifest.map_or(0, |manifest| manifest.outputs.len());
+    if terms.withholds(host.contact) && fields.len() > declared {
+        return Err(Error::Output { field: declared, why: OutputFlaw::NotDeclared });
     }
     let fields = fields
-        .into_iter()
+        .iter()
         .enumerate()
-        .map(|(at, field)| one(&field, at, host, trust, credentials))
+        .map(|(at, field)| {
+            terms.one(field, host, credentials).map_err(|refused| match refused {
+                Refused::Flawed(why) => Error::Output { field: at, why },
+                Refused::NotKept(error) => error,
+            })
+        })
         .collect::<Result<_, _>>()?;
-    let (log, log_dropped) =
-        if withheld(host, trust) { (Vec::new(), host.drop_log()) } else { (host.take_log(), 0) };
-    let log = log.iter().map(|line| printable(line, limits.log_line_bytes)).collect();
-    Ok(OpOutput { fields, log, log_dropped })
+    let lines = host.log();
+    let (log, dropped) = if terms.mutes(host.contact) { (&[][..], lines.len()) } else { (lines, 0) };
+    let log = log.iter().map(|line| printable(line, terms.limits.log_line_bytes)).collect();
+    Ok(OpOutput { fields, log, log_dropped: u32::try_from(dropped).unwrap_or(u32::MAX) })
 }
 
-/// Whether words of the guest's own choice may carry a secret (R21).
-fn withheld(host: &Host, trust: &Trust) -> bool {
-    *trust == Trust::Tenant && host.has_shown()
+/// Why a field is not taken.
+enum Refused {
+    Flawed(OutputFlaw),
+    NotKept(Error),
 }
 
-fn one(
-    field: &Field,
-    at: usize,
-    host: &Host,
-    trust: &Trust,
-    credentials: &Credentials,
-) -> Result<(Path, Value), Error> {
-    let flawed = |why| Error::Output { field: at, why };
-    match trust {
-        Trust::Builtin { classes, .. } if !classes.contains(&field.class) => {
-            return Err(flawed(OutputFlaw::ClassNotLocked));
-        }
-        Trust::Tenant if host.has_shown() && field.class != Class::Credential => {
-            return Err(flawed(OutputFlaw::RevealedMustBeCredential));
-        }
-        Trust::Builtin { .. } | Trust::Tenant => {}
+impl Terms<'_> {
+    /// Whether what the op says may carry a secret that is not its own to tell (R21).
+    fn withholds(self, contact: Contact) -> bool {
+        self.trust != Trust::Builtin && contact == Contact::Shown
     }
-    let path = Path::parse_sugared(&field.path).map_err(|_| flawed(OutputFlaw::Path))?;
-    let value = match (field.class, &field.value) {
-        (Class::Credential, ValueOut::Text(text)) => {
-            let id = host.bag().derive(credentials, text.as_bytes());
-            Value::Sealed(Sealed::credential(id.map_err(|error| Error::Credential(error.failure()))?))
+
+    /// Whether words of the op's own choice are kept from people.
+    fn mutes(self, contact: Contact) -> bool {
+        self.withholds(contact) && self.trust != Trust::Author
+    }
+
+    fn one(self, field: &Field, host: &Host, credentials: &Credentials) -> Result<(Path, Value), Refused> {
+        let flawed = Refused::Flawed;
+        let path = Path::parse_sugared(&field.path).map_err(|_| flawed(OutputFlaw::Path))?;
+        let class = Class::from(field.class);
+        self.check(&path, class, host).map_err(flawed)?;
+        let value = match (class, &field.value) {
+            (Class::Credential, ValueOut::Text(text)) => {
+                let id = host.bags.reveal.derive(credentials, text.as_bytes());
+                let id = id.map_err(|error| Refused::NotKept(Error::Credential(error.failure())))?;
+                Value::Sealed(Sealed::credential(id))
+            }
+            (Class::Credential, ValueOut::Json(_)) => return Err(flawed(OutputFlaw::CredentialNotText)),
+            (Class::Data | Class::Digest, ValueOut::Text(text)) => Value::from(text.as_str()),
+            (Class::Data | Class::Digest, ValueOut::Json(text)) => {
+                Value::parse(text.as_bytes()).map_err(|_| flawed(OutputFlaw::NotJson))?
+            }
+        };
+        Ok((path, value))
+    }
+
+    /// Whether a field of this class may stand there. An op that had no secret in its hands
+    /// may return what it likes.
+    fn check(self, path: &Path, class: Class, host: &Host) -> Result<(), OutputFlaw> {
+        let reach = match (self.trust, host.contact) {
+            (Trust::Tenant | Trust::Author, Contact::None) => return Ok(()),
+            (Trust::Builtin, _) | (Trust::Tenant | Trust::Author, Contact::Used) => Reach::Below,
+            (Trust::Tenant | Trust::Author, Contact::Shown) => Reach::Exactly,
+        };
+        if self.withholds(host.contact) && class > host.bags.reveal.may_return() {
+            return Err(OutputFlaw::NotAllowed);
         }
-        (Class::Credential, ValueOut::Json(_)) => return Err(flawed(OutputFlaw::CredentialNotText)),
-        (Class::Data | Class::Digest, ValueOut::Text(text)) => Value::from(text.as_str()),
-        (Class::Data | Class::Digest, ValueOut::Json(text)) => {
-            Value::parse(text.as_bytes()).map_err(|_| flawed(OutputFlaw::NotJson))?
-        }
-    };
-    Ok((path, value))
+        let declares =
+            |manifest: &OpManifest| manifest.allows(path, class, reach, |name| host.text_param(name));
+        if self.manifest.is_some_and(declares) { Ok(()) } else { Err(OutputFlaw::NotDeclared) }
+    }
+
+    fn failed(self, failure: &FailureOut, contact: Contact) -> Error {
+        let declared = self.manifest.is_some_and(|manifest| manifest.failures.contains(&failure.code));
+        let free = !self.withholds(contact) && model::is_failure_code(&failure.code);
+        let code = if declared || free { failure.code.as_str() } else { FAILED }.to_owned();
+        let message = if self.mutes(contact) {
+            "its words are withheld: it was shown a secret".to_owned()
+        } else {
+            printable(&failure.message, MOST_MESSAGE)
+        };
+        Error::Failed { code, message }
+    }
 }
 
-fn failed(failure: &FailureOut, host: &Host, trust: &Trust) -> Error {
-    if withheld(host, trust) {
-        // Any word could be the secret; a code of a declared list comes with op manifests.
-        let code = "failed".to_owned();
-        return Error::Failed { code, message: "its words are withheld: it was shown a secret".to_owned() };
+impl From<ClassOut> for Class {
+    fn from(class: ClassOut) -> Self {
+        match class {
+            ClassOut::Data => Self::Data,
+            ClassOut::Digest => Self::Digest,
+            ClassOut::Credential => Self::Credential,
+        }
     }
-    let code = printable(&failure.code, MOST_CODE);
-    Error::Failed { code, message: printable(&failure.message, MOST_MESSAGE) }
 }

@@ -54,8 +54,8 @@ impl Sandbox {
     /// Makes an op of a component.
     ///
     /// # Errors
-    /// [`Error::NotAComponent`], [`Error::ForeignImport`], [`Error::KeysNotLinked`],
-    /// [`Error::OtherContract`], [`Error::NoHandle`].
+    /// [`Error::NotAComponent`], [`Error::ForeignImport`], [`Error::OtherVersion`],
+    /// [`Error::OtherContract`], [`Error::NoHandle`], [`Error::Manifest`].
     pub fn load(&self, name: OpName, wasm: &[u8], trust: Trust) -> Result<Op, Error> {
         let (guest, origin) = Guest::new(name, wasm, &self.engine, &self.linkers, &self.cache)?;
         let count = match origin {
@@ -71,7 +71,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::load`].
     pub fn load_builtin(&self, builtin: &Builtin) -> Result<Op, Error> {
-        self.load(builtin.name.clone(), builtin.wasm, builtin.trust())
+        self.load(builtin.name.clone(), builtin.wasm, Trust::Builtin)
     }
 
     /// How many ops were compiled and how many found compiled.

@@ -1,10 +1,11 @@
 //! The contract's types as they cross the wall (guest-sdk/wit/op.wit).
 
 use model::{CREDENTIAL_TEXT, Value};
-use wasmtime::component::{ComponentType, Lift, Lower};
+use vault::{Algorithm, Encoding, KeyError};
+use wasmtime::component::{ComponentType, Lift, Lower, Resource, WasmList};
 use zeroize::Zeroize;
 
-use crate::Class;
+use crate::handles::Blob;
 
 /// `types.value`, on its way in.
 #[derive(ComponentType, Lower)]
@@ -55,6 +56,20 @@ impl Drop for ValueOut {
     }
 }
 
+/// `types.class`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "the engine makes it, of a number")]
+pub(crate) enum ClassOut {
+    #[component(name = "data")]
+    Data,
+    #[component(name = "digest")]
+    Digest,
+    #[component(name = "credential")]
+    Credential,
+}
+
 /// `types.field`. The value stands last: when lifting fails before it there is nothing to
 /// wipe, and after it nothing can fail.
 #[derive(ComponentType, Lift)]
@@ -63,7 +78,7 @@ pub(crate) struct Field {
     #[component(name = "path")]
     pub(crate) path: String,
     #[component(name = "class")]
-    pub(crate) class: Class,
+    pub(crate) class: ClassOut,
     #[component(name = "value")]
     pub(crate) value: ValueOut,
 }
@@ -95,9 +110,123 @@ pub(crate) enum SecretError {
     #[component(name = "no-such-version")]
     NoSuchVersion,
     #[component(name = "denied")]
-    #[expect(dead_code, reason = "the contract has it; no policy of this chassis answers it yet")]
     Denied,
+}
+
+/// `keys.key-error`.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+pub(crate) enum KeyErrorIn {
+    #[component(name = "secret")]
+    Secret(SecretError),
+    #[component(name = "unusable")]
+    Unusable(String),
+}
+
+impl KeyErrorIn {
+    /// The same error in the contract's words; none for [`KeyError::Late`], which ends the call.
+    pub(crate) fn of(error: KeyError) -> Option<Self> {
+        Some(match error {
+            KeyError::NoSuchSlot => Self::Secret(SecretError::NoSuchSlot),
+            KeyError::NoSuchVersion => Self::Secret(SecretError::NoSuchVersion),
+            KeyError::Denied => Self::Secret(SecretError::Denied),
+            KeyError::Unusable(why) => Self::Unusable(why),
+            KeyError::Late => return None,
+        })
+    }
+}
+
+/// `keys.algorithm`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "the engine makes it, of a number")]
+pub(crate) enum AlgorithmOut {
+    #[component(name = "hmac-sha1")]
+    HmacSha1,
+    #[component(name = "hmac-sha256")]
+    HmacSha256,
+    #[component(name = "hmac-sha512")]
+    HmacSha512,
+    #[component(name = "ed25519")]
+    Ed25519,
+    #[component(name = "ecdsa-p256-sha256")]
+    EcdsaP256Sha256,
+    #[component(name = "rsa-pkcs1-sha256")]
+    RsaPkcs1Sha256,
+}
+
+impl From<AlgorithmOut> for Algorithm {
+    fn from(algorithm: AlgorithmOut) -> Self {
+        match algorithm {
+            AlgorithmOut::HmacSha1 => Self::HmacSha1,
+            AlgorithmOut::HmacSha256 => Self::HmacSha256,
+            AlgorithmOut::HmacSha512 => Self::HmacSha512,
+            AlgorithmOut::Ed25519 => Self::Ed25519,
+            AlgorithmOut::EcdsaP256Sha256 => Self::EcdsaP256Sha256,
+            AlgorithmOut::RsaPkcs1Sha256 => Self::RsaPkcs1Sha256,
+        }
+    }
+}
+
+/// `keys.encoding`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "the engine makes it, of a number")]
+pub(crate) enum EncodingOut {
+    #[component(name = "declared")]
+    Declared,
+    #[component(name = "text")]
+    Text,
+    #[component(name = "hex")]
+    Hex,
+    #[component(name = "base64")]
+    Base64,
+    #[component(name = "base64url")]
+    Base64Url,
+    #[component(name = "base32")]
+    Base32,
+    #[component(name = "whsec")]
+    Whsec,
+}
+
+impl From<EncodingOut> for Encoding {
+    fn from(encoding: EncodingOut) -> Self {
+        match encoding {
+            EncodingOut::Declared => Self::Declared,
+            EncodingOut::Text => Self::Text,
+            EncodingOut::Hex => Self::Hex,
+            EncodingOut::Base64 => Self::Base64,
+            EncodingOut::Base64Url => Self::Base64Url,
+            EncodingOut::Base32 => Self::Base32,
+            EncodingOut::Whsec => Self::Whsec,
+        }
+    }
+}
+
+/// `keys.piece`: its bytes stay where they are, in the guest or with the host.
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(crate) enum Piece {
+    #[component(name = "bytes")]
+    Bytes(WasmList<u8>),
+    #[component(name = "blob")]
+    Blob(Resource<Blob>),
 }
 
 /// What `handle` returns.
 pub(crate) type Returned = Result<Vec<Field>, FailureOut>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_reads_as_fixed_text() {
+        let sealed = Value::Sealed(model::Sealed::credential(model::CredentialId::new(0)));
+        assert!(matches!(ValueIn::of(&sealed), ValueIn::Text(text) if text == "[credential]"));
+        let inside: Value = [("a".to_owned(), sealed)].into_iter().collect();
+        assert!(matches!(ValueIn::of(&inside), ValueIn::Json(text) if text == r#"{"a":"[credential]"}"#));
+    }
+}

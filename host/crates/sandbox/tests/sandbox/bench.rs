@@ -6,10 +6,12 @@ use std::sync::Arc;
 use model::{
     Envelope, FormatTemplate, OpName, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
 };
-use sandbox::{CodeCache, Error, Limits, Op, OpInput, OpOutput, Sandbox, Trust};
+use sandbox::{CodeCache, Error, Limits, Op, OpInput, OpOutput, Randomness, Sandbox, Trust};
 use store::{SecretAddress, Store};
 use tempfile::TempDir;
-use vault::{Caller, Credentials, MasterKey, Reveal, SecretBag, SecretValue, Vault};
+use vault::{
+    Caller, Credentials, MasterKey, OpBags, Origin, Reveal, SecretBag, SecretValue, Use, Vault, Wants,
+};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -27,6 +29,18 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
         return wat::parse_str(source).unwrap();
     }
     std::fs::read(root().join(format!("tests/guests/dist/{name}.wasm"))).unwrap()
+}
+
+/// The same, with a manifest: a custom section behind the others.
+pub(crate) fn declared(guest_name: &str, manifest: &str) -> Vec<u8> {
+    let sized = |bytes: &[u8]| {
+        let len = u16::try_from(bytes.len()).unwrap();
+        assert!(len < 1 << 14);
+        // LEB128, always of two bytes.
+        [&[0x80 | (len & 0x7f) as u8, (len >> 7) as u8], bytes].concat()
+    };
+    let content = [sized(model::MANIFEST_SECTION.as_bytes()), manifest.as_bytes().to_vec()].concat();
+    [guest(guest_name), vec![0], sized(&content)].concat()
 }
 
 pub(crate) fn name(text: &str) -> OpName {
@@ -53,12 +67,18 @@ pub(crate) fn input(dial: u64) -> OpInput {
         now_millis: dial,
         params: Arc::new(Value::object()),
         envelope: Arc::new(Envelope::new(Value::parse(br#"{"body":"hello"}"#).unwrap()).unwrap()),
+        randomness: Randomness::System,
     }
 }
 
 /// Calls an op without secrets, its time being `dial`.
 pub(crate) fn dialled(op: &Op, dial: u64) -> Result<OpOutput, Error> {
-    op.call(input(dial), SecretBag::<Reveal>::empty(), &Credentials::new())
+    op.call(input(dial), nothing(), &Credentials::new())
+}
+
+/// No secret at all.
+pub(crate) fn nothing() -> OpBags {
+    OpBags { reveal: SecretBag::<Reveal>::empty(), keys: SecretBag::<Use>::empty() }
 }
 
 /// A vault of its own, for one tenant.
@@ -77,24 +97,46 @@ impl Secrets {
         Self { _folder: folder, vault, tenant }
     }
 
-    /// A bag for `op` whose slot holds `value`.
-    pub(crate) fn bag(&self, op: &Op, slot: &str, value: &[u8]) -> SecretBag<Reveal> {
-        let secret = SecretName::parse("THE_SECRET").unwrap();
-        let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
-        self.vault.set(&address, None, None, SecretValue::new(value.to_vec()).unwrap()).unwrap();
-        self.pack(op, slot)
+    /// Bags for `op` whose slot holds `value`.
+    pub(crate) fn bags(&self, op: &Op, slot: &str, value: &[u8]) -> OpBags {
+        self.store("THE_SECRET", value);
+        self.pack(op, &[(slot, "THE_SECRET")])
     }
 
-    /// The same with the value stored before.
-    pub(crate) fn pack(&self, op: &Op, slot: &str) -> SecretBag<Reveal> {
-        let slot = Slot::new(model::Path::parse(slot).unwrap()).unwrap();
-        let one = SecretRef {
-            slot,
-            name: SecretName::parse("THE_SECRET").unwrap(),
+    /// Stores a value, or a newer one.
+    pub(crate) fn store(&self, secret: &str, value: &[u8]) {
+        let secret = SecretName::parse(secret).unwrap();
+        let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
+        self.vault.set(&address, None, None, SecretValue::new(value.to_vec()).unwrap()).unwrap();
+    }
+
+    /// Bags for `op` with these secrets in these slots.
+    pub(crate) fn pack(&self, op: &Op, slots: &[(&str, &str)]) -> OpBags {
+        self.try_pack(op, slots).unwrap()
+    }
+
+    pub(crate) fn try_pack(&self, op: &Op, slots: &[(&str, &str)]) -> Result<OpBags, vault::Error> {
+        let origin = if op.trust() == Trust::Builtin { Origin::Builtin } else { Origin::Tenant };
+        self.pack_as(op, origin, slots)
+    }
+
+    /// The same for whoever's op.
+    pub(crate) fn pack_as(
+        &self,
+        op: &Op,
+        origin: Origin,
+        slots: &[(&str, &str)],
+    ) -> Result<OpBags, vault::Error> {
+        let one = |(slot, secret): &(&str, &str)| SecretRef {
+            slot: Slot::new(model::Path::parse(slot).unwrap()).unwrap(),
+            name: SecretName::parse(secret).unwrap(),
             format: None::<FormatTemplate>,
         };
+        let refs: Vec<_> = slots.iter().map(one).collect();
         let caller = Caller { tenant: &self.tenant, stack: None };
-        self.vault.pack_reveal(&caller, op.reference(), &[one]).unwrap()
+        let accepts_retiring = |slot: &Slot| op.accepts_retiring(slot);
+        let wants = Wants { reveal: op.reveals(), keys: op.uses_keys(), accepts_retiring: &accepts_retiring };
+        self.vault.pack_for_op(&caller, op.reference(), origin, &wants, &refs)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use model::{Envelope, Fault, Path, Value};
-use sandbox::{Builtin, Error, Limits, Op, OpOutput, builtins};
+use sandbox::{Builtin, Error, Limits, Op, OpOutput, Trust, builtins};
 use serde_json::Value as Json;
 use vault::Credentials;
 
@@ -22,8 +22,7 @@ fn embedded() -> Vec<(Builtin, Vec<u8>)> {
 
 fn builtin(op_name: &str) -> Op {
     let (builtin, wasm) = embedded().into_iter().find(|(b, _)| b.name.as_str() == op_name).unwrap();
-    let trust = sandbox::Trust::Builtin { classes: builtin.classes, inline: builtin.inline };
-    sandbox(Limits::default()).load(builtin.name, &wasm, trust).unwrap()
+    sandbox(Limits::default()).load(builtin.name, &wasm, Trust::Builtin).unwrap()
 }
 
 struct Case<'a> {
@@ -40,8 +39,8 @@ impl Case<'_> {
         let mut input = input(0);
         input.params = Arc::new(Value::parse(self.params.as_bytes()).unwrap());
         input.envelope = Arc::new(self.envelope);
-        let bag = self.secrets.bag(self.op, self.slot, self.secret);
-        self.op.call(input, bag, credentials)
+        let bags = self.secrets.bags(self.op, self.slot, self.secret);
+        self.op.call(input, bags, credentials)
     }
 }
 
@@ -78,10 +77,9 @@ fn they_are_small_of_one_page_and_tell_nothing_of_the_machine() {
             let found = wasm.windows(trace.len()).any(|window| window == trace);
             assert!(!found, "{} holds {:?}", builtin.name, String::from_utf8_lossy(trace));
         }
-        assert!(builtin.inline);
         let one_page = Limits { memory: 65_536, ..Limits::default() };
-        let trust = sandbox::Trust::Builtin { classes: builtin.classes.clone(), inline: true };
-        let op = sandbox(one_page).load(builtin.name.clone(), wasm, trust).unwrap();
+        let op = sandbox(one_page).load(builtin.name.clone(), wasm, Trust::Builtin).unwrap();
+        assert_eq!(op.manifest().unwrap().name, builtin.name);
         assert!(op.inline() && op.reveals());
         assert_eq!(dialled(&op, 0), Err(Error::NothingToReveal));
     }

@@ -1,11 +1,13 @@
 //! Each limit as a pair with one guest: at the limit it succeeds, one above it is exactly its fault.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::Fault;
-use sandbox::{Error, Limits, Op, Over};
+use sandbox::{Error, Limits, Op, Over, Trust};
+use vault::Credentials;
 
-use crate::bench::{dialled, op};
+use crate::bench::{Secrets, declared, dialled, input, name, op, sandbox};
 
 const PAGE: u64 = 65_536;
 
@@ -110,6 +112,84 @@ fn arguments() {
 fn handles() {
     let most = u64::from(Limits::default().handles);
     pair(&op("handles", Limits::default()), most, most + 1, Over::Handles(64), Fault::OpOverHandles);
+}
+
+/// The guest that uses keys, with leave to say what it made.
+fn using(limits: Limits) -> Op {
+    let manifest = "name = \"keys\"\n[[outputs]]\npath = \"p\"\nclass = \"digest\"";
+    sandbox(limits).load(name("keys"), &declared("keys", manifest), Trust::Tenant).unwrap()
+}
+
+const DIGEST: u64 = 1 << 8;
+
+#[test]
+fn keys_are_handles_too() {
+    let (op, secrets) = (using(Limits::default()), Secrets::new());
+    let opened = |what: u64, count: u64| {
+        let bags = secrets.bags(&op, "key", b"Jefe");
+        op.call(input(count << 32 | what), bags, &Credentials::new()).map(drop)
+    };
+    assert_eq!(opened(14, 64), Ok(()));
+    assert_eq!(opened(14, 65), Err(Error::Over(Over::Handles(64))));
+    // One at a time there may be many.
+    assert_eq!(opened(15, 1_000), Ok(()));
+}
+
+#[test]
+fn what_is_signed_counts_as_argument() {
+    let limits = Limits::default();
+    let most = limits.argument_bytes as u64;
+    let (op, secrets) = (using(limits), Secrets::new());
+    let signed = |bytes: u64| {
+        let bags = secrets.bags(&op, "key", b"Jefe");
+        op.call(input(bytes << 32 | DIGEST | 12), bags, &Credentials::new()).map(drop)
+    };
+    // The name of the slot counts too.
+    assert_eq!(signed(most - 3), Ok(()));
+    assert_eq!(signed(most - 2), Err(Error::Over(Over::Arguments(1 << 20))));
+}
+
+#[test]
+fn a_message_is_no_longer_than_what_a_guest_could_hold() {
+    let limits = Limits { wall: Duration::from_secs(60), ..Limits::default() };
+    let most = limits.memory;
+    let (op, secrets) = (using(limits), Secrets::new());
+    let signed = |times: u64| {
+        let mut input = input(times << 32 | DIGEST | 13);
+        let mut envelope = model::Envelope::default();
+        envelope.receive_body(model::Value::Null, Arc::from(vec![0; 1 << 20]));
+        input.envelope = Arc::new(envelope);
+        op.call(input, secrets.bags(&op, "key", b"Jefe"), &Credentials::new()).map(drop)
+    };
+    assert_eq!(signed(32), Ok(()));
+    assert_eq!(signed(33), Err(Error::Over(Over::Message(most))));
+    assert_eq!(Over::Message(most).fault(), Fault::OpOverArguments);
+}
+
+#[test]
+fn a_host_call_does_not_outlive_the_call() {
+    let wall = Duration::from_millis(5);
+    let limits = Limits { wall, memory: 1 << 30, ..Limits::default() };
+    let (op, secrets) = (using(limits), Secrets::new());
+    let mut input = input(500 << 32 | DIGEST | 13);
+    let mut envelope = model::Envelope::default();
+    envelope.receive_body(model::Value::Null, Arc::from(vec![0; 2 << 20]));
+    input.envelope = Arc::new(envelope);
+    let bags = secrets.bags(&op, "key", b"Jefe");
+    let start = Instant::now();
+    // A gigabyte to sign takes half a second at best.
+    assert_eq!(op.call(input, bags, &Credentials::new()), Err(Error::Over(Over::Time(wall))));
+    let took = start.elapsed();
+    assert!(took >= wall && took < wall * 20, "{took:?}");
+}
+
+#[test]
+fn random_bytes_at_once() {
+    pair(&op("random", Limits::default()), 4096, 4097, Over::Random(4096), Fault::OpOverRandom);
+    assert_eq!(
+        dialled(&op("random", Limits::default()), u64::from(u32::MAX)),
+        Err(Error::Over(Over::Random(4096)))
+    );
 }
 
 #[test]

@@ -11,6 +11,10 @@ mod contract;
 mod limits;
 /// What a guest cannot do.
 mod walls;
+/// Secrets that are used and never seen.
+mod keys;
+/// What an op may say that was shown a secret.
+mod says;
 /// What is left of a call.
 mod memory;
 /// Compiled code between starts.

@@ -5,9 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use sandbox::{Error, Limits, Over, Trust};
-use vault::{Credentials, Reveal, SecretBag};
+use vault::Credentials;
 
-use crate::bench::{Secrets, dialled, guest, input, name, op, sandbox};
+use crate::bench::{Secrets, declared, dialled, guest, input, name, nothing, op, sandbox};
 
 #[test]
 fn a_guest_never_reads_past_its_end_after_one_that_grew() {
@@ -68,7 +68,8 @@ fn plain(inverted: &[u8]) -> Vec<u8> {
 #[test]
 fn no_copy_of_a_secret_outlives_its_call() {
     let limits = Limits { wall: Duration::from_millis(50), ..Limits::default() };
-    let op = sandbox(limits).load(name("reveal"), &guest("reveal"), Trust::Tenant).unwrap();
+    let manifest = "name = \"reveal\"\nfailures = [\"p\"]\n[[outputs]]\npath = \"p\"\nclass = \"digest\"";
+    let op = sandbox(limits).load(name("reveal"), &declared("reveal", manifest), Trust::Tenant).unwrap();
     let secrets = Secrets::new();
     let outcomes = [
         ("a normal return", 9),
@@ -77,24 +78,27 @@ fn no_copy_of_a_secret_outlives_its_call() {
         ("a failure that quotes it", 3),
         ("a log line that quotes it", 4),
         ("a refused output", 0),
+        ("a path that spells it", 10),
+        ("a failure with a declared code that quotes it", 11),
+        ("a hundred copies", 100 << 32 | 13),
     ];
     for (seed, (outcome, what)) in (1..).zip(outcomes) {
         let inverted = canary(seed);
-        let bag = {
+        let bags = {
             let mut value = plain(&inverted);
-            let bag = secrets.bag(&op, "key", &value);
+            let bags = secrets.bags(&op, "key", &value);
             value.fill(0);
             std::hint::black_box(&value);
-            bag
+            bags
         };
         // The search finds what there is to find.
         assert!(copies(&inverted).0 >= 1, "{outcome}: the bag itself was not found");
-        let result = op.call(input(what), bag, &Credentials::new());
+        let result = op.call(input(what), bags, &Credentials::new());
         match what {
             6 => assert!(matches!(result, Err(Error::Over(Over::Time(_)))), "{result:?}"),
             5 => assert!(matches!(result, Err(Error::Trapped { .. })), "{result:?}"),
-            3 => assert!(matches!(result, Err(Error::Failed { .. })), "{result:?}"),
-            0 => assert!(matches!(result, Err(Error::Output { .. })), "{result:?}"),
+            3 | 11 => assert!(matches!(result, Err(Error::Failed { .. })), "{result:?}"),
+            0 | 10 => assert!(matches!(result, Err(Error::Output { .. })), "{result:?}"),
             _ => assert!(result.is_ok(), "{result:?}"),
         }
         let (found, searched) = copies(&inverted);
@@ -113,7 +117,7 @@ fn faults() -> u64 {
 fn a_warm_call_faults_no_page() {
     let op = op("spin", Limits::default());
     let credentials = Credentials::new();
-    let call = || op.call(input(1), SecretBag::<Reveal>::empty(), &credentials).unwrap();
+    let call = || op.call(input(1), nothing(), &credentials).unwrap();
     (0..1_000).for_each(|_| drop(call()));
     let before = faults();
     (0..10_000).for_each(|_| drop(call()));

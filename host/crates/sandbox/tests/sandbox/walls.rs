@@ -1,21 +1,29 @@
 //! What a guest cannot do.
 
 use model::{Fault, Value};
-use sandbox::{Class, Error, Limits, Op, OpOutput, OutputFlaw, Trust};
-use vault::{Credentials, Reveal, SecretBag};
+use sandbox::{Error, Limits, Op, OpOutput, Randomness, Trust};
+use vault::{Credentials, OpBags};
 
-use crate::bench::{Secrets, dialled, guest, input, name, op, sandbox};
+use crate::bench::{Secrets, declared, dialled, guest, input, name, nothing, op, sandbox};
 
 const CANARY: &[u8] = b"canary-5f1d0a9c-of-walls";
 
-fn revealing(trust: Trust) -> Op {
-    sandbox(Limits::default()).load(name("reveal"), &guest("reveal"), trust).unwrap()
+/// What `reveal.wat` may do when it may do something.
+const MANIFEST: &str = r#"
+    name = "reveal"
+    [[outputs]]
+    path = "p"
+    class = "credential"
+"#;
+
+fn revealing() -> Op {
+    sandbox(Limits::default()).load(name("reveal"), &declared("reveal", MANIFEST), Trust::Tenant).unwrap()
 }
 
 fn shown(op: &Op, what: u64) -> (Result<OpOutput, Error>, Credentials) {
     let credentials = Credentials::new();
-    let bag = Secrets::new().bag(op, "key", CANARY);
-    (op.call(input(what), bag, &credentials), credentials)
+    let bags = Secrets::new().bags(op, "key", CANARY);
+    (op.call(input(what), bags, &credentials), credentials)
 }
 
 fn credential(output: &OpOutput, credentials: &Credentials) -> Vec<u8> {
@@ -35,10 +43,33 @@ fn a_foreign_import_is_refused_by_name() {
 }
 
 #[test]
-fn key_handles_are_not_linked_yet_and_it_says_so() {
-    let error = sandbox(Limits::default()).load(name("x"), &guest("keys"), Trust::Tenant).unwrap_err();
-    assert_eq!(error, Error::KeysNotLinked);
-    assert_eq!(error.failure().fault, Fault::OpInvalid);
+fn another_version_of_the_contract_is_told_in_one_line() {
+    let older = "update txco, or rebuild the op with the older SDK";
+    let newer = "rebuild the op with the SDK of this version";
+    for (needs, remedy) in
+        [("2.0.0", older), ("1.1.0", older), ("1.0.1", older), ("0.1.0", newer), ("0.99.99", newer)]
+    {
+        let text = format!(
+            "(component (import \"txco:op/call@{needs}\" (instance)) (core module $m (func (export \"handle\")))
+            (core instance $i (instantiate $m)) (func (export \"handle\") (canon lift (core func $i \"handle\"))))"
+        );
+        let wasm = wat::parse_str(text).unwrap();
+        let error = sandbox(Limits::default()).load(name("x"), &wasm, Trust::Tenant).unwrap_err();
+        let (needs, has) = (needs.to_owned(), "1.0.0".to_owned());
+        let told = format!("it needs txco:op@{needs} and this chassis has 1.0.0: {remedy}");
+        assert_eq!(error.to_string(), told);
+        assert_eq!(error, Error::OtherVersion { needs, has, remedy });
+        assert_eq!(error.failure().fault, Fault::OpInvalid);
+    }
+}
+
+#[test]
+fn an_interface_that_the_contract_does_not_have_is_foreign() {
+    for import in ["txco:op/files@1.0.0", "txco:op/call@1.0.0-rc1", "txco:ops/call@2.0.0", "call"] {
+        let wasm = wat::parse_str(format!("(component (import \"{import}\" (instance)))")).unwrap();
+        let error = sandbox(Limits::default()).load(name("x"), &wasm, Trust::Tenant).unwrap_err();
+        assert_eq!(error, Error::ForeignImport { import: import.to_owned() });
+    }
 }
 
 #[test]
@@ -51,7 +82,7 @@ fn what_is_no_component_is_refused() {
 
 #[test]
 fn an_op_that_reveals_does_not_start_without_a_grant() {
-    let op = revealing(Trust::Tenant);
+    let op = revealing();
     assert!(op.reveals());
     let error = dialled(&op, 9).unwrap_err();
     assert_eq!(error, Error::NothingToReveal);
@@ -61,53 +92,14 @@ fn an_op_that_reveals_does_not_start_without_a_grant() {
 
 #[test]
 fn a_slot_that_was_not_granted_is_refused() {
-    let (output, credentials) = shown(&revealing(Trust::Tenant), 7);
+    let (output, credentials) = shown(&revealing(), 7);
     assert_eq!(credential(&output.unwrap(), &credentials), b"0", "no-such-slot");
 }
 
 #[test]
 fn a_version_that_there_is_not_is_refused() {
-    let (output, credentials) = shown(&revealing(Trust::Tenant), 8);
+    let (output, credentials) = shown(&revealing(), 8);
     assert_eq!(credential(&output.unwrap(), &credentials), b"1", "no-such-version");
-}
-
-#[test]
-fn a_shown_secret_comes_back_as_a_credential_only() {
-    let op = revealing(Trust::Tenant);
-    for class in [0, 1] {
-        let error = shown(&op, class).0.unwrap_err();
-        assert_eq!(error, Error::Output { field: 0, why: OutputFlaw::RevealedMustBeCredential });
-        assert_eq!(error.failure().fault, Fault::OpOutputInvalid);
-    }
-    let (output, credentials) = shown(&op, 2);
-    let output = output.unwrap();
-    assert_eq!(credential(&output, &credentials), CANARY);
-    assert!(!format!("{output:?}").contains("canary"));
-}
-
-#[test]
-fn a_built_in_returns_the_classes_of_its_lock_file() {
-    for (what, class) in [(0, Class::Data), (1, Class::Digest), (2, Class::Credential)] {
-        let locked = revealing(Trust::Builtin { classes: vec![class], inline: true });
-        assert!(shown(&locked, what).0.is_ok());
-        let other = (what + 1) % 3;
-        let error = shown(&locked, other).0.unwrap_err();
-        assert_eq!(error, Error::Output { field: 0, why: OutputFlaw::ClassNotLocked });
-    }
-}
-
-#[test]
-fn a_shown_secret_is_in_no_failure_log_or_crash() {
-    let op = revealing(Trust::Tenant);
-    let failure = shown(&op, 3).0.unwrap_err();
-    assert_eq!(failure.failure().fault, Fault::OpFailed);
-    let crash = shown(&op, 5).0.unwrap_err();
-    assert_eq!(crash.failure().fault, Fault::OpTrapped);
-    for error in [failure, crash] {
-        assert!(!format!("{error:?} {error} {}", error.failure()).contains("canary"), "{error}");
-    }
-    let output = shown(&op, 4).0.unwrap();
-    assert_eq!((output.log.len(), output.log_dropped), (0, 1));
 }
 
 #[test]
@@ -121,8 +113,41 @@ fn an_op_that_was_shown_nothing_keeps_its_log() {
 #[test]
 fn a_bag_that_is_not_asked_for_changes_nothing() {
     let op = op("memory", Limits::default());
-    let bag = Secrets::new().bag(&op, "key", CANARY);
-    assert!(!op.reveals());
-    assert!(op.call(input(1), bag, &Credentials::new()).is_ok());
-    assert!(op.call(input(1), SecretBag::<Reveal>::empty(), &Credentials::new()).is_ok());
+    let bags = Secrets::new().bags(&op, "key", CANARY);
+    assert!(!op.reveals() && !op.uses_keys());
+    assert!(op.call(input(1), bags, &Credentials::new()).is_ok());
+    assert!(dialled(&op, 1).is_ok());
+}
+
+#[test]
+fn secrets_packed_for_an_op_are_not_given_to_other_bytes_of_its_name() {
+    let (granted, secrets) = (revealing(), Secrets::new());
+    let bags = || secrets.bags(&granted, "key", CANARY);
+    let other = declared("reveal", &MANIFEST.replace("class", " class"));
+    let other = sandbox(Limits::default()).load(name("reveal"), &other, Trust::Tenant).unwrap();
+    let error = other.call(input(9), bags(), &Credentials::new()).unwrap_err();
+    assert_eq!(error, Error::PackedForAnother);
+    assert_eq!(error.failure().fault, Fault::Internal);
+    assert!(granted.call(input(9), bags(), &Credentials::new()).is_ok());
+}
+
+#[test]
+fn an_op_that_reveals_does_not_start_with_handles_only() {
+    let (op, secrets) = (revealing(), Secrets::new());
+    let keys = sandbox(Limits::default()).load(name("keys"), &guest("keys"), Trust::Tenant).unwrap();
+    let bags = OpBags { keys: secrets.bags(&keys, "key", CANARY).keys, ..nothing() };
+    assert_eq!(op.call(input(9), bags, &Credentials::new()), Err(Error::NothingToReveal));
+}
+
+#[test]
+fn randomness_is_the_system_s_and_a_test_s_is_its_own() {
+    let op = op("random", Limits::default());
+    let drawn = |randomness| {
+        let mut input = input(32);
+        input.randomness = randomness;
+        op.call(input, nothing(), &Credentials::new()).unwrap().fields
+    };
+    assert_ne!(drawn(Randomness::System), drawn(Randomness::System));
+    assert_eq!(drawn(Randomness::Seeded(1)), drawn(Randomness::Seeded(1)));
+    assert_ne!(drawn(Randomness::Seeded(1)), drawn(Randomness::Seeded(2)));
 }

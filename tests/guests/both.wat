@@ -1,0 +1,48 @@
+;; Imports both ways to a secret. As the time says: 0 is shown slot "key" and opens "other";
+;; 1 asks to be shown "other"; 2 opens "key"; 3 asks how many versions of "other" it may be
+;; shown. Of an error the digit is returned as credential "p", of a count the digit.
+(module
+  (import "txco:op/call@1.0.0" "now" (func $now (result i64)))
+  (import "txco:op/secrets@1.0.0" "reveal" (func $reveal (param i32 i32 i32 i32)))
+  (import "txco:op/secrets@1.0.0" "versions" (func $versions (param i32 i32) (result i32)))
+  (import "txco:op/keys@1.0.0" "open" (func $open (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 1)
+  (global $next (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+    (global.set $next (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  (data (i32.const 128) "key")
+  (data (i32.const 132) "other")
+  (data (i32.const 140) "p")
+  (data (i32.const 144) "0123")
+  (func $say (param $digit i32)
+    (i32.store (i32.const 20) (i32.const 32))
+    (i32.store (i32.const 24) (i32.const 1))
+    (i32.store (i32.const 32) (i32.const 140))
+    (i32.store (i32.const 36) (i32.const 1))
+    (i32.store8 (i32.const 40) (i32.const 2))
+    (i32.store (i32.const 48) (i32.add (i32.const 144) (local.get $digit)))
+    (i32.store (i32.const 52) (i32.const 1)))
+  (func $worked (if (i32.load8_u (i32.const 64)) (then (unreachable))))
+  (func $failed (if (i32.eqz (i32.load8_u (i32.const 64))) (then (unreachable))))
+  (func (export "handle") (result i32)
+    (local $what i32)
+    (local.set $what (i32.wrap_i64 (call $now)))
+    (if (i32.eqz (local.get $what)) (then
+      (call $reveal (i32.const 128) (i32.const 3) (i32.const 0) (i32.const 64))
+      (call $worked)
+      (call $open (i32.const 132) (i32.const 5) (i32.const 0) (i32.const 0) (i32.const 64))
+      (call $worked)))
+    (if (i32.eq (local.get $what) (i32.const 1)) (then
+      (call $reveal (i32.const 132) (i32.const 5) (i32.const 0) (i32.const 64))
+      (call $failed)
+      (call $say (i32.load8_u (i32.const 68)))))
+    (if (i32.eq (local.get $what) (i32.const 2)) (then
+      (call $open (i32.const 128) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 64))
+      (call $failed)
+      (call $say (i32.load8_u (i32.const 72)))))
+    (if (i32.eq (local.get $what) (i32.const 3)) (then
+      (call $say (call $versions (i32.const 132) (i32.const 5)))))
+    (i32.const 16)))
