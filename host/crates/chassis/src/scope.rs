@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use model::{Envelope, Failure, Fault, Object};
-use txcl::{Clock, Rule};
+use txcl::{Clock, Rule, Written};
 
 use crate::dispatch::{Done, Place};
 use crate::merge::{merge, weight};
@@ -25,10 +25,20 @@ enum Company {
     Others,
 }
 
+/// What a rule adds to the envelope.
+struct Added<'r> {
+    rule: &'r Rule,
+    output: Object,
+    /// What its SET after SELECT wrote and later rules of the file have seen: an `&uuid`
+    /// they saw is the one that stays. Absent for the file's last rule: its SETs wait for
+    /// the merged envelope.
+    written: Option<Written>,
+}
+
 /// What one file did: its rules run one after the other (R8).
 struct FileEnd<'r> {
-    /// Each rule that ran, with what it adds; kept for the merge with other files.
-    outputs: Vec<(&'r Rule, Object)>,
+    /// What each rule that ran adds; kept for the merge with other files.
+    outputs: Vec<Added<'r>>,
     /// The envelope as the file's last rule left it.
     envelope: Envelope,
     steps: Vec<Step>,
@@ -100,7 +110,7 @@ async fn run_file<'r>(
 ) -> FileEnd<'r> {
     let mut end =
         FileEnd { outputs: Vec::new(), envelope: envelope.clone(), steps: Vec::new(), failure: None };
-    for rule in &file.rules {
+    for (at, rule) in file.rules.iter().enumerate() {
         match matches(rule, &end.envelope, &place.clock) {
             Ok(true) => {}
             Ok(false) => continue,
@@ -117,14 +127,20 @@ async fn run_file<'r>(
             end.failure = failure.map(|failure| (failure, rule.name().to_owned()));
             return end;
         };
-        if company == Company::Others {
-            end.outputs.push((rule, output.clone()));
-        }
-        end.envelope.absorb(output, merge);
-        let applied = rule.after(&mut end.envelope, &place.clock);
-        if let Err(failure) = applied {
-            end.failure = Some((failure, rule.name().to_owned()));
+        if company == Company::Others && at + 1 == file.rules.len() {
+            end.outputs.push(Added { rule, output, written: None });
             return end;
+        }
+        let kept = (company == Company::Others).then(|| output.clone());
+        end.envelope.absorb(output, merge);
+        match rule.after(&mut end.envelope, &place.clock) {
+            Ok(written) => {
+                end.outputs.extend(kept.map(|output| Added { rule, output, written: Some(written) }));
+            }
+            Err(failure) => {
+                end.failure = Some((failure, rule.name().to_owned()));
+                return end;
+            }
         }
     }
     end
@@ -137,11 +153,15 @@ fn merge_all(
     place: &Place<'_>,
 ) -> Result<Envelope, (Failure, String)> {
     let all = || ends.iter().flat_map(|end| &end.outputs);
-    for (_, output) in all() {
-        envelope.absorb(output.clone(), merge);
+    for added in all() {
+        envelope.absorb(added.output.clone(), merge);
     }
-    for (rule, _) in all() {
-        rule.after(&mut envelope, &place.clock).map_err(|failure| (failure, rule.name().to_owned()))?;
+    for Added { rule, written, .. } in all() {
+        let done = match written {
+            Some(written) => written.again(&mut envelope),
+            None => rule.after(&mut envelope, &place.clock).map(drop),
+        };
+        done.map_err(|failure| (failure, rule.name().to_owned()))?;
     }
     Ok(envelope)
 }

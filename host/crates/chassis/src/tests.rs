@@ -175,6 +175,22 @@ fn the_rules_of_a_file_run_one_after_the_other() {
 }
 
 #[test]
+fn a_set_after_select_is_evaluated_once_also_beside_other_files() {
+    let line = Line::new(Secrets::Off);
+    line.rules(&[
+        (
+            "app/10/a.txcl",
+            "EXEC \"txco://noop\" SELECT .n SET .id = &uuid()\nEXEC \"txco://noop\" EMIT .seen = .id",
+        ),
+        ("app/10/b.txcl", "SELECT .n SET .merged = .seen, .late = &uuid()"),
+    ]);
+    let outcome = line.run(r#"{"n":1}"#);
+    assert_eq!(text(&outcome, "id"), text(&outcome, "seen"), "the second rule saw another id");
+    assert_eq!(text(&outcome, "merged"), text(&outcome, "id"), "the last rule's SET sees the merge");
+    assert_ne!(text(&outcome, "late"), "null");
+}
+
+#[test]
 fn priority_chooses_one_file() {
     let line = Line::new(Secrets::Off);
     line.rules(&[
