@@ -1,5 +1,8 @@
 //! What one evaluation of a rule may write: bounded, whatever the rule doubles.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+
 use model::{Path, SealedPart, Value};
 
 use crate::clock::Reason;
@@ -9,20 +12,32 @@ use crate::clock::Reason;
 const MAX_WRITTEN: usize = 64 << 20;
 
 /// What a value costs beside its text.
-const NODE: usize = 32;
+pub(crate) const NODE: usize = 32;
 
 /// What an evaluation has written so far. Without it forty times
 /// `EMIT .a.-1 = .a` would fill the memory: each one doubles the document.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
-    written: usize,
+    written: Cell<usize>,
 }
 
 impl Budget {
-    /// Counts a value that is about to be written.
-    pub(crate) fn spend(&mut self, value: &Value) -> Result<(), Reason> {
-        self.written = self.written.saturating_add(weight(value));
-        if self.written > MAX_WRITTEN {
+    /// Counts what a call has made.
+    pub(crate) fn make(&self, value: &Value) -> Result<(), Reason> {
+        self.spend(weight(value))
+    }
+
+    /// Counts a write of `value` at `path`: the copy, unless a call made it and it has been
+    /// counted, and the nulls that fill an array up to the index.
+    pub(crate) fn write(&self, path: &Path, value: &Cow<'_, Value>) -> Result<(), Reason> {
+        let copied = if let Cow::Borrowed(value) = value { weight(value) } else { 0 };
+        self.spend(copied.saturating_add(gap(path)))
+    }
+
+    fn spend(&self, bytes: usize) -> Result<(), Reason> {
+        let written = self.written.get().saturating_add(bytes);
+        self.written.set(written);
+        if written > MAX_WRITTEN {
             return Err(Reason::Failed(format!("the rule writes more than {} MiB", MAX_WRITTEN >> 20)));
         }
         Ok(())
@@ -37,7 +52,14 @@ impl Budget {
     }
 }
 
-fn weight(value: &Value) -> usize {
+/// What the nulls cost that a write at `path` may put before its place.
+pub(crate) fn gap(path: &Path) -> usize {
+    let beyond = |index: usize| index.min(Value::MAX_GAP) * NODE;
+    path.segments().iter().filter_map(model::Segment::index).map(beyond).sum()
+}
+
+/// About how many bytes a value takes.
+pub(crate) fn weight(value: &Value) -> usize {
     NODE + match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text.len(),

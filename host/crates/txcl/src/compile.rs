@@ -1,7 +1,7 @@
 //! From a rule file to its rules: everything that can be wrong is found here, at load.
 
 use crate::build;
-use crate::clause;
+use crate::clause::{self, Placed};
 use crate::cursor::Cursor;
 use crate::diagnostic::{Diagnostics, Findings, Mode, Problem, RuleFile};
 use crate::lexer;
@@ -26,13 +26,7 @@ pub fn compile(file: &RuleFile<'_>, mode: Mode) -> Result<Vec<Rule>, Diagnostics
 #[must_use]
 pub fn check(file: &RuleFile<'_>, mode: Mode) -> (Vec<Rule>, Diagnostics) {
     let mut findings = Findings::new(*file, mode);
-    if file.text.len() > MAX_BYTES {
-        findings.refuse(Problem::at(&(0..0), format!("a rule file has at most {} MiB", MAX_BYTES >> 20)));
-        return (Vec::new(), findings.finish());
-    }
-    let tokens = lexer::lex(file.text, &mut findings);
-    let clauses = clause::clauses(&mut Cursor::new(file.text, tokens, &mut findings));
-    let groups = split::split(clauses, &mut findings);
+    let groups = groups(file, &mut findings);
     let several = groups.len() > 1;
     let rules = groups
         .into_iter()
@@ -46,6 +40,17 @@ pub fn check(file: &RuleFile<'_>, mode: Mode) -> (Vec<Rule>, Diagnostics) {
         })
         .collect();
     (rules, findings.finish())
+}
+
+/// Parses a file into the clauses of its rules.
+pub(crate) fn groups(file: &RuleFile<'_>, findings: &mut Findings<'_>) -> Vec<Vec<Placed>> {
+    if file.text.len() > MAX_BYTES {
+        findings.refuse(Problem::at(&(0..0), format!("a rule file has at most {} MiB", MAX_BYTES >> 20)));
+        return Vec::new();
+    }
+    let tokens = lexer::lex(file.text, findings);
+    let clauses = clause::clauses(&mut Cursor::new(file.text, tokens, findings));
+    split::split(clauses, findings)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use model::{Envelope, Path, Value};
 use regex::Regex;
 
+use crate::budget::Budget;
 use crate::clock::{Clock, Reason};
 use crate::coerce::{self, Inspected};
 use crate::expr::{Expr, Scope};
@@ -111,7 +112,8 @@ impl Test {
             Self::Match(regex) => Ok(regex.is_match(&coerce::text(value)?)),
             Self::NoMatch(regex) => Ok(!regex.is_match(&coerce::text(value)?)),
             Self::Compare(comparison, Operand::Call(call)) => {
-                let result = call.value(Scope::of(envelope, clock));
+                let budget = Budget::default();
+                let result = call.value(Scope::of(envelope, clock, &budget));
                 match result.map(Operand::of) {
                     Ok(Some(operand)) => compare(value, *comparison, &operand),
                     // As there: neither == nor != holds against what has no value.

@@ -4,6 +4,7 @@
     reason = "a token that is not expected is a mistake, whatever it is"
 )]
 
+use crate::budget::Budget;
 use crate::diagnostic::{Findings, Mode, Problem, Span};
 use crate::token::{Keyword, Kind, Symbol, Token};
 
@@ -21,13 +22,17 @@ pub(crate) struct Cursor<'t, 'f, 'a> {
     end: Token,
     at: usize,
     nesting: usize,
+    /// What calls of literals, tried at load, may make.
+    pub(crate) budget: Budget,
+    /// How many regexes there are already.
+    pub(crate) regexes: usize,
     pub(crate) findings: &'f mut Findings<'a>,
 }
 
 impl<'t, 'f, 'a> Cursor<'t, 'f, 'a> {
     pub(crate) fn new(text: &'t str, tokens: Vec<Token>, findings: &'f mut Findings<'a>) -> Self {
         let end = Token { kind: Kind::End, span: text.len()..text.len() };
-        Self { text, tokens, end, at: 0, nesting: 0, findings }
+        Self { text, tokens, end, at: 0, nesting: 0, budget: Budget::default(), regexes: 0, findings }
     }
 
     pub(crate) fn peek(&self) -> &Token {

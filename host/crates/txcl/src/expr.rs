@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use model::{Envelope, Path, Value};
 
+use crate::budget::Budget;
 use crate::clock::{Clock, Reason};
 use crate::function::Function;
 
@@ -23,12 +24,14 @@ pub(crate) struct Scope<'a> {
     /// Looked up next.
     pub(crate) under: &'a Envelope,
     pub(crate) clock: &'a Clock,
+    /// Counts what calls make.
+    pub(crate) budget: &'a Budget,
 }
 
 impl<'a> Scope<'a> {
     /// A scope of one document.
-    pub(crate) fn of(under: &'a Envelope, clock: &'a Clock) -> Self {
-        Self { over: None, under, clock }
+    pub(crate) fn of(under: &'a Envelope, clock: &'a Clock, budget: &'a Budget) -> Self {
+        Self { over: None, under, clock, budget }
     }
 
     fn get(self, path: &Path) -> Option<&'a Value> {
@@ -44,7 +47,9 @@ impl Expr {
             Self::Path(path) => Ok(scope.get(path).map_or(Cow::Owned(Value::Null), Cow::Borrowed)),
             Self::Call { function, arguments } => {
                 let arguments: Result<Vec<_>, Reason> = arguments.iter().map(|a| a.value(scope)).collect();
-                function.call(&arguments?, scope.clock).map(Cow::Owned)
+                let value = function.call(&arguments?, scope.clock)?;
+                scope.budget.make(&value)?;
+                Ok(Cow::Owned(value))
             }
         }
     }

@@ -1,41 +1,43 @@
-//! The table of functions: a new one is a row here and its few lines below.
+//! The table of functions: a new one is a row here and its few lines in a file below.
 
-use std::borrow::Cow;
+mod arguments;
+mod texts;
+mod documents;
+mod arithmetic;
+mod moment;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use model::{Sealed, Value};
+use model::Value;
+
+pub(crate) use arguments::Arguments;
 
 use crate::clock::{Clock, Reason};
-use crate::coerce;
-
-/// The longest text a function may make.
-const MAX_TEXT: usize = 32 << 20;
 
 /// How many arguments a function takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arity {
-    least: usize,
-    /// `None`: any number.
-    most: Option<usize>,
+pub(crate) enum Arity {
+    Between(usize, usize),
+    Any,
+    /// Names and values, in turn.
+    Pairs,
 }
 
 impl Arity {
-    const fn exactly(n: usize) -> Self {
-        Self { least: n, most: Some(n) }
-    }
-
     pub(crate) fn allows(self, n: usize) -> bool {
-        n >= self.least && self.most.is_none_or(|most| n <= most)
+        match self {
+            Self::Between(least, most) => (least..=most).contains(&n),
+            Self::Any => true,
+            Self::Pairs => n.is_multiple_of(2),
+        }
     }
 
     /// "2 arguments", "0 to 1 arguments".
     pub(crate) fn words(self) -> String {
-        let plural = |n: usize| if n == 1 { "argument" } else { "arguments" };
-        match self.most {
-            Some(most) if most == self.least => format!("{most} {}", plural(most)),
-            Some(most) => format!("{} to {most} arguments", self.least),
-            None => format!("at least {} {}", self.least, plural(self.least)),
+        match self {
+            Self::Between(1, 1) => "1 argument".to_owned(),
+            Self::Between(least, most) if least == most => format!("{most} arguments"),
+            Self::Between(least, most) => format!("{least} to {most} arguments"),
+            Self::Any => "any number of arguments".to_owned(),
+            Self::Pairs => "pairs of a name and a value".to_owned(),
         }
     }
 }
@@ -58,96 +60,88 @@ pub(crate) enum Depends {
     Moment,
 }
 
-/// The arguments of a call.
-pub(crate) type Arguments<'a> = [Cow<'a, Value>];
+/// What a call that fails gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failing {
+    /// Nothing: the rule fails.
+    Fails,
+    /// `null`, with the functions called `&try_…`.
+    Null,
+}
 
 /// One function.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) arity: Arity,
     pub(crate) credentials: Credentials,
     pub(crate) depends: Depends,
-    run: fn(&Arguments<'_>, &Clock) -> Result<Value, Reason>,
+    failing: Failing,
+    run: Run,
 }
+
+type Run = fn(&Arguments<'_>, &Clock) -> Result<Value, Reason>;
 
 /// Every function there is, in the order of the manual.
 pub(crate) static FUNCTIONS: &[Function] = &[
-    Function {
-        name: "concat",
-        arity: Arity { least: 0, most: None },
-        credentials: Credentials::Passed,
-        depends: Depends::Arguments,
-        run: concat,
-    },
-    Function {
-        name: "uuid",
-        arity: Arity::exactly(0),
-        credentials: Credentials::Refused,
-        depends: Depends::Moment,
-        run: uuid,
-    },
-    Function {
-        name: "now",
-        arity: Arity { least: 0, most: Some(1) },
-        credentials: Credentials::Refused,
-        depends: Depends::Moment,
-        run: now,
-    },
-    Function {
-        name: "json",
-        arity: Arity::exactly(1),
-        credentials: Credentials::Refused,
-        depends: Depends::Arguments,
-        run: json,
-    },
-    Function {
-        name: "b64encode",
-        arity: Arity::exactly(1),
-        credentials: Credentials::Refused,
-        depends: Depends::Arguments,
-        run: b64encode,
-    },
-    Function {
-        name: "b64decode",
-        arity: Arity::exactly(1),
-        credentials: Credentials::Refused,
-        depends: Depends::Arguments,
-        run: b64decode,
-    },
+    Function::new("concat", Arity::Any, texts::concat).passing_credentials(),
+    Function::new("join", Arity::Between(2, 2), texts::join),
+    Function::new("split", Arity::Between(2, 2), texts::split),
+    Function::new("substr", Arity::Between(3, 3), texts::substr),
+    Function::new("try_substr", Arity::Between(3, 3), texts::substr).or_null(),
+    Function::new("repeat", Arity::Between(2, 2), texts::repeat),
+    Function::new("pad", Arity::Between(3, 3), texts::pad),
+    Function::new("len", Arity::Between(1, 1), texts::len),
+    Function::new("b64encode", Arity::Between(1, 1), texts::b64encode),
+    Function::new("b64decode", Arity::Between(1, 1), texts::b64decode),
+    Function::new("try_b64decode", Arity::Between(1, 1), texts::b64decode).or_null(),
+    Function::new("urlencode", Arity::Between(1, 1), texts::urlencode),
+    Function::new("urldecode", Arity::Between(1, 1), texts::urldecode),
+    Function::new("try_urldecode", Arity::Between(1, 1), texts::urldecode).or_null(),
+    Function::new("sha256", Arity::Between(1, 1), texts::sha256),
+    Function::new("json", Arity::Between(1, 1), documents::json),
+    Function::new("try_json", Arity::Between(1, 1), documents::json).or_null(),
+    Function::new("to_json", Arity::Between(1, 1), documents::to_json),
+    Function::new("get", Arity::Between(2, 2), documents::get),
+    Function::new("try_get", Arity::Between(2, 2), documents::get).or_null(),
+    Function::new("has", Arity::Between(2, 2), documents::has),
+    Function::new("set", Arity::Between(3, 3), documents::set),
+    Function::new("object", Arity::Pairs, documents::object),
+    Function::new("array", Arity::Any, documents::array),
+    Function::new("add", Arity::Between(2, 2), arithmetic::add),
+    Function::new("sub", Arity::Between(2, 2), arithmetic::sub),
+    Function::new("mul", Arity::Between(2, 2), arithmetic::mul),
+    Function::new("div", Arity::Between(2, 2), arithmetic::div),
+    Function::new("mod", Arity::Between(2, 2), arithmetic::modulo),
+    Function::new("uuid", Arity::Between(0, 0), moment::uuid).of_the_moment(),
+    Function::new("now", Arity::Between(0, 1), moment::now).of_the_moment(),
+    Function::new("tz", Arity::Between(3, 4), moment::tz).of_the_moment(),
 ];
 
-/// Functions of the language that this chassis does not have yet.
-pub(crate) const COMING: &[&str] = &[
-    "tz",
-    "urlencode",
-    "urldecode",
-    "to_json",
-    "get",
-    "set",
-    "has",
-    "object",
-    "array",
-    "len",
-    "split",
-    "join",
-    "substr",
-    "repeat",
-    "pad",
-    "sha256",
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "mod",
-    "try_json",
-    "try_b64decode",
-    "try_urldecode",
-    "try_get",
-    "try_substr",
-];
+/// What an imported file calls and nobody knows; only [`Mode::Lenient`](crate::Mode) has it.
+pub(crate) static UNKNOWN: Function = Function::new("unknown", Arity::Any, |_, _| {
+    Err(Reason::failed("this chassis does not know this function, or not with so many arguments"))
+})
+.of_the_moment();
 
 impl Function {
+    const fn new(name: &'static str, arity: Arity, run: Run) -> Self {
+        let (credentials, depends) = (Credentials::Refused, Depends::Arguments);
+        Self { name, arity, credentials, depends, failing: Failing::Fails, run }
+    }
+
+    const fn passing_credentials(self) -> Self {
+        Self { credentials: Credentials::Passed, ..self }
+    }
+
+    const fn of_the_moment(self) -> Self {
+        Self { depends: Depends::Moment, ..self }
+    }
+
+    const fn or_null(self) -> Self {
+        Self { failing: Failing::Null, ..self }
+    }
+
     /// The function called `name`.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         FUNCTIONS.iter().find(|f| f.name == name)
@@ -158,106 +152,17 @@ impl Function {
         if self.credentials == Credentials::Refused && arguments.iter().any(|a| a.has_sealed()) {
             return Err(self.inspected());
         }
-        (self.run)(arguments, clock).map_err(|reason| match reason {
-            Reason::Credential(_) => self.inspected(),
-            Reason::Failed(text) => Reason::Failed(format!("&{}: {text}", self.name)),
-        })
+        match (self.run)(arguments, clock) {
+            Ok(value) => Ok(value),
+            Err(Reason::Credential(_)) => Err(self.inspected()),
+            Err(Reason::Failed(_)) if self.failing == Failing::Null => Ok(Value::Null),
+            Err(Reason::Failed(text)) => Err(Reason::Failed(format!("&{}: {text}", self.name))),
+        }
     }
 
     fn inspected(&self) -> Reason {
         Reason::Credential(format!("&{} cannot look into a credential; only &concat takes one", self.name))
     }
-}
-
-fn text<'a>(arguments: &'a Arguments<'_>, at: usize) -> Result<&'a str, Reason> {
-    let argument = arguments.get(at).map(Cow::as_ref);
-    argument.and_then(Value::as_str).ok_or_else(|| {
-        let kind = match argument {
-            Some(Value::Bool(_)) => "true or false",
-            Some(Value::Number(_)) => "a number",
-            Some(Value::Array(_)) => "an array",
-            Some(Value::Object(_)) => "an object",
-            Some(Value::Null | Value::String(_) | Value::Sealed(_)) | None => "null or nothing",
-        };
-        Reason::Failed(format!("expected a text, got {kind}"))
-    })
-}
-
-fn concat(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
-    let mut before = String::new();
-    let mut sealed: Option<Sealed> = None;
-    let mut length = 0_usize;
-    for argument in arguments {
-        let text = match (&mut sealed, argument.as_ref()) {
-            (None, Value::Sealed(first)) => {
-                let mut first = first.clone();
-                first.prepend_text(std::mem::take(&mut before));
-                sealed = Some(first);
-                continue;
-            }
-            (Some(sealed), Value::Sealed(next)) => {
-                sealed.push_sealed(next);
-                continue;
-            }
-            // The caller names the function; what matters here is the kind of the failure.
-            (_, other) => coerce::text(other).map_err(|_| Reason::Credential(String::new()))?,
-        };
-        length = length.saturating_add(text.len());
-        if length > MAX_TEXT {
-            return Err(Reason::failed(format!("the result is longer than {} MiB", MAX_TEXT >> 20)));
-        }
-        match &mut sealed {
-            Some(sealed) => sealed.push_text(&text),
-            None => before.push_str(&text),
-        }
-    }
-    Ok(sealed.map_or(Value::String(before), Value::Sealed))
-}
-
-/// UUID version 7 (RFC 9562 §5.7): the request's time, and 74 random bits.
-fn uuid(_: &Arguments<'_>, clock: &Clock) -> Result<Value, Reason> {
-    let mut random = [0_u8; 10];
-    getrandom::fill(&mut random).map_err(|_| Reason::failed("the system has no randomness to give"))?;
-    let millis = u64::try_from(clock.now.as_millisecond()).unwrap_or(0);
-    Ok(Value::String(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()))
-}
-
-fn now(arguments: &Arguments<'_>, clock: &Clock) -> Result<Value, Reason> {
-    let now = clock.now;
-    let format = if arguments.is_empty() { "" } else { text(arguments, 0)? };
-    Ok(match format {
-        "" | "unix" => Value::from(now.as_second()),
-        "millis" => Value::from(now.as_millisecond()),
-        // 64 bits of nanoseconds end in the year 2262.
-        "nanos" => Value::from(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX)),
-        "rfc3339" | "iso8601" => Value::String(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        _ => {
-            return Err(Reason::failed(
-                "unknown format; there are \"unix\", \"millis\", \"nanos\", \"rfc3339\" and \"iso8601\"",
-            ));
-        }
-    })
-}
-
-fn json(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
-    Value::parse(text(arguments, 0)?.as_bytes()).map_err(|e| Reason::Failed(e.to_string()))
-}
-
-fn b64encode(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
-    let text = text(arguments, 0)?;
-    if text.len() > MAX_TEXT / 4 * 3 {
-        return Err(Reason::failed(format!("the result is longer than {} MiB", MAX_TEXT >> 20)));
-    }
-    Ok(Value::String(STANDARD.encode(text)))
-}
-
-fn b64decode(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
-    let bytes = STANDARD
-        .decode(text(arguments, 0)?)
-        .map_err(|_| Reason::failed("not base64 (standard alphabet, padded)"))?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Reason::failed("the decoded bytes are not UTF-8 text"))?;
-    Ok(Value::String(text))
 }
 
 #[cfg(test)]

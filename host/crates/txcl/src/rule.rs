@@ -1,5 +1,6 @@
 //! A checked rule, and what it does to a request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use model::{Envelope, Failure, Fault, Path, SecretRef, Value};
@@ -36,6 +37,25 @@ pub(crate) struct Chosen {
     path: Path,
     value: Value,
     line: usize,
+}
+
+/// What a rule's SET after SELECT wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written(Vec<Chosen>);
+
+impl Written {
+    /// Writes the same into another envelope, where it is absent.
+    ///
+    /// # Errors
+    /// [`Fault::RuleFailed`]: a path cannot be written there.
+    pub fn again(&self, envelope: &mut Envelope) -> Result<(), Failure> {
+        for Chosen { path, value, line } in &self.0 {
+            if envelope.get(path).is_none() {
+                put(envelope, path, value.clone()).map_err(|reason| failure("SET", path, *line, &reason))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `PATH = VALUE`, checked.
@@ -136,7 +156,7 @@ impl Rule {
     /// path and line; or the rule looked into a credential:
     /// [`Fault::CredentialNotInspectable`].
     pub fn prepare(&self, envelope: &Envelope, clock: &Clock) -> Result<Prepared, Failure> {
-        let mut budget = Budget::default();
+        let budget = Budget::default();
         let mut prepared = Prepared {
             input: envelope.clone(),
             params: Arc::new(Value::object()),
@@ -146,17 +166,17 @@ impl Rule {
             selected: Vec::new(),
         };
         for set in &self.before {
-            set.apply(&mut prepared, clock, &mut budget)?;
+            set.apply(&mut prepared, clock, &budget)?;
         }
         let mut params = Value::object();
         for param in &self.params {
-            let value =
-                param.value(Scope::of(&prepared.input, clock), &mut budget).map_err(param.failed("WITH"))?;
+            let scope = Scope::of(&prepared.input, clock, &budget);
+            let value = param.value(scope).map_err(param.failed("WITH"))?;
             write(&mut params, &param.path, value).map_err(param.failed("WITH"))?;
         }
         prepared.params = Arc::new(params);
         if !self.choices.is_empty() {
-            self.select(&mut prepared, clock, &mut budget)?;
+            self.select(&mut prepared, clock, &budget)?;
         }
         Ok(prepared)
     }
@@ -185,35 +205,39 @@ impl Rule {
             write(&mut output, path, value.clone())
                 .map_err(|reason| failure("SELECT", path, *line, &reason))?;
         }
-        let mut budget = Budget::default();
+        let budget = Budget::default();
         let under = prepared.full.as_ref().unwrap_or(&prepared.input);
         for emit in &self.emit {
-            let scope = Scope { over: Some(&output), under, clock };
-            let value = emit.value(scope, &mut budget).map_err(emit.failed("EMIT"))?;
+            let scope = Scope { over: Some(&output), under, clock, budget: &budget };
+            let value = emit.value(scope).map_err(emit.failed("EMIT"))?;
             write(&mut output, &emit.path, value).map_err(emit.failed("EMIT"))?;
         }
         Ok(output)
     }
 
-    /// SET after SELECT: writes what is absent onto the merged envelope.
+    /// SET after SELECT: writes what is absent onto the merged envelope, and says what it
+    /// wrote, so that the same can be written elsewhere: `&uuid` gives another each time.
     ///
     /// # Errors
     /// As [`Rule::prepare`]. What was written before the failure stays written; the
     /// request ends with it.
-    pub fn after(&self, envelope: &mut Envelope, clock: &Clock) -> Result<(), Failure> {
-        let mut budget = Budget::default();
+    pub fn after(&self, envelope: &mut Envelope, clock: &Clock) -> Result<Written, Failure> {
+        let budget = Budget::default();
+        let mut written = Vec::new();
         for set in &self.after {
             if envelope.get(&set.path).is_none() {
-                let value = set.value(Scope::of(envelope, clock), &mut budget).map_err(set.failed("SET"))?;
-                put(envelope, &set.path, value).map_err(set.failed("SET"))?;
+                let scope = Scope::of(envelope, clock, &budget);
+                let value = set.value(scope).map_err(set.failed("SET"))?;
+                put(envelope, &set.path, value.clone()).map_err(set.failed("SET"))?;
+                written.push(Chosen { path: set.path.clone(), value, line: set.line });
             }
         }
-        Ok(())
+        Ok(Written(written))
     }
 
     /// SELECT (spec txcl §6.5): each choice is written into the full input and into a
     /// fresh document that becomes the op's input, and persists like an EMIT.
-    fn select(&self, prepared: &mut Prepared, clock: &Clock, budget: &mut Budget) -> Result<(), Failure> {
+    fn select(&self, prepared: &mut Prepared, clock: &Clock, budget: &Budget) -> Result<(), Failure> {
         let mut full = std::mem::take(&mut prepared.input);
         // A body that is chosen as it is keeps the bytes it was received as (R4).
         let keeps_body = self
@@ -223,14 +247,15 @@ impl Rule {
         let mut narrowed = full.filtered(|name| name == "_ts" || (keeps_body && name == "body"));
         for choice in &self.choices {
             let failed = |reason: Reason| failure("SELECT", &choice.target, choice.line, &reason);
-            let found = full.get(&choice.source).filter(|v| !is_empty(v)).cloned();
+            let found = full.get(&choice.source).filter(|v| !is_empty(v));
             let as_it_is = found.is_some() && choice.source == choice.target;
             let value = match (found, &choice.default) {
-                (Some(value), _) => value,
-                (None, Some(default)) => default.value(Scope::of(&full, clock)).map_err(failed)?.into_owned(),
-                (None, None) => Value::from(""),
+                (Some(value), _) => Cow::Borrowed(value),
+                (None, Some(default)) => default.value(Scope::of(&full, clock, budget)).map_err(failed)?,
+                (None, None) => Cow::Owned(Value::from("")),
             };
-            budget.spend(&value).map_err(failed)?;
+            budget.write(&choice.target, &value).map_err(failed)?;
+            let value = value.into_owned();
             if !as_it_is {
                 put(&mut full, &choice.target, value.clone()).map_err(failed)?;
             }
@@ -257,21 +282,21 @@ impl Choice {
 }
 
 impl Set {
-    fn apply(&self, prepared: &mut Prepared, clock: &Clock, budget: &mut Budget) -> Result<(), Failure> {
+    fn apply(&self, prepared: &mut Prepared, clock: &Clock, budget: &Budget) -> Result<(), Failure> {
         match self {
             Self::Field(set) => {
                 if prepared.input.get(&set.path).is_some() {
                     return Ok(());
                 }
-                let scope = Scope::of(&prepared.input, clock);
-                let value = set.value(scope, budget).map_err(set.failed("SET"))?;
+                let scope = Scope::of(&prepared.input, clock, budget);
+                let value = set.value(scope).map_err(set.failed("SET"))?;
                 let place = concrete(&set.path, prepared.input.document());
                 put(&mut prepared.input, &set.path, value).map_err(set.failed("SET"))?;
                 prepared.own.push(place);
             }
             Self::Header(name, set) => {
-                let scope = Scope::of(&prepared.input, clock);
-                let value = set.value(scope, budget).map_err(set.failed("SET"))?;
+                let scope = Scope::of(&prepared.input, clock, budget);
+                let value = set.value(scope).map_err(set.failed("SET"))?;
                 let value = header::value(value).map_err(|why| set.failed("SET")(Reason::failed(why)))?;
                 prepared.headers.push((name.clone(), value));
             }
@@ -281,9 +306,9 @@ impl Set {
 }
 
 impl Assignment {
-    fn value(&self, scope: Scope<'_>, budget: &mut Budget) -> Result<Value, Reason> {
+    fn value(&self, scope: Scope<'_>) -> Result<Value, Reason> {
         let value = self.value.value(scope)?;
-        budget.spend(&value)?;
+        scope.budget.write(&self.path, &value)?;
         Ok(value.into_owned())
     }
 

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::cursor::{Cursor, Stop};
 use crate::diagnostic::{Problem, Span};
 use crate::expr::Expr;
-use crate::function::{COMING, Depends, FUNCTIONS, Function};
+use crate::function::{Depends, FUNCTIONS, Function, UNKNOWN};
 use crate::number::{self, Number, Reading};
 use crate::similar::closest;
 use crate::token::{Keyword, Kind, Symbol};
@@ -82,21 +82,20 @@ pub(crate) fn number(cursor: &mut Cursor<'_, '_, '_>) -> Result<Number, Stop> {
 pub(crate) fn call(cursor: &mut Cursor<'_, '_, '_>, paths: Paths) -> Result<Expr, Stop> {
     let span = cursor.span();
     let name = cursor.word().trim_start_matches('&');
-    let function = Function::named(name);
-    if function.is_none() {
-        cursor.findings.refuse(unknown(name, &span));
-    }
+    let function = Function::named(name).unwrap_or_else(|| {
+        cursor.findings.tolerate(unknown(name, &span));
+        &UNKNOWN
+    });
     cursor.skip();
     if !cursor.take(Symbol::Open) {
         return Err(cursor.expected(&format!("`(` after &{name}"), None));
     }
     let arguments = cursor.nested(|cursor| arguments(cursor, name, paths))?;
-    let function = function.ok_or(Stop)?;
     let span = span.start..cursor.last_end();
     if !function.arity.allows(arguments.len()) {
         let (takes, given) = (function.arity.words(), arguments.len());
-        cursor.findings.refuse(Problem::at(&span, format!("&{name} takes {takes}, not {given}")));
-        return Err(Stop);
+        cursor.findings.tolerate(Problem::at(&span, format!("&{name} takes {takes}, not {given}")));
+        return Ok(Expr::Call { function: &UNKNOWN, arguments });
     }
     Ok(tried(cursor, function, arguments, &span))
 }
@@ -138,10 +137,17 @@ fn tried(
 ) -> Expr {
     let literals: Option<Vec<Cow<'_, Value>>> =
         arguments.iter().map(|a| a.literal().map(Cow::Borrowed)).collect();
-    let Some(literals) = literals else { return Expr::Call { function, arguments } };
+    // One that nobody knows has been told of; and a file that makes too much already is
+    // tried no further.
+    let known = !std::ptr::eq(function, &UNKNOWN);
+    let Some(literals) = literals.filter(|_| known && cursor.budget.make(&Value::Null).is_ok()) else {
+        return Expr::Call { function, arguments };
+    };
     let outcome = function.call(&literals, &Clock { now: jiff::Timestamp::UNIX_EPOCH });
     match outcome {
-        Ok(value) if function.depends == Depends::Arguments => Expr::Literal(value),
+        Ok(value) if function.depends == Depends::Arguments && cursor.budget.make(&value).is_ok() => {
+            Expr::Literal(value)
+        }
         Ok(_) => Expr::Call { function, arguments },
         Err(reason) => {
             cursor.findings.tolerate(Problem::at(span, reason.text()).hint("this call fails every time"));
@@ -152,11 +158,8 @@ fn tried(
 
 fn unknown(name: &str, span: &Span) -> Problem {
     let problem = Problem::at(span, format!("unknown function &{name}"));
-    if COMING.contains(&name) {
-        return problem.hint("it is part of txcl, but this chassis does not have it yet");
-    }
     let known = FUNCTIONS.iter().map(|f| f.name);
-    match closest(name, known.clone().chain(COMING.iter().copied())) {
+    match closest(name, known.clone()) {
         Some(near) => problem.hint(format!("did you mean &{near}?")),
         None => {
             let all: Vec<String> = known.map(|name| format!("&{name}")).collect();

@@ -14,6 +14,9 @@ use crate::pattern;
 use crate::token::{Keyword, Kind, Symbol};
 use crate::value::{self, Paths};
 
+/// Each may take a megabyte, and is kept for as long as the rule is.
+const MAX_REGEXES: usize = 100;
+
 /// Parses what follows WHEN.
 pub(crate) fn condition(cursor: &mut Cursor<'_, '_, '_>) -> Result<Condition, Stop> {
     if cursor.take(Symbol::Star) {
@@ -171,6 +174,12 @@ fn regex(cursor: &mut Cursor<'_, '_, '_>) -> Result<regex::Regex, Stop> {
     let compiled = pattern::compile(text);
     let span = cursor.span();
     cursor.skip();
+    cursor.regexes += 1;
+    if cursor.regexes > MAX_REGEXES {
+        let problem = Problem::at(&span, format!("a file has at most {MAX_REGEXES} regexes"));
+        cursor.findings.refuse(problem.hint("join some by |, or divide the file"));
+        return Err(Stop);
+    }
     compiled.map_err(|reason| {
         let problem = Problem::at(&span, format!("this regex does not compile: {reason}"));
         cursor

@@ -140,6 +140,7 @@ fn run(text: &str, mode: Mode, dice: &mut Dice) -> usize {
     for finding in findings.iter() {
         assert!(text.get(finding.span.clone()).is_some(), "span {:?} in {text:?}", finding.span);
     }
+    crate::format::tests::holds(text);
     if findings.has_errors() {
         return 0;
     }
