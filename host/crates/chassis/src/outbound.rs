@@ -5,7 +5,7 @@ use std::time::Duration;
 use egress::{Draft, DraftBody};
 use jiff::SignedDuration;
 use model::{Failure, Fault, Object, Path, SecretRef, Value};
-use txcl::Prepared;
+use txcl::{HTTP_PARAMS, Prepared};
 
 use crate::settings::Settings;
 
@@ -23,8 +23,6 @@ pub(crate) struct Outbound {
     pub(crate) on_error: OnError,
     pub(crate) into: Option<Path>,
 }
-
-const KEYS: [&str; 7] = ["url", "method", "timeout", "body_encoding", "body_path", "into", "on_error"];
 
 /// Makes the request that `exec` and `prepared` describe.
 pub(crate) fn outbound(
@@ -58,7 +56,7 @@ pub(crate) fn outbound(
 
 /// A key that does nothing would be a mistake that nobody sees.
 fn refuse_unknown(with: &Object) -> Result<(), Failure> {
-    match with.keys().find(|key| !KEYS.contains(&key.as_str())) {
+    match with.keys().find(|key| !HTTP_PARAMS.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) if matches!(key.as_str(), "mode" | "continue_after" | "join_at_scope" | "max_duration") => {
             Err(Failure::new(
@@ -67,7 +65,7 @@ fn refuse_unknown(with: &Object) -> Result<(), Failure> {
             ))
         }
         Some(key) if matches!(key.as_str(), "redact" | "omit") => Ok(()),
-        Some(key) => Err(failed(format!("WITH {key}: an http op knows {}", KEYS.join(", ")))),
+        Some(key) => Err(failed(format!("WITH {key}: an http op knows {}", HTTP_PARAMS.join(", ")))),
     }
 }
 

@@ -89,7 +89,7 @@ impl RuleSet {
         let files = found.len();
         for file in found {
             let source = RuleFile { path: &file.shown, name: &file.name, text: &file.text };
-            match txcl::compile(&source, mode) {
+            match txcl::compile(&source, mode, &txcl::AnyOps) {
                 Ok(rules) => stacks
                     .entry(file.stack.as_str().to_owned())
                     .or_default()

@@ -10,6 +10,8 @@ use crate::control::author_may_write;
 use crate::diagnostic::{Findings, Problem, Span};
 use crate::exec::{Exec, Refusal};
 use crate::header;
+use crate::ops::Ops;
+use crate::params::{self, Named};
 use crate::rule::{Assignment, Choice, Rule, Set};
 use crate::secrets::{self, Declared};
 use crate::token::Keyword;
@@ -22,6 +24,7 @@ pub(crate) fn rule(
     position: usize,
     clauses: Vec<Placed>,
     text: &str,
+    ops: &dyn Ops,
     findings: &mut Findings<'_>,
 ) -> Rule {
     let start = clauses.first().map_or(0, |c| c.span.start);
@@ -30,9 +33,11 @@ pub(crate) fn rule(
     let parts = Parts::gather(clauses, findings);
 
     let with = distinct(parts.with, findings);
-    let declared = secrets::declared(&with, parts.exec.as_ref(), findings);
-    let (before, after) = sets(parts.sets, parts.exec.as_ref(), &declared, findings);
-    if matches!(parts.exec, Some(Exec::Http(_))) {
+    let exec = parts.exec.as_ref().map(|named| &named.exec);
+    let declared = secrets::declared(&with, exec, findings);
+    let (before, after) = sets(parts.sets, exec, &declared, findings);
+    let with = params::known(with, &declared, parts.exec.as_ref(), ops, findings);
+    if matches!(exec, Some(Exec::Http(_))) {
         check_method(&with, &declared, findings);
     }
     let params = with.into_iter().filter(|pair| pair.path.first() != Some("secrets"));
@@ -45,7 +50,7 @@ pub(crate) fn rule(
         before,
         params: params.map(Assignment::from).collect(),
         choices: parts.choices.into_iter().map(Choice::from).collect(),
-        exec: parts.exec,
+        exec: parts.exec.map(|named| named.exec),
         secrets: declared.into_iter().map(|d| d.secret).collect(),
         emit: writable(parts.emit, "EMIT", findings),
         after: writable(after, "SET after SELECT", findings),
@@ -66,7 +71,7 @@ struct Parts {
     sets: Vec<(When, Pair)>,
     choices: Vec<Selected>,
     with: Vec<Pair>,
-    exec: Option<Exec>,
+    exec: Option<Named>,
     emit: Vec<Pair>,
 }
 
@@ -101,7 +106,10 @@ impl Parts {
                 }
                 Some(Clause::Select(choices)) => parts.choices = choices,
                 Some(Clause::With(pairs)) => parts.with.extend(pairs),
-                Some(Clause::Exec(text, span)) => parts.exec = exec(&text, &span, findings),
+                Some(Clause::Exec(text, span)) => {
+                    let exec = exec(&text, &span, findings);
+                    parts.exec = exec.map(|exec| Named { exec, text, span });
+                }
                 Some(Clause::Emit(pairs)) => parts.emit.extend(pairs),
             }
         }

@@ -140,6 +140,8 @@ fn list<T>(cursor: &mut Cursor<'_, '_, '_>, clause: Keyword, item: Item<T>) -> V
             cursor.skip();
         }
         let another = match &cursor.peek().kind {
+            // A word alone is no parameter; whoever called says so.
+            Kind::Word if commas == 0 && cursor.ends_behind_next() => false,
             Kind::Word | Kind::Keyword(_) if clause == Keyword::With => !cursor.clause_ends(),
             Kind::Path(_) if clause != Keyword::With => true,
             _ => commas > 0 && !cursor.clause_ends(),

@@ -5,6 +5,7 @@ use crate::clause::{self, Placed};
 use crate::cursor::Cursor;
 use crate::diagnostic::{Diagnostics, Findings, Mode, Problem, RuleFile};
 use crate::lexer;
+use crate::ops::Ops;
 use crate::rule::Rule;
 use crate::split;
 
@@ -12,19 +13,19 @@ use crate::split;
 const MAX_BYTES: usize = 1 << 20;
 
 /// Compiles a rule file: one rule, or several in their order (R8), or none when the file
-/// holds no clause.
+/// holds no clause. `ops` says what is known of the ops it runs.
 ///
 /// # Errors
 /// All that is wrong with the file.
-pub fn compile(file: &RuleFile<'_>, mode: Mode) -> Result<Vec<Rule>, Diagnostics> {
-    let (rules, findings) = check(file, mode);
+pub fn compile(file: &RuleFile<'_>, mode: Mode, ops: &dyn Ops) -> Result<Vec<Rule>, Diagnostics> {
+    let (rules, findings) = check(file, mode, ops);
     if findings.has_errors() { Err(findings) } else { Ok(rules) }
 }
 
 /// As [`compile`], with everything that was found: in [`Mode::Lenient`] also what was let
 /// pass. The rules are complete only when no finding is an error.
 #[must_use]
-pub fn check(file: &RuleFile<'_>, mode: Mode) -> (Vec<Rule>, Diagnostics) {
+pub fn check(file: &RuleFile<'_>, mode: Mode, ops: &dyn Ops) -> (Vec<Rule>, Diagnostics) {
     let mut findings = Findings::new(*file, mode);
     let groups = groups(file, &mut findings);
     let several = groups.len() > 1;
@@ -36,7 +37,7 @@ pub fn check(file: &RuleFile<'_>, mode: Mode) -> (Vec<Rule>, Diagnostics) {
                 true => format!("{}.{}", file.name, position + 1),
                 false => file.name.to_owned(),
             };
-            build::rule(name, position, group, file.text, &mut findings)
+            build::rule(name, position, group, file.text, ops, &mut findings)
         })
         .collect();
     (rules, findings.finish())

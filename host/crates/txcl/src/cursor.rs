@@ -39,6 +39,15 @@ impl<'t, 'f, 'a> Cursor<'t, 'f, 'a> {
         self.tokens.get(self.at).unwrap_or(&self.end)
     }
 
+    /// Whether the clause ends behind the next token.
+    pub(crate) fn ends_behind_next(&self) -> bool {
+        let next = self.tokens.get(self.at + 1).unwrap_or(&self.end);
+        match next.kind {
+            Kind::Keyword(keyword) => keyword.begins_clause(),
+            _ => next.kind == Kind::End,
+        }
+    }
+
     pub(crate) fn span(&self) -> Span {
         self.peek().span.clone()
     }

@@ -1,5 +1,8 @@
 //! Regular expressions, compiled once at load, meaning what they mean to the Go chassis.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use regex::{Regex, RegexBuilder};
 
 /// What a compiled pattern may take in memory.
@@ -29,8 +32,12 @@ fn ascii_classes(pattern: &str) -> String {
     let mut class = Class::Outside;
     while let Some(c) = chars.next() {
         let inside = class != Class::Outside;
-        match (c, chars.peek()) {
+        match (c, chars.peek().copied()) {
+            ('\\', Some('Q')) if !inside => quoted(&mut chars, &mut out),
+            ('\\', Some('p' | 'P' | 'x')) => named(&mut chars, &mut out),
             ('\\', _) => escape(chars.next(), inside, &mut out),
+            // What repeats nothing is a brace, as in a search for JSON.
+            ('{', _) if !inside && !is_count(chars.clone()) => out.push_str(r"\{"),
             ('[', Some(':')) if inside => out.push('['),
             (':', Some(']')) if inside => {
                 out.extend([':', ']']);
@@ -54,6 +61,42 @@ enum Class {
     Outside,
     First,
     Later,
+}
+
+/// Whether `2}`, `2,}` or `2,3}` follows.
+fn is_count(after: impl Iterator<Item = char>) -> bool {
+    let count: String = after.take_while(|c| c.is_ascii_digit() || *c == ',' || *c == '}').collect();
+    let Some((inside, _)) = count.split_once('}') else { return false };
+    let (least, most) = inside.split_once(',').unwrap_or((inside, ""));
+    !least.is_empty() && !least.contains(',') && !most.contains(',')
+}
+
+/// `\Q…\E`: everything in between is itself.
+fn quoted(chars: &mut Peekable<Chars<'_>>, out: &mut String) {
+    chars.next();
+    let mut text = String::new();
+    for c in chars {
+        text.push(c);
+        if text.ends_with("\\E") {
+            text.truncate(text.len() - 2);
+            break;
+        }
+    }
+    out.push_str(&regex::escape(&text));
+}
+
+/// `\pL`, `\p{Greek}`, `\x7f`, `\x{7f}`: the brace after these is theirs.
+fn named(chars: &mut Peekable<Chars<'_>>, out: &mut String) {
+    out.push('\\');
+    out.extend(chars.next());
+    if chars.peek() == Some(&'{') {
+        for c in chars {
+            out.push(c);
+            if c == '}' {
+                break;
+            }
+        }
+    }
 }
 
 fn escape(escaped: Option<char>, inside: bool, out: &mut String) {
@@ -105,6 +148,18 @@ mod tests {
         assert!(matches("^[[:digit:]x]+[[:alpha:]]$", "1xa"));
         assert!(!matches("^[[:digit:]]$", "a"));
         assert!(matches(r"^[\]]$", "]"));
+    }
+
+    #[test]
+    fn braces_count_or_are_themselves_as_in_re2() {
+        assert!(matches(r#"^{"a":"#, r#"{"a":1}"#));
+        assert!(matches("^a{2}b{1,}c{1,2}$", "aabc"));
+        assert!(matches("^a{,2}$", "a{,2}"));
+        assert!(matches("^a{2,3,4}x{}{$", "a{2,3,4}x{}{"));
+        assert!(matches(r"^\p{Greek}\x{41}\x42\pL[{]$", "αABc{"));
+        assert!(matches(r"^\Qa.b{2}\E+$", "a.b{2}}"));
+        assert!(!matches(r"^\Qa.b\E$", "axb"));
+        assert!(matches(r"\Qto the end.", "to the end."));
     }
 
     #[test]

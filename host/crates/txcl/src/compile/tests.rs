@@ -4,25 +4,33 @@
 use model::SecretName;
 
 use super::{check, compile};
+use crate::clock::Clock;
 use crate::diagnostic::{Color, Diagnostics, Mode, RuleFile, Severity};
 use crate::exec::Exec;
+use crate::ops::AnyOps;
 use crate::rule::Rule;
 
 mod corpus;
 mod manual;
+mod ops;
 mod secrets;
 mod soup;
+mod tables;
+
+fn clock() -> Clock {
+    Clock { now: jiff::Timestamp::UNIX_EPOCH }
+}
 
 fn file(text: &str) -> RuleFile<'_> {
     RuleFile { path: "OPS/shop/10/sign.txcl", name: "sign", text }
 }
 
 fn accepted(text: &str) -> Vec<Rule> {
-    compile(&file(text), Mode::Strict).unwrap_or_else(|d| panic!("{}", d.render(Color::Plain)))
+    compile(&file(text), Mode::Strict, &AnyOps).unwrap_or_else(|d| panic!("{}", d.render(Color::Plain)))
 }
 
 fn refused(text: &str) -> Diagnostics {
-    match compile(&file(text), Mode::Strict) {
+    match compile(&file(text), Mode::Strict, &AnyOps) {
         Ok(_) => panic!("accepted: {text}"),
         Err(findings) => findings,
     }
@@ -39,7 +47,7 @@ fn refused_for(text: &str, words: &str) {
 /// As [`refused_for`]; and `Mode::Lenient` lets it pass with a warning.
 fn tolerated(text: &str, words: &str) -> Vec<Rule> {
     refused_for(text, words);
-    let (rules, findings) = check(&file(text), Mode::Lenient);
+    let (rules, findings) = check(&file(text), Mode::Lenient, &AnyOps);
     assert!(!findings.has_errors(), "{text}: {findings}");
     assert_eq!(findings.iter().map(|d| d.severity).collect::<Vec<_>>(), [Severity::Warning], "{text}");
     rules
@@ -264,7 +272,7 @@ fn findings_are_bounded_and_an_error_is_never_lost_among_warnings() {
     assert_eq!(findings.iter().count(), 100);
     assert!(findings.render(Color::Plain).contains("900 more findings"));
     let text = "SET .a = 01 ".repeat(1_000) + "SET .b = null";
-    assert!(compile(&file(&text), Mode::Lenient).is_err());
+    assert!(compile(&file(&text), Mode::Lenient, &AnyOps).is_err());
 }
 
 #[test]

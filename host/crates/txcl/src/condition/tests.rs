@@ -5,6 +5,7 @@ use model::{CredentialId, Envelope, Fault, Path, Sealed, Value};
 use crate::clock::Clock;
 use crate::compile::compile;
 use crate::diagnostic::{Mode, RuleFile};
+use crate::ops::AnyOps;
 use crate::rule::Rule;
 
 fn clock() -> Clock {
@@ -13,7 +14,7 @@ fn clock() -> Clock {
 
 fn rule(text: &str, mode: Mode) -> Rule {
     let file = RuleFile { path: "t.txcl", name: "t", text };
-    compile(&file, mode).unwrap_or_else(|d| panic!("{d}")).pop().unwrap()
+    compile(&file, mode, &AnyOps).unwrap_or_else(|d| panic!("{d}")).pop().unwrap()
 }
 
 fn holds(when: &str, json: &str) -> bool {
@@ -115,7 +116,10 @@ fn what_never_holds_is_refused_and_let_pass_only_in_lenient() {
         r#".a != &json("null")"#,
     ] {
         let text = format!("WHEN {when}");
-        assert!(compile(&RuleFile { path: "t", name: "t", text: &text }, Mode::Strict).is_err(), "{text}");
+        assert!(
+            compile(&RuleFile { path: "t", name: "t", text: &text }, Mode::Strict, &AnyOps).is_err(),
+            "{text}"
+        );
         assert!(!rule(&text, Mode::Lenient).matches(&envelope, &clock()).unwrap(), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 use super::format;
 use crate::compile::compile;
 use crate::diagnostic::{Mode, RuleFile};
+use crate::ops::AnyOps;
 use crate::rule::Rule;
 
 fn file(text: &str) -> RuleFile<'_> {
@@ -31,8 +32,8 @@ fn meaning(rules: &[Rule]) -> String {
 pub(crate) fn holds(text: &str) {
     let Ok(once) = format(&file(text)) else { return };
     assert_eq!(format(&file(&once)).as_deref(), Ok(once.as_str()), "not idempotent:\n{text}\n---\n{once}");
-    if let Ok(rules) = compile(&file(text), Mode::Strict) {
-        let again = compile(&file(&once), Mode::Strict).unwrap_or_else(|d| panic!("{once}\n{d}"));
+    if let Ok(rules) = compile(&file(text), Mode::Strict, &AnyOps) {
+        let again = compile(&file(&once), Mode::Strict, &AnyOps).unwrap_or_else(|d| panic!("{once}\n{d}"));
         assert_eq!(meaning(&rules), meaning(&again), "{text}\n---\n{once}");
     }
 }

@@ -8,10 +8,11 @@ use super::{Prepared, Rule};
 use crate::clock::Clock;
 use crate::compile::compile;
 use crate::diagnostic::{Mode, RuleFile};
+use crate::ops::AnyOps;
 
 fn rule(text: &str) -> Rule {
     let file = RuleFile { path: "t.txcl", name: "t", text };
-    compile(&file, Mode::Strict).unwrap_or_else(|d| panic!("{d}")).pop().unwrap()
+    compile(&file, Mode::Strict, &AnyOps).unwrap_or_else(|d| panic!("{d}")).pop().unwrap()
 }
 
 fn envelope(json: &str) -> Envelope {
@@ -127,12 +128,12 @@ fn failures_name_clause_path_and_line_but_no_value() {
 fn a_credential_moves_and_is_joined_and_nothing_else() {
     let envelope = with_credential("@computed.basic");
     let text = "EXEC \"https://h/\" SET .body.auth = @computed.basic, .l = &concat(\"Basic \", @computed.basic),
-                @web.req.headers.authorization = &concat(\"Basic \", @computed.basic) WITH p = @computed.basic";
+                @web.req.headers.authorization = &concat(\"Basic \", @computed.basic) WITH into = @computed.basic";
     let prepared = rule(text).prepare(&envelope, &clock()).unwrap();
     assert!(matches!(prepared.input.get(&path(".body.auth")), Some(Value::Sealed(_))));
     assert!(matches!(prepared.input.get(&path(".l")), Some(Value::Sealed(_))));
     assert!(matches!(prepared.headers.as_slice(), [(name, Value::Sealed(_))] if name == "authorization"));
-    assert!(matches!(prepared.params.get(&path("p")), Some(Value::Sealed(_))));
+    assert!(matches!(prepared.params.get(&path("into")), Some(Value::Sealed(_))));
     assert!(
         !format!("{}{}", prepared.input.document().to_json(), prepared.params.to_json()).contains("Basic")
     );

@@ -8,9 +8,10 @@ use super::{compile, secret_names};
 use crate::clock::Clock;
 use crate::diagnostic::{Color, Mode, RuleFile};
 use crate::exec::Exec;
+use crate::ops::AnyOps;
 use crate::rule::Rule;
 
-fn vectors() -> PathBuf {
+pub(super) fn vectors() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/vectors/txcl")
 }
 
@@ -18,7 +19,7 @@ fn listing(name: &str) -> Vec<Rule> {
     let path = vectors().join("runbook").join(format!("{name}.txcl"));
     let text = std::fs::read_to_string(path).unwrap();
     let file = RuleFile { path: name, name, text: &text };
-    compile(&file, Mode::Strict).unwrap_or_else(|d| panic!("{}", d.render(Color::Plain)))
+    compile(&file, Mode::Strict, &AnyOps).unwrap_or_else(|d| panic!("{}", d.render(Color::Plain)))
 }
 
 fn clock() -> Clock {
@@ -89,7 +90,7 @@ fn diagnostics_read_as_they_are_filed() {
         let text = std::fs::read_to_string(folder.join(format!("{name}.txcl"))).unwrap();
         let expected = std::fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap_or_default();
         let file = RuleFile { path: &format!("{name}.txcl"), name: &name, text: &text };
-        let rendered = compile(&file, Mode::Strict).unwrap_err().render(Color::Plain);
+        let rendered = compile(&file, Mode::Strict, &AnyOps).unwrap_err().render(Color::Plain);
         if std::env::var_os("TXCL_BLESS").is_some() {
             std::fs::write(folder.join(format!("{name}.txt")), &rendered).unwrap();
             continue;

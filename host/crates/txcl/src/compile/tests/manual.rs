@@ -3,6 +3,7 @@
 use super::{check, file};
 use crate::diagnostic::{Color, Mode};
 use crate::function::FUNCTIONS;
+use crate::ops::AnyOps;
 
 const MANUAL: &str = include_str!("../../../../../docs/txcl.md");
 
@@ -22,7 +23,7 @@ fn every_example_is_what_it_says() {
     assert!(examples.iter().filter(|(kind, _)| kind.is_empty()).count() >= 8);
     assert!(examples.iter().filter(|(kind, _)| !kind.is_empty()).count() >= 2);
     for (kind, text) in examples {
-        let (rules, findings) = check(&file(text), Mode::Strict);
+        let (rules, findings) = check(&file(text), Mode::Strict, &AnyOps);
         match kind {
             "" => {
                 crate::format::tests::holds(text);

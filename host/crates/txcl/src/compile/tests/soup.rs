@@ -6,6 +6,7 @@ use model::{CredentialId, Envelope, Path, Sealed, Value};
 use super::check;
 use crate::clock::Clock;
 use crate::diagnostic::{Color, Mode, RuleFile};
+use crate::ops::AnyOps;
 
 /// Marsaglia's xorshift64.
 struct Dice(u64);
@@ -132,7 +133,7 @@ const DOCUMENTS: &[&str] = &[
 ];
 
 fn run(text: &str, mode: Mode, dice: &mut Dice) -> usize {
-    let (rules, findings) = check(&RuleFile { path: "soup.txcl", name: "soup", text }, mode);
+    let (rules, findings) = check(&RuleFile { path: "soup.txcl", name: "soup", text }, mode, &AnyOps);
     // Drawing is dear; every tenth file is enough to find a bad span.
     if dice.roll(10) == 0 {
         assert!(findings.is_empty() || findings.render(Color::Plain).contains("-->"), "{text}");

@@ -1,0 +1,118 @@
+//! Checks WITH against what the op knows: a parameter that does nothing is a mistake that
+//! nobody would see.
+
+use model::{OpManifest, Path, Value};
+
+use crate::clause::Pair;
+use crate::diagnostic::{Findings, Problem, Span};
+use crate::exec::Exec;
+use crate::ops::{Known, Ops};
+use crate::secrets::Declared;
+use crate::similar::closest;
+
+/// The parameters of a rule whose EXEC is http(s).
+pub const HTTP_PARAMS: [&str; 7] =
+    ["url", "method", "timeout", "body_encoding", "body_path", "into", "on_error"];
+
+/// Parameters of every op: the chassis acts on them, or says itself that it does not yet.
+const OF_THE_CHASSIS: [&str; 7] =
+    ["timeout", "redact", "omit", "mode", "continue_after", "join_at_scope", "max_duration"];
+
+/// Values of parameters that are one of a few words.
+const CHOICES: [(&str, &[&str]); 2] =
+    [("on_error", &["halt", "continue"]), ("body_encoding", &["json", "urlencoded", "form", "raw"])];
+
+/// EXEC as it stands in the rule.
+pub(crate) struct Named {
+    pub(crate) exec: Exec,
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
+/// The parameters that stay: those that the rule's op knows.
+pub(crate) fn known(
+    with: Vec<Pair>,
+    declared: &[Declared],
+    named: Option<&Named>,
+    ops: &dyn Ops,
+    findings: &mut Findings<'_>,
+) -> Vec<Pair> {
+    let Some(Named { exec, text, span: at }) = named else { return with };
+    if matches!(exec, Exec::Http(_)) {
+        check_choices(&with, findings);
+        return kept(with, &HTTP_PARAMS, "an http request", findings);
+    }
+    match ops.known(exec) {
+        Known::Nothing => with,
+        Known::Absent(there) => {
+            let problem = Problem::at(at, "there is no such op");
+            findings.tolerate(problem.hint(match closest(text, there.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean {near}?"),
+                None if there.is_empty() => "this workspace has no ops of its own".to_owned(),
+                None => format!("there are {}", there.join(", ")),
+            }));
+            with
+        }
+        Known::Op(manifest) => {
+            check_slots(manifest, declared, at, findings);
+            let names: Vec<&str> = manifest.params.keys().map(String::as_str).collect();
+            kept(with, &names, manifest.name.as_str(), findings)
+        }
+    }
+}
+
+fn kept(with: Vec<Pair>, names: &[&str], whose: &str, findings: &mut Findings<'_>) -> Vec<Pair> {
+    let mut kept = Vec::new();
+    for pair in with {
+        let name = pair.path.first().unwrap_or_default();
+        if name == "secrets" || names.contains(&name) || OF_THE_CHASSIS.contains(&name) {
+            kept.push(pair);
+            continue;
+        }
+        let problem = Problem::at(&pair.span, format!("{whose} has no parameter {name}"));
+        findings.tolerate(problem.hint(match closest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None if names.is_empty() => "it has none".to_owned(),
+            None => format!("there are {}", names.join(", ")),
+        }));
+    }
+    kept
+}
+
+fn check_choices(with: &[Pair], findings: &mut Findings<'_>) {
+    for pair in with {
+        let choice = CHOICES.iter().find(|(name, _)| pair.path.first() == Some(name));
+        let (Some((name, words)), Some(Value::String(said))) = (choice, pair.value.literal()) else {
+            continue;
+        };
+        if !words.contains(&said.as_str()) {
+            let problem = Problem::at(&pair.value_span, format!("{name} is not one of its words"));
+            findings.refuse(problem.hint(format!("there are \"{}\"", words.join("\", \""))));
+        }
+    }
+}
+
+/// Each secret has a place that the op knows, and each place that it needs has a secret.
+fn check_slots(manifest: &OpManifest, declared: &[Declared], at: &Span, findings: &mut Findings<'_>) {
+    let slots: Vec<(&String, Path)> =
+        manifest.slots.keys().filter_map(|name| Some((name, Path::parse_sugared(name).ok()?))).collect();
+    for Declared { secret, span } in declared {
+        if !slots.iter().any(|(_, path)| path == secret.slot.path()) {
+            let place = secret.slot.to_string();
+            let problem = Problem::at(span, format!("{} takes no secret at {place}", manifest.name));
+            let names: Vec<&str> = slots.iter().map(|(name, _)| name.as_str()).collect();
+            findings.refuse(problem.hint(match closest(&place, names.iter().copied()) {
+                Some(near) => format!("did you mean secrets.{near}?"),
+                None if names.is_empty() => "it takes none".to_owned(),
+                None => format!("there is secrets.{}", names.join(", secrets.")),
+            }));
+        }
+    }
+    for (name, path) in &slots {
+        let optional = manifest.slots.get(*name).is_some_and(|slot| slot.optional);
+        if !optional && !declared.iter().any(|d| d.secret.slot.path() == path) {
+            let problem = Problem::at(at, format!("{} needs a secret at {name}", manifest.name));
+            findings.refuse(problem.hint(format!("add WITH secrets.{name}.secret = \"SECRET_NAME\"")));
+        }
+    }
+}
