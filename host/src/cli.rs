@@ -13,6 +13,9 @@ mod auth;
 mod typed;
 mod serve;
 mod dev;
+mod rule_files;
+mod fmt;
+mod lint;
 mod trace;
 mod demo;
 mod completion;
@@ -50,7 +53,6 @@ const LATER: &[&str] = &[
     "inspect",
     "install",
     "kv",
-    "lint",
     "login",
     "logout",
     "mcp",
@@ -90,6 +92,10 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Run a chassis for the workspace around here, and reload its rules as they change
     Dev(Box<dev::DevArgs>),
+    /// Lay rule files out, one way for all
+    Fmt(fmt::FmtArgs),
+    /// Say everything that is wrong with rules, without running them
+    Lint(lint::LintArgs),
     /// Show what txco does, in a temporary folder
     Demo(demo::DemoArgs),
     /// Show what happened to a request
@@ -126,6 +132,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         None => usage::print(&[], console),
         Some(Command::Serve(args)) => serve::run(*args, console),
         Some(Command::Dev(args)) => dev::run(*args, console),
+        Some(Command::Fmt(args)) => fmt::run(&args, console),
+        Some(Command::Lint(args)) => lint::run(&args, console),
         Some(Command::Demo(args)) => demo::run(&args, console),
         Some(Command::Trace(args)) => trace::run(&args, console),
         Some(Command::Auth(AuthLine { command })) => auth::run(command, console),

@@ -28,6 +28,7 @@ mod many_at_once;
 mod restart;
 mod go_database;
 mod reload;
+mod rule_files;
 mod drain;
 mod configuration;
 mod dev;

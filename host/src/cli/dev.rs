@@ -87,7 +87,7 @@ const STATE: &str = ".txco/dev";
 const IGNORED: &str = ".txco/";
 
 /// The nearest folder at or above `dir` with `OPS/` or `txco.yaml`.
-fn workspace(dir: &Path) -> Result<PathBuf, Complaint> {
+pub(super) fn workspace(dir: &Path) -> Result<PathBuf, Complaint> {
     let dir = dir
         .canonicalize()
         .map_err(|error| Complaint::failed(format!("cannot open {}: {error}", dir.display())))?;

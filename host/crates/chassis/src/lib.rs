@@ -24,6 +24,7 @@ mod settings;
 mod merge;
 mod workspace;
 mod ruleset;
+mod lint;
 mod registry;
 mod grant;
 mod trace;
@@ -37,6 +38,7 @@ mod scope;
 mod chassis;
 
 pub use chassis::{Chassis, Parts};
+pub use lint::Lint;
 pub use request::{Outcome, Request, RequestFailure};
 pub use ruleset::{LoadErrors, RuleSet};
 pub use settings::Settings;

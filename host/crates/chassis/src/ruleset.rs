@@ -48,9 +48,7 @@ impl LoadErrors {
     #[must_use]
     pub fn render(&self, color: Color) -> String {
         match self {
-            Self::Misplaced(all) => {
-                all.iter().map(|m| format!("{}: {}\n  hint: {}\n", m.path, m.message, m.hint)).collect()
-            }
+            Self::Misplaced(all) => all.iter().map(Misplaced::render).collect(),
             Self::Rules(files) => files.iter().map(|d| d.render(color)).collect(),
             Self::Empty => "OPS holds no rule; the first could be OPS/app/100/hello.txcl with: \
                             EMIT .hello = \"world\"\n"

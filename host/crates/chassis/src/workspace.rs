@@ -32,6 +32,13 @@ pub struct Misplaced {
     pub hint: String,
 }
 
+impl Misplaced {
+    /// For people.
+    pub(crate) fn render(&self) -> String {
+        format!("{}: {}\n  hint: {}\n", self.path, self.message, self.hint)
+    }
+}
+
 /// The largest rule file that is read; rules are written by people.
 const MAX_RULE_BYTES: u64 = 1 << 20;
 /// The deepest folder below `OPS` that is looked into.

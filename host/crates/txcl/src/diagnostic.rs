@@ -100,6 +100,14 @@ impl Diagnostics {
         self.items.is_empty()
     }
 
+    /// How many are as bad as this; those that are only counted are errors where there is one.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        let listed = self.items.iter().filter(|d| d.severity == severity).count();
+        let worst = if self.has_errors() { Severity::Error } else { Severity::Warning };
+        listed + if severity == worst { self.unlisted } else { 0 }
+    }
+
     /// Whether one of them refuses the file.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -1,0 +1,4 @@
+//! Fuzzes `targets::parser`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| txco_fuzz::targets::parser(data));

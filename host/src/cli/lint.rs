@@ -1,0 +1,74 @@
+//! `txco lint [--lenient] [--json] [PATHS]`: everything that is wrong with rules, without running them.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chassis::Lint;
+use serde_json::{Value, json};
+use txcl::{Color, Diagnostics, Mode, RuleFile, Severity};
+
+use super::dev::workspace;
+use super::output::{Complaint, Console};
+use super::rule_files::{below, name, read};
+
+/// The arguments of `txco lint`.
+#[derive(Debug, clap::Args)]
+pub(super) struct LintArgs {
+    /// Workspaces, rule files, and folders with all rule files below [default: the workspace
+    /// around here]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Take what the Go chassis lets pass, and say what that was
+    #[arg(long)]
+    lenient: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks; exits with 1 when there is an error.
+pub(super) fn run(args: &LintArgs, console: &mut Console<'_>) -> ExitCode {
+    let linted = lint(args, console).map_err(|complaint| complaint.of("lint"));
+    console.end(args.json, linted)
+}
+
+fn lint(args: &LintArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
+    let mode = if args.lenient { Mode::Lenient } else { Mode::Strict };
+    let paths = match args.paths.as_slice() {
+        [] => vec![workspace(Path::new("."))?],
+        paths => paths.to_vec(),
+    };
+    let (workspaces, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|p| p.join("OPS").is_dir());
+    let mut found = Lint::default();
+    for workspace in workspaces {
+        found.append(Lint::of_workspace(&workspace, mode));
+    }
+    for path in below(&others)? {
+        let (text, shown) = (read(&path)?, path.display().to_string());
+        found.append(Lint::of_file(&RuleFile { path: &shown, name: &name(&path), text: &text }, mode));
+    }
+    let (errors, warnings) = (found.count(Severity::Error), found.count(Severity::Warning));
+    if args.json {
+        console.print(&format!("{:#}", as_json(&found, errors, warnings)))?;
+    } else {
+        let color = if console.color { Color::Coloured } else { Color::Plain };
+        if !found.is_empty() {
+            console.note(found.render(color).trim_end());
+        }
+        console.print(&format!("{} files, {errors} errors, {warnings} warnings", found.files))?;
+    }
+    if errors > 0 { Err(Complaint::silent()) } else { Ok(()) }
+}
+
+fn as_json(found: &Lint, errors: usize, warnings: usize) -> Value {
+    let misplaced = found.misplaced.iter().map(|m| {
+        json!({ "path": m.path, "severity": "error", "line": null, "column": null,
+                "message": m.message, "hint": m.hint })
+    });
+    let findings = found.findings.iter().map(Diagnostics::to_json).filter_map(|all| match all {
+        Value::Array(all) => Some(all),
+        _ => None,
+    });
+    let all: Vec<Value> = misplaced.chain(findings.flatten()).collect();
+    json!({ "files": found.files, "errors": errors, "warnings": warnings, "findings": all })
+}
