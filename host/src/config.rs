@@ -10,7 +10,8 @@ use model::StackName;
 
 pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use setting::{
-    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, Setting, StackFallback, TraceMode,
+    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, RuleMode, Setting, StackFallback,
+    TraceMode,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -82,6 +83,7 @@ settings! {
     secret_master_key_b64: Option<InlineKey> = "secret-master-key-b64" "KEY" [""] "The master key itself, in base64; wins over the file. Other users can read it in `ps`: prefer the variable";
     stack_fallback: StackFallback = "stack-fallback" "RULE" ["parents"] "Which secret a nested stack sees that has none of its own: parents, or exact (only the tenant's)";
     workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP";
+    rule_mode: RuleMode = "rule-mode" "MODE" ["strict"] "How mistakes in rules are taken that the Go chassis lets pass: strict, or lenient (each is a warning)";
     stack: Option<StackName> = "stack" "NAME" [""] "Which stack of the workspace answers, when there are several";
     cache_dir: PathBuf = "cache-dir" "DIR" ["./chassis/data/cache/ops"] "The folder of compiled ops";
     trace_mode: TraceMode = "trace-mode" "MODE" ["off"] "What is traced of each request: off, summary or full";

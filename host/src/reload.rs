@@ -19,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) workspace: PathBuf,
     /// The stack that events enter, when it was said.
     pub(crate) stack: Option<StackName>,
+    /// How strictly they are taken.
+    pub(crate) mode: Mode,
     /// Whether diagnostics are coloured.
     pub(crate) color: Color,
 }
@@ -29,7 +31,15 @@ impl Rules {
     /// # Errors
     /// Everything that is wrong, as text for people: file, line, caret.
     pub(crate) fn load(&self) -> Result<RuleSet, String> {
-        RuleSet::load(&self.workspace, self.stack.as_ref(), Mode::Strict).map_err(|errors| self.told(&errors))
+        let loaded = RuleSet::load(&self.workspace, self.stack.as_ref(), self.mode);
+        let rules = loaded.map_err(|errors| self.told(&errors))?;
+        for file in rules.let_pass() {
+            for finding in file.iter() {
+                let (line, column) = (finding.line, finding.column);
+                tracing::warn!(file = file.path(), line, column, "rule let pass: {}", finding.message);
+            }
+        }
+        Ok(rules)
     }
 
     /// Loads them again at each of `hangups`.

@@ -1,6 +1,6 @@
 //! `txco fmt` lays rule files out and `txco lint` says what is wrong with them, without a chassis.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::Host;
 
 use crate::TXCO;
@@ -61,6 +61,16 @@ fn lenient_takes_what_the_go_chassis_takes_and_says_what_that_was() {
     assert!(linted.stderr.contains("warning: \"010\" is not a number"), "{}", linted.stderr);
     assert!(linted.stderr.contains("write 10, or the text"), "{}", linted.stderr);
     assert_eq!(linted.succeeds(), "1 files, 0 errors, 2 warnings\n");
+    host.finish();
+}
+
+#[test]
+fn a_chassis_takes_imported_rules_when_told_to() {
+    let imported = "EMIT .answer = 052;\n";
+    let mut host =
+        Host::serve(TXCO).rule("OPS/shop/10/a.txcl", imported).flags(&["--rule-mode", "lenient"]).start();
+    assert!(host.log().contains("WARN rule let pass: \"052\" is not a number"), "{}", host.log());
+    assert_eq!(host.event("/", &json!({})).json()["answer"], 42);
     host.finish();
 }
 

@@ -44,7 +44,7 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         .map_err(|error| Complaint::usage(error.to_string()))?;
     telemetry::start(config.log_level, config.logger, console.environment);
     let color = if console.color { Color::Coloured } else { Color::Plain };
-    let rules = Rules { workspace, stack: config.stack.clone(), color };
+    let rules = Rules { workspace, stack: config.stack.clone(), mode: config.rule_mode.mode(), color };
     if let Err(error) = ignore_state(&rules.workspace) {
         tracing::warn!(%error, ".gitignore not written: keep .txco/ out of version control");
     }

@@ -30,6 +30,7 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let rules = config.workspace.clone().map(|workspace| Rules {
         workspace,
         stack: config.stack.clone(),
+        mode: config.rule_mode.mode(),
         color: if console.color { Color::Coloured } else { Color::Plain },
     });
     // Rules first: what is broken there is said before anything is opened or minted.

@@ -207,6 +207,25 @@ words! {
 }
 
 words! {
+    /// How mistakes in rules are taken that the Go chassis lets pass.
+    RuleMode:
+    /// They are errors.
+    "strict" => Strict,
+    /// They are told, and mean what they mean there.
+    "lenient" => Lenient,
+}
+
+impl RuleMode {
+    /// As `txcl` calls it.
+    pub(crate) fn mode(self) -> txcl::Mode {
+        match self {
+            Self::Strict => txcl::Mode::Strict,
+            Self::Lenient => txcl::Mode::Lenient,
+        }
+    }
+}
+
+words! {
     /// How log lines look.
     Logger:
     /// For people.

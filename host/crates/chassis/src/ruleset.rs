@@ -23,6 +23,7 @@ pub struct RuleSet {
     stacks: BTreeMap<String, Scopes>,
     entry: StackName,
     files: usize,
+    let_pass: Vec<Diagnostics>,
 }
 
 /// Why a workspace's rules cannot be used; every reason at once.
@@ -83,25 +84,30 @@ impl RuleSet {
     pub fn load(workspace: &Path, stack: Option<&StackName>, mode: Mode) -> Result<Self, LoadErrors> {
         let found = workspace::read(workspace).map_err(LoadErrors::Misplaced)?;
         let mut stacks: BTreeMap<String, Scopes> = BTreeMap::new();
-        let mut broken = Vec::new();
+        let (mut broken, mut let_pass) = (Vec::new(), Vec::new());
         let files = found.len();
         for file in found {
             let source = RuleFile { path: &file.shown, name: &file.name, text: &file.text };
-            match txcl::compile(&source, mode, &txcl::AnyOps) {
-                Ok(rules) => stacks
-                    .entry(file.stack.as_str().to_owned())
-                    .or_default()
-                    .entry(file.scope)
-                    .or_default()
-                    .push(Arc::new(File { rules })),
-                Err(diagnostics) => broken.push(diagnostics),
+            let (rules, findings) = txcl::check(&source, mode, &txcl::AnyOps);
+            if findings.has_errors() {
+                broken.push(findings);
+                continue;
             }
+            if !findings.is_empty() {
+                let_pass.push(findings);
+            }
+            stacks
+                .entry(file.stack.as_str().to_owned())
+                .or_default()
+                .entry(file.scope)
+                .or_default()
+                .push(Arc::new(File { rules }));
         }
         if !broken.is_empty() {
             return Err(LoadErrors::Rules(broken));
         }
         let entry = entry(&stacks, stack)?;
-        Ok(Self { stacks, entry, files })
+        Ok(Self { stacks, entry, files, let_pass })
     }
 
     /// The stack that events enter.
@@ -114,6 +120,12 @@ impl RuleSet {
     #[must_use]
     pub fn files(&self) -> usize {
         self.files
+    }
+
+    /// What the lenient mode let pass, by file.
+    #[must_use]
+    pub fn let_pass(&self) -> &[Diagnostics] {
+        &self.let_pass
     }
 
     /// How many rules there are.
