@@ -65,6 +65,18 @@ fn lenient_takes_what_the_go_chassis_takes_and_says_what_that_was() {
 }
 
 #[test]
+fn lint_warns_of_stages_that_no_request_reaches() {
+    let mut host = Host::dev(TXCO)
+        .rule("OPS/shop/10/a.txcl", "EMIT @halt = true\n")
+        .rule("OPS/shop/20/b.txcl", TIDY)
+        .at_rest();
+    let linted = host.txco(&["lint", "workspace"]);
+    assert!(linted.stderr.starts_with("shop/20: no request reaches this stage\n"), "{}", linted.stderr);
+    assert_eq!(linted.succeeds(), "2 files, 0 errors, 1 warnings\n");
+    host.finish();
+}
+
+#[test]
 fn a_chassis_takes_imported_rules_when_told_to() {
     let imported = "EMIT .answer = 052;\n";
     let mut host =

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chassis::Lint;
+use chassis::{Lint, Misplaced};
 use serde_json::{Value, json};
 use txcl::{Color, Diagnostics, Mode, RuleFile, Severity};
 
@@ -61,14 +61,17 @@ fn lint(args: &LintArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
 }
 
 fn as_json(found: &Lint, errors: usize, warnings: usize) -> Value {
-    let misplaced = found.misplaced.iter().map(|m| {
-        json!({ "path": m.path, "severity": "error", "line": null, "column": null,
-                "message": m.message, "hint": m.hint })
-    });
+    let misplaced = found.misplaced.iter().map(|m| in_no_line(m, Severity::Error));
+    let flow = found.flow.iter().map(|m| in_no_line(m, Severity::Warning));
     let findings = found.findings.iter().map(Diagnostics::to_json).filter_map(|all| match all {
         Value::Array(all) => Some(all),
         _ => None,
     });
-    let all: Vec<Value> = misplaced.chain(findings.flatten()).collect();
+    let all: Vec<Value> = misplaced.chain(findings.flatten()).chain(flow).collect();
     json!({ "files": found.files, "errors": errors, "warnings": warnings, "findings": all })
+}
+
+fn in_no_line(what: &Misplaced, severity: Severity) -> Value {
+    json!({ "path": what.path, "severity": severity.as_str(), "line": null, "column": null,
+            "message": what.message, "hint": what.hint })
 }

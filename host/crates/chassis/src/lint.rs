@@ -4,6 +4,8 @@ use std::path::Path;
 
 use txcl::{AnyOps, Color, Diagnostics, Mode, RuleFile, Severity};
 
+use crate::flow::flow;
+use crate::ruleset::RuleSet;
 use crate::workspace::{self, Misplaced};
 
 /// What was found.
@@ -15,6 +17,8 @@ pub struct Lint {
     pub misplaced: Vec<Misplaced>,
     /// What is wrong inside of files; none of them empty.
     pub findings: Vec<Diagnostics>,
+    /// What only shows when the rules are seen together: warnings.
+    pub flow: Vec<Misplaced>,
 }
 
 impl Lint {
@@ -22,14 +26,20 @@ impl Lint {
     #[must_use]
     pub fn of_workspace(workspace: &Path, mode: Mode) -> Self {
         let mut lint = Self::default();
+        let mut stack = None;
         match workspace::read(workspace) {
             Err(misplaced) => lint.misplaced = misplaced,
             Ok(found) => {
                 for file in found {
                     let source = RuleFile { path: &file.shown, name: &file.name, text: &file.text };
                     lint.append(Self::of_file(&source, mode));
+                    stack = Some(file.stack);
                 }
             }
+        }
+        // Which stack events enter makes no difference: each may be the one.
+        if let Ok(rules) = RuleSet::load(workspace, stack.as_ref(), mode) {
+            lint.flow = flow(&rules);
         }
         lint
     }
@@ -39,7 +49,7 @@ impl Lint {
     pub fn of_file(file: &RuleFile<'_>, mode: Mode) -> Self {
         let (_, findings) = txcl::check(file, mode, &AnyOps);
         let findings = if findings.is_empty() { Vec::new() } else { vec![findings] };
-        Self { files: 1, misplaced: Vec::new(), findings }
+        Self { files: 1, findings, ..Self::default() }
     }
 
     /// Puts what was found elsewhere behind this.
@@ -47,25 +57,31 @@ impl Lint {
         self.files += other.files;
         self.misplaced.append(&mut other.misplaced);
         self.findings.append(&mut other.findings);
+        self.flow.append(&mut other.flow);
     }
 
     /// Whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.misplaced.is_empty() && self.findings.is_empty()
+        self.misplaced.is_empty() && self.findings.is_empty() && self.flow.is_empty()
     }
 
     /// How many findings are as bad as this.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         let inside: usize = self.findings.iter().map(|d| d.count(severity)).sum();
-        inside + if severity == Severity::Error { self.misplaced.len() } else { 0 }
+        inside
+            + match severity {
+                Severity::Error => self.misplaced.len(),
+                Severity::Warning => self.flow.len(),
+            }
     }
 
     /// For people.
     #[must_use]
     pub fn render(&self, color: Color) -> String {
         let misplaced = self.misplaced.iter().map(Misplaced::render);
-        misplaced.chain(self.findings.iter().map(|d| d.render(color))).collect()
+        let inside = self.findings.iter().map(|d| d.render(color));
+        misplaced.chain(inside).chain(self.flow.iter().map(Misplaced::render)).collect()
     }
 }

@@ -148,6 +148,13 @@ impl RuleSet {
         }
     }
 
+    /// Every stage: its stack, scope and files.
+    pub(crate) fn stages(&self) -> impl Iterator<Item = (&str, u32, &[Arc<File>])> {
+        self.stacks.iter().flat_map(|(stack, scopes)| {
+            scopes.iter().map(move |(scope, files)| (stack.as_str(), *scope, files.as_slice()))
+        })
+    }
+
     /// Whether `stack` or a parent of it has rules.
     pub(crate) fn has(&self, stack: &StackName) -> bool {
         self.scope(stack, 0).is_some()

@@ -43,7 +43,7 @@ fn take(envelope: &mut Envelope, key: &str) -> Option<Value> {
 }
 
 /// `stack/100` is a stage of any stack, `100` one of this stack.
-fn jump(target: &Value, rules: &RuleSet, stack: &StackName) -> Result<Next, Failure> {
+pub(crate) fn jump(target: &Value, rules: &RuleSet, stack: &StackName) -> Result<Next, Failure> {
     let refuse = || {
         let shown = target.to_json();
         Failure::new(
