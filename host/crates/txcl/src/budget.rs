@@ -29,6 +29,7 @@ impl Budget {
 
     /// Counts a write of `value` at `path`: the copy, unless a call made it and it has been
     /// counted, and the nulls that fill an array up to the index.
+    #[expect(clippy::ptr_arg, reason = "a borrowed value is about to be copied, an owned one was made")]
     pub(crate) fn write(&self, path: &Path, value: &Cow<'_, Value>) -> Result<(), Reason> {
         let copied = if let Cow::Borrowed(value) = value { weight(value) } else { 0 };
         self.spend(copied.saturating_add(gap(path)))

@@ -1,4 +1,5 @@
 //! The formatter: one layout for every rule file, comments kept, meaning untouched.
+#![expect(clippy::wildcard_enum_match_arm, reason = "most words are printed as they are, whatever they are")]
 
 use crate::compile::groups;
 use crate::diagnostic::{Diagnostics, Findings, Mode, RuleFile};
@@ -123,15 +124,7 @@ fn printed(kind: &Kind, text: &str) -> String {
         Kind::Keyword(keyword) if *keyword == Keyword::Null => text.to_ascii_lowercase(),
         Kind::Keyword(Keyword::True | Keyword::False) => text.to_owned(),
         Kind::Keyword(_) => text.to_ascii_uppercase(),
-        Kind::Word
-        | Kind::Number
-        | Kind::Text(_)
-        | Kind::Path(_)
-        | Kind::Regex(_)
-        | Kind::Function
-        | Kind::Symbol(_)
-        | Kind::Illegal
-        | Kind::End => text.to_owned(),
+        _ => text.to_owned(),
     }
 }
 

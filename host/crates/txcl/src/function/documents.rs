@@ -115,10 +115,8 @@ pub(super) fn set(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason>
 
 /// A value, or the value that a JSON text says.
 fn document<'a>(arguments: &'a Arguments<'_>) -> Result<Cow<'a, Value>, Reason> {
-    match value(arguments, 0) {
-        Value::String(text) => parsed(text).map(Cow::Owned),
-        other => Ok(Cow::Borrowed(other)),
-    }
+    let given = value(arguments, 0);
+    given.as_str().map_or(Ok(Cow::Borrowed(given)), |text| parsed(text).map(Cow::Owned))
 }
 
 /// As in parameters: `a.b.0`, without a dot or `@` before it.
