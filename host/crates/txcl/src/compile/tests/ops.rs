@@ -10,10 +10,11 @@ struct Signer(OpManifest);
 
 impl Ops for Signer {
     fn known(&self, exec: &Exec) -> Known<'_> {
-        match exec {
-            Exec::Builtin { name, .. } if *name == self.0.name => Known::Op(&self.0),
-            Exec::Builtin { .. } => Known::Absent(vec!["txco://hmac-sign".to_owned()]),
-            _ => Known::Nothing,
+        let Exec::Builtin { name, .. } = exec else { return Known::Nothing };
+        if *name == self.0.name {
+            Known::Op(&self.0)
+        } else {
+            Known::Absent(vec!["txco://hmac-sign".to_owned()])
         }
     }
 }
