@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::Path;
+use model::{Path, Value};
 use vault::{Key, OpBags};
 use wasmtime::component::{
     ComponentNamedList, Linker, LinkerInstance, Lower, Resource, ResourceType, WasmStr,
@@ -13,6 +13,7 @@ use wasmtime::{Engine, StoreContextMut};
 use zeroize::Zeroize;
 
 use crate::handles::{Blob, Handles};
+use crate::json::Bounds;
 use crate::limits::Meter;
 use crate::random::{MOST_AT_ONCE, Source};
 use crate::wire::{SecretError, ValueIn};
@@ -82,23 +83,30 @@ impl Host {
         &self.log.0
     }
 
-    /// The text of a parameter.
-    pub(crate) fn text_param(&self, name: &str) -> Option<String> {
-        match self.param(name) {
-            Some(ValueIn::Text(text)) => Some(text),
-            Some(ValueIn::Json(_)) | None => None,
-        }
-    }
-
-    fn param(&self, name: &str) -> Option<ValueIn> {
+    /// A parameter of the rule.
+    pub(crate) fn param(&self, name: &str) -> Option<&Value> {
         // Names and formats of secrets are none of an op's business (weakness W6).
-        let declared = self.input.params.as_object().filter(|_| name != "secrets")?;
-        declared.get(name).map(ValueIn::of)
+        self.input.params.as_object().filter(|_| name != "secrets")?.get(name)
     }
 
-    fn get(&self, path: &str) -> Option<ValueIn> {
-        let path = Path::parse_sugared(path).ok()?;
-        self.input.envelope.get(&path).map(ValueIn::of)
+    fn get(&self, path: &str) -> Option<&Value> {
+        self.input.envelope.get(&Path::parse_sugared(path).ok()?)
+    }
+
+    /// A value on its way into the guest; none that is more than the guest could hold.
+    fn handed_in(&self, value: Option<&Value>) -> Result<Option<ValueIn>, Over> {
+        value
+            .map(|value| ValueIn::of(value, self.bounds()))
+            .transpose()
+            .map_err(|why| self.meter.stopped(why))
+    }
+
+    fn whole_input(&self) -> Result<String, Over> {
+        self.bounds().json(self.input.envelope.document()).map_err(|why| self.meter.stopped(why))
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { most: self.meter.memory_limit(), until: self.deadline }
     }
 
     fn open(&mut self, path: &str) -> Result<Option<Resource<Blob>>, Over> {
@@ -214,14 +222,14 @@ pub(crate) fn plain(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     fact(&mut call, "scope", |host| host.input.scope)?;
     fact(&mut call, "op-name", |host| host.input.rule.clone())?;
     fact(&mut call, "now", |host| host.input.now_millis)?;
-    fact(&mut call, "input", |host| host.input.envelope.document().to_json())?;
+    call.func_wrap("input", |mut store, (): ()| Ok((counted(&mut store)?.whole_input()?,)))?;
     call.func_wrap("param", |mut store, (name,): (WasmStr,)| {
         let (host, name) = argument(&mut store, &name)?;
-        Ok((host.param(&name),))
+        Ok((host.handed_in(host.param(&name))?,))
     })?;
     call.func_wrap("get", |mut store, (path,): (WasmStr,)| {
         let (host, path) = argument(&mut store, &path)?;
-        Ok((host.get(&path),))
+        Ok((host.handed_in(host.get(&path))?,))
     })?;
     call.func_wrap("bytes", |mut store, (path,): (WasmStr,)| {
         let (host, path) = argument(&mut store, &path)?;

@@ -26,6 +26,7 @@
 //! Tests: `tests/`, with the guests of `tests/guests` and the real built-ins.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod json;
 mod limits;
 mod error;
 mod io;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use model::Fault;
 use wasmtime::ResourceLimiter;
 
+use crate::json::Stopped;
+
 /// What one call of an op may use. Each is a flag of the host, and each has a pair of
 /// tests with one guest: at the limit it succeeds, one above it is exactly its fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +160,18 @@ impl Meter {
     /// The call outlived its time inside a host call.
     pub(crate) fn late(&self) -> Over {
         Over::Time(self.limits.wall)
+    }
+
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.limits.memory
+    }
+
+    /// A value was not handed in: the guest could not hold it, or not in time.
+    pub(crate) fn stopped(&self, why: Stopped) -> Over {
+        match why {
+            Stopped::TooLong => Over::Memory(self.limits.memory),
+            Stopped::Late => self.late(),
+        }
     }
 
     pub(crate) fn log_line(&mut self, bytes: usize) -> Result<(), Over> {

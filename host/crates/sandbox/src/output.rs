@@ -102,8 +102,9 @@ impl Terms<'_> {
         if self.withholds(host.contact) && class > host.bags.reveal.may_return() {
             return Err(OutputFlaw::NotAllowed);
         }
-        let declares =
-            |manifest: &OpManifest| manifest.allows(path, class, reach, |name| host.text_param(name));
+        let declares = |manifest: &OpManifest| {
+            manifest.allows(path, class, reach, |name| host.param(name)?.as_str().map(str::to_owned))
+        };
         if self.manifest.is_some_and(declares) { Ok(()) } else { Err(OutputFlaw::NotDeclared) }
     }
 

@@ -6,6 +6,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, Resource, WasmList};
 use zeroize::Zeroize;
 
 use crate::handles::Blob;
+use crate::json::{Bounds, Stopped};
 
 /// `types.value`, on its way in.
 #[derive(ComponentType, Lower)]
@@ -19,14 +20,14 @@ pub(crate) enum ValueIn {
 
 impl ValueIn {
     /// A string's own characters, of anything else the JSON text.
-    pub(crate) fn of(value: &Value) -> Self {
-        match value {
-            Value::String(text) => Self::Text(text.clone()),
+    pub(crate) fn of(value: &Value, bounds: Bounds) -> Result<Self, Stopped> {
+        Ok(match value {
+            Value::String(text) => Self::Text(bounds.copy(text)?),
             Value::Sealed(_) => Self::Text(CREDENTIAL_TEXT.to_owned()),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Self::Json(value.to_json())
+                Self::Json(bounds.json(value)?)
             }
-        }
+        })
     }
 }
 
@@ -224,9 +225,11 @@ mod tests {
 
     #[test]
     fn a_credential_reads_as_fixed_text() {
+        let bounds = Bounds { most: 100, until: std::time::Instant::now() };
         let sealed = Value::Sealed(model::Sealed::credential(model::CredentialId::new(0)));
-        assert!(matches!(ValueIn::of(&sealed), ValueIn::Text(text) if text == "[credential]"));
+        let of = |value: &Value| ValueIn::of(value, bounds);
+        assert!(matches!(of(&sealed), Ok(ValueIn::Text(text)) if text == "[credential]"));
         let inside: Value = [("a".to_owned(), sealed)].into_iter().collect();
-        assert!(matches!(ValueIn::of(&inside), ValueIn::Json(text) if text == r#"{"a":"[credential]"}"#));
+        assert!(matches!(of(&inside), Ok(ValueIn::Json(text)) if text == r#"{"a":"[credential]"}"#));
     }
 }
