@@ -23,6 +23,8 @@ const INLINE_BUDGET_MS: u32 = 5;
 const FIELDS: usize = 1024;
 /// The engine's words for an argument or result beyond that account; it has no type for it.
 const FUEL_SPENT: &str = "fuel allocated for hostcalls has been exhausted";
+/// Its words for more handles at once than it was told there may be, lent ones included.
+const HANDLES_SPENT: &str = "store handle limit exceeded";
 
 /// An op, compiled and linked; it can be called from many threads at once.
 pub struct Op {
@@ -152,6 +154,9 @@ impl Op {
                 Some(_) => Over::Arguments(self.limits.argument_bytes).into(),
                 None => Over::Output(self.limits.output).into(),
             };
+        }
+        if cause.contains(HANDLES_SPENT) {
+            return Over::Handles(self.limits.handles).into();
         }
         if cause.contains(NO_MEMORY) {
             return Error::NoMemory;

@@ -101,7 +101,7 @@ fn gathered<'a>(
             Piece::Blob(blob) => host.blob(blob.rep()),
         })
         .collect();
-    // A list can name one large blob ten thousand times.
+    // A list can name one large blob many times over.
     host.meter.message(bytes.iter().map(|piece| piece.len()).fold(0, usize::saturating_add))?;
     Ok(bytes)
 }
