@@ -89,6 +89,12 @@ pub enum Error {
     /// A unique index refused the row.
     #[error("the name is taken")]
     Taken,
+    /// A tenant has as many ops as it may have.
+    #[error("the tenant has {most} ops, and may have no more")]
+    TooManyOps {
+        /// How many it may have.
+        most: usize,
+    },
     /// Only the chassis itself makes tenants whose slug begins with `_`.
     #[error("tenant slugs that begin with _ are the chassis's own")]
     ReservedSlug,

@@ -1,7 +1,7 @@
 //! Rows at rest; this crate cannot decrypt any of them.
 //!
-//! **Use it when** something must survive a restart: tenants, sealed secrets, which keys
-//! sealed them. **Not when** you want a secret's value (go to `vault`, which is the only
+//! **Use it when** something must survive a restart: tenants, their ops, sealed secrets, which
+//! keys sealed them. **Not when** you want a secret's value (go to `vault`, which is the only
 //! reader of [`SealedSecret`]) or a trace (files, written by `chassis`).
 //!
 //! Invariants:
@@ -14,7 +14,9 @@
 //!    the cache is checked against SQLite's `data_version` before each use.
 //! 5. A name resolves inside one tenant: its stack, then the stack's parents, then the
 //!    whole tenant; a revocation made here ends the search where it stands.
-//! 6. Errors carry kinds, names and paths; never SQL text, never a column's content.
+//! 6. An op is its tenant's own: a component is stored under its digest, which is computed
+//!    here, and nobody's push changes what another's op is.
+//! 7. Errors carry kinds, names and paths; never SQL text, never a column's content.
 //!
 //! Tests: beside the code, and `tests/` over a real file in a temporary folder, with
 //! `tests/vectors/store/go-runtime.sql` as the Go chassis's file.
@@ -32,11 +34,13 @@ mod tenants;
 mod secrets;
 mod resolve;
 mod keys;
+mod ops;
 mod actors;
 
 pub use actors::active_actors;
 pub use arrival::{Before, Differs, FallsThrough};
 pub use error::Error;
+pub use ops::{NewBuild, Pushed, StoredBuild, StoredOp};
 pub use row::{
     AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, Resolution, SealedSecret,
     SealedVersion, SecretAddress, Tenant, WRAPPED_DEK_BYTES, WrappedRow,

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
         ],
     },
     Migration { number: 2, sql: include_str!("schema/0002_sealed_by_us.sql"), if_clean: &[] },
+    Migration { number: 3, sql: include_str!("schema/0003_ops.sql"), if_clean: &[] },
 ];
 
 /// Whose a file is.
