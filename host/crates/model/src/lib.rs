@@ -37,7 +37,7 @@ pub use manifest::{
     is_failure_code,
 };
 pub use name::NameError;
-pub use op::{Digest, OpName, OpRef, Origin};
+pub use op::{Delivery, Digest, OpName, OpRef, Origin};
 pub use path::{Path, PathError, Segment};
 pub use secret::{SecretName, SecretRef, Slot, StackName};
 pub use template::{FormatTemplate, TemplateError};

@@ -76,6 +76,41 @@ impl Origin {
     }
 }
 
+/// How an op is given its secrets. One that serves both ways is built twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Delivery {
+    /// They are shown to it, in its own memory. Also the way of an op that asks for none.
+    Reveal,
+    /// The host computes with them, and it never sees them.
+    Use,
+}
+
+impl Delivery {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Reveal, Self::Use];
+
+    /// `reveal` or `use`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reveal => "reveal",
+            Self::Use => "use",
+        }
+    }
+
+    /// Reads `reveal` or `use`.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|delivery| delivery.word() == word)
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
 /// An op and the very bytes of it: a grant to an op is a grant to those bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OpRef {
@@ -105,5 +140,11 @@ mod tests {
         for bad in ["", &text[1..], &format!("{text}0"), &text.replace('b', "+"), &text.replace("ba", "é")] {
             assert_eq!(Digest::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn deliveries_have_words() {
+        assert!(Delivery::ALL.into_iter().all(|one| Delivery::parse(one.word()) == Some(one)));
+        assert_eq!(Delivery::parse("both"), None);
     }
 }

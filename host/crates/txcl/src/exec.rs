@@ -6,7 +6,7 @@ use crate::diagnostic::{Problem, Span};
 
 /// Schemes that the language knows and this chassis may not serve yet; it answers those
 /// itself, with a fault that names the scheme.
-const KNOWN_ELSEWHERE: &[&str] = &["op", "compute", "ai", "mcp+http", "mcp+https", "goto"];
+const KNOWN_ELSEWHERE: &[&str] = &["compute", "ai", "mcp+http", "mcp+https", "goto"];
 
 /// The operand of EXEC. It is a literal: what a rule can start is known before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub enum Exec {
         name: OpName,
         /// What follows the name and a slash; empty when nothing does.
         rest: String,
+    },
+    /// `op://NAME`: an op of the tenant, found and pinned when the rules are loaded.
+    Op {
+        /// The op's name.
+        name: OpName,
+        /// The whole operand as written.
+        text: String,
     },
     /// `http://…` or `https://…`.
     Http(
@@ -30,8 +37,7 @@ pub enum Exec {
     ),
     /// `txco://noop`: nothing runs; the output is empty.
     Noop,
-    /// Something the chassis has to answer for: an op of the tenant (`op`), a mock, a
-    /// scheme of later issues.
+    /// Something the chassis has to answer for: a mock, a scheme of later issues.
     Other {
         /// The scheme, lower-case; empty when the text has none.
         scheme: String,
@@ -64,6 +70,10 @@ impl Exec {
         let scheme = scheme.to_ascii_lowercase();
         match scheme.as_str() {
             "txco" => Self::builtin(text, rest, span),
+            "op" => match OpName::parse(rest) {
+                Ok(name) => Ok(Self::Op { name, text: text.to_owned() }),
+                Err(e) => Err(Box::new(Refusal::Always(Problem::at(span, e.to_string())))),
+            },
             "http" | "https" => match Destination::of(text) {
                 Ok(_) => Ok(Self::Http(text.to_owned())),
                 Err(e) => Err(Box::new(Refusal::WhenRun(

@@ -128,7 +128,7 @@ fn check_places(declared: &[Declared], exec: Option<&Exec>, findings: &mut Findi
                 }
             }
         }
-        Some(Exec::Builtin { .. } | Exec::Other { .. }) => {}
+        Some(Exec::Builtin { .. } | Exec::Op { .. } | Exec::Other { .. }) => {}
         Some(Exec::Noop | Exec::Stage(_)) | None => {
             if let Some(first) = declared.first() {
                 let problem = Problem::at(&first.span, "nothing in this rule can receive a secret");

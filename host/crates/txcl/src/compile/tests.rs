@@ -322,10 +322,12 @@ fn exec_operands() {
     assert_eq!(exec("txco://noop"), Exec::Noop);
     let Exec::Builtin { name, rest } = exec("txco://copy/a/b") else { panic!() };
     assert_eq!((name.as_str(), rest.as_str()), ("copy", "a/b"));
+    let Exec::Op { name, text } = exec("op://my-signer") else { panic!() };
+    assert_eq!((name.as_str(), text.as_str()), ("my-signer", "op://my-signer"));
+    refused_for("EXEC \"op://a/b\"", "invalid op name \"a/b\"");
     assert_eq!(exec("HTTPS://h/x"), Exec::Http("HTTPS://h/x".to_owned()));
     assert_eq!(exec("shop/eu/10"), Exec::Stage("shop/eu/10".to_owned()));
     for (scheme, text) in [
-        ("op", "op://sign"),
         ("compute", "compute://sha256/00"),
         ("ai", "ai://chat"),
         ("mcp+https", "mcp+https://h/p#tool"),
