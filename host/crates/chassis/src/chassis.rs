@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use model::{Failure, Fault, StackName};
+use model::{Failure, Fault, OpName, StackName};
 use sandbox::Sandbox;
 use serde_json::json;
 use txcl::Clock;
 use vault::{Credentials, Vault};
 
 use crate::dispatch::Place;
-use crate::registry::Registry;
+use crate::registry::{OpSource, Registry};
 use crate::request::{Outcome, Request};
 use crate::rooms::Rooms;
-use crate::ruleset::RuleSet;
+use crate::ruleset::{LoadErrors, RuleSet};
 use crate::scope::run_scope;
 use crate::settings::Settings;
 use crate::trace::{Recording, Start, Trace};
@@ -65,9 +65,32 @@ impl Chassis {
         })
     }
 
-    /// Makes `rules` the current ones; requests under way keep theirs.
-    pub fn install(&self, rules: RuleSet) {
-        self.rules.store(Some(Arc::new(rules)));
+    /// Makes `rules` the current ones, once every op of the tenant that they call is found
+    /// among `ops` and compiled; requests under way keep theirs.
+    ///
+    /// # Errors
+    /// [`LoadErrors::Ops`]; the rules that were current stay so.
+    pub fn install(&self, mut rules: RuleSet, ops: &dyn OpSource) -> Result<Arc<RuleSet>, LoadErrors> {
+        rules.bind(|name| {
+            let components = ops.components(name)?;
+            if components.is_empty() {
+                return Err(unknown(&ops.names()));
+            }
+            let loaded = self.rooms.registry.tenant(&self.sandbox, name, &components);
+            loaded.map_err(|error| error.to_string())
+        })?;
+        let rules = Arc::new(rules);
+        self.rules.store(Some(Arc::clone(&rules)));
+        Ok(rules)
+    }
+
+    /// Compiles a component as an op of a tenant, to see whether it is one; what was compiled
+    /// is in the code cache, when there is one.
+    ///
+    /// # Errors
+    /// [`sandbox::Error`] with the reason.
+    pub fn try_op(&self, name: &OpName, component: &[u8]) -> Result<(), sandbox::Error> {
+        self.rooms.registry.tenant(&self.sandbox, name, &[component.to_vec()]).map(drop)
     }
 
     /// The current rules, when there are any.
@@ -137,6 +160,7 @@ impl Chassis {
             recording.event("stage.enter", json!({ "stack": owner.as_str(), "scope": scope }));
             let place = Place {
                 rooms: &self.rooms,
+                rules,
                 request,
                 credentials,
                 stack: &owner,
@@ -172,4 +196,14 @@ impl Chassis {
         }
         outcome
     }
+}
+
+/// What is said of an op that is not there.
+fn unknown(names: &[OpName]) -> String {
+    let there = names.iter().map(|name| format!("op://{name}")).collect::<Vec<_>>().join(", ");
+    let there =
+        if there.is_empty() { "none was pushed yet".to_owned() } else { format!("there are {there}") };
+    format!(
+        "there is no such op; {there} (`txco op push` sends one; `txco dev` builds those whose sources lie below OPS)"
+    )
 }

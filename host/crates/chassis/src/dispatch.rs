@@ -17,8 +17,10 @@ use crate::grant::{grant, store_off};
 use crate::merge::weight;
 use crate::outbound::{OnError, Outbound, outbound};
 use crate::protect::{check_op_field, project};
+use crate::registry::Builds;
 use crate::request::Request;
 use crate::rooms::Rooms;
+use crate::ruleset::RuleSet;
 use crate::trace::{SecretUse, Step};
 
 /// Inputs up to this weight keep an op with a small budget on the request's own thread (R26).
@@ -27,6 +29,8 @@ const INLINE_WEIGHT: usize = 64 << 10;
 /// Where and when a rule runs.
 pub(crate) struct Place<'a> {
     pub(crate) rooms: &'a Rooms,
+    /// The rules the request began with, and the ops they are pinned to.
+    pub(crate) rules: &'a RuleSet,
     pub(crate) request: &'a Request,
     pub(crate) credentials: &'a Arc<Credentials>,
     /// The stack that owns the rule.
@@ -83,7 +87,12 @@ impl Place<'_> {
 
     async fn exec(&self, rule: &Rule, prepared: &Prepared, step: &mut Step) -> Result<Object, Failure> {
         let (output, upstream) = match rule.exec() {
-            Some(Exec::Builtin { name, .. }) => (self.op(rule, name, prepared, step).await?, None),
+            Some(Exec::Builtin { name, .. }) => {
+                (self.op(rule, name, self.builtin(name)?, prepared, step).await?, None)
+            }
+            Some(Exec::Op { name, .. }) => {
+                (self.op(rule, name, self.tenants(name)?, prepared, step).await?, None)
+            }
             Some(Exec::Http(url)) => self.http(rule, url, prepared, step).await?,
             other if !rule.secrets().is_empty() => {
                 let what = other.map_or_else(|| "no EXEC".to_owned(), operand);
@@ -113,22 +122,35 @@ impl Place<'_> {
         Ok(output)
     }
 
-    async fn op(
-        &self,
-        rule: &Rule,
-        name: &OpName,
-        prepared: &Prepared,
-        step: &mut Step,
-    ) -> Result<Object, Failure> {
+    fn builtin(&self, name: &OpName) -> Result<&Builds, Failure> {
         let registry = &self.rooms.registry;
-        let builds = registry.builtin(name).ok_or_else(|| {
+        registry.builtin(name).ok_or_else(|| {
             Failure::new(
                 Fault::OpUnknown,
                 format!("there is no op txco://{name}; there are {}", registry.names()),
             )
-        })?;
-        self.remember(step, rule.secrets(), "reveal", &format!("txco://{name}"));
+        })
+    }
+
+    /// What these rules were bound to when they were loaded.
+    fn tenants(&self, name: &OpName) -> Result<&Builds, Failure> {
+        let unbound = || Failure::new(Fault::OpUnknown, format!("the rules were loaded without op://{name}"));
+        self.rules.op(name).ok_or_else(unbound)
+    }
+
+    async fn op(
+        &self,
+        rule: &Rule,
+        name: &OpName,
+        builds: &Builds,
+        prepared: &Prepared,
+        step: &mut Step,
+    ) -> Result<Object, Failure> {
+        self.remember(step, rule.secrets(), "reveal", &step.operation.clone());
         let (op, bags) = grant(self.rooms.vault.as_deref(), &self.caller(), builds, rule.secrets())?;
+        if matches!(rule.exec(), Some(Exec::Op { .. })) {
+            step.notes.push(format!("op {}", op.reference()));
+        }
         versions(step, &bags.keys, "use");
         versions(step, &bags.reveal, "reveal");
         let output = self.call(op, rule, prepared, bags).await?;
@@ -350,7 +372,9 @@ fn operand(exec: &Exec) -> String {
     match exec {
         Exec::Builtin { name, rest } if rest.is_empty() => format!("txco://{name}"),
         Exec::Builtin { name, rest } => format!("txco://{name}/{rest}"),
-        Exec::Http(text) | Exec::Stage(text) | Exec::Other { text, .. } => text.clone(),
+        Exec::Op { text, .. } | Exec::Http(text) | Exec::Stage(text) | Exec::Other { text, .. } => {
+            text.clone()
+        }
         Exec::Noop => "txco://noop".to_owned(),
     }
 }
@@ -359,6 +383,7 @@ fn transport(exec: Option<&Exec>) -> &'static str {
     match exec {
         None | Some(Exec::Noop) => "noop",
         Some(Exec::Builtin { .. }) => "txco",
+        Some(Exec::Op { .. }) => "op",
         Some(Exec::Http(_)) => "http",
         Some(Exec::Stage(_)) => "stage",
         Some(Exec::Other { .. }) => "other",

@@ -14,7 +14,9 @@
 //! 1. A rule that declares a secret and cannot have it never runs its op (D3).
 //! 2. Outputs merge in the order of file names, whatever finished first (D9).
 //! 3. The bytes of a credential end with the request: `Credentials` is dropped in `run`.
-//! 4. Nothing but `trace` writes about a request, and it writes names, never values.
+//! 4. Which bytes an `op://NAME` means is settled when rules are loaded, and stays so for
+//!    every request that runs under them.
+//! 5. Nothing but `trace` writes about a request, and it writes names, never values.
 //!
 //! Tests: beside the code; `tests/blackbox` runs whole workspaces.
 
@@ -23,8 +25,8 @@
 mod settings;
 mod merge;
 mod workspace;
-mod ruleset;
 mod registry;
+mod ruleset;
 mod grant;
 mod trace;
 mod protect;
@@ -40,8 +42,9 @@ mod chassis;
 
 pub use chassis::{Chassis, Parts};
 pub use lint::Lint;
+pub use registry::OpSource;
 pub use request::{Outcome, Request, RequestFailure};
-pub use ruleset::{LoadErrors, RuleSet};
+pub use ruleset::{LoadErrors, RuleSet, Unbound};
 pub use settings::Settings;
 pub use trace::{SecretUse, Step, Trace, TraceMode, traced_requests};
 pub use workspace::Misplaced;

@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use model::StackName;
-use txcl::{Color, Diagnostics, Mode, Rule, RuleFile};
+use model::{OpName, StackName};
+use txcl::{Color, Diagnostics, Exec, Mode, Rule, RuleFile};
 
+use crate::registry::Builds;
 use crate::workspace::{self, Misplaced};
 
 /// One rule file: its rules run one after the other (R8).
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) rules: Vec<Rule>,
+    /// The ops of the tenant that they call, with the line of the first call.
+    calls: Vec<(OpName, usize)>,
+    /// Below the workspace.
+    path: String,
 }
 
 type Scopes = BTreeMap<u32, Vec<Arc<File>>>;
@@ -24,6 +29,18 @@ pub struct RuleSet {
     entry: StackName,
     files: usize,
     let_pass: Vec<Diagnostics>,
+    ops: BTreeMap<OpName, Builds>,
+}
+
+/// A rule that calls an op of the tenant which cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unbound {
+    /// File and line.
+    pub place: String,
+    /// The op.
+    pub op: OpName,
+    /// Why not, and what to do.
+    pub why: String,
 }
 
 /// Why a workspace's rules cannot be used; every reason at once.
@@ -33,6 +50,8 @@ pub enum LoadErrors {
     Misplaced(Vec<Misplaced>),
     /// Rules that do not check.
     Rules(Vec<Diagnostics>),
+    /// Rules that call ops which cannot be had.
+    Ops(Vec<Unbound>),
     /// There is no rule at all.
     Empty,
     /// Which stack events enter is not clear (R9).
@@ -51,6 +70,10 @@ impl LoadErrors {
         match self {
             Self::Misplaced(all) => all.iter().map(Misplaced::render).collect(),
             Self::Rules(files) => files.iter().map(|d| d.render(color)).collect(),
+            Self::Ops(all) => all
+                .iter()
+                .map(|one| format!("{}: EXEC \"op://{}\": {}\n", one.place, one.op, one.why))
+                .collect(),
             Self::Empty => "OPS holds no rule; the first could be OPS/app/100/hello.txcl with: \
                             EMIT .hello = \"world\"\n"
                 .to_owned(),
@@ -70,6 +93,7 @@ impl LoadErrors {
         match self {
             Self::Misplaced(all) => all.len(),
             Self::Rules(files) => files.iter().map(|d| d.iter().count()).sum(),
+            Self::Ops(all) => all.len(),
             Self::Empty | Self::Stack { .. } => 1,
         }
     }
@@ -101,13 +125,50 @@ impl RuleSet {
                 .or_default()
                 .entry(file.scope)
                 .or_default()
-                .push(Arc::new(File { rules }));
+                .push(Arc::new(File { calls: calls(&rules, &file.text), rules, path: file.shown }));
         }
         if !broken.is_empty() {
             return Err(LoadErrors::Rules(broken));
         }
         let entry = entry(&stacks, stack)?;
-        Ok(Self { stacks, entry, files, let_pass })
+        Ok(Self { stacks, entry, files, let_pass, ops: BTreeMap::new() })
+    }
+
+    /// Pins every op of the tenant that the rules call to what `load` gives for it now:
+    /// bytes that are pushed later are for rules that are loaded later.
+    pub(crate) fn bind(
+        &mut self,
+        mut load: impl FnMut(&OpName) -> Result<Builds, String>,
+    ) -> Result<(), LoadErrors> {
+        let mut missing = Vec::new();
+        for file in self.stacks.values().flat_map(BTreeMap::values).flatten() {
+            for (op, line) in &file.calls {
+                if self.ops.contains_key(op) {
+                    continue;
+                }
+                match load(op) {
+                    Ok(loaded) => {
+                        self.ops.insert(op.clone(), loaded);
+                    }
+                    Err(why) => {
+                        let place = format!("{}:{line}", file.path);
+                        missing.push(Unbound { place, op: op.clone(), why });
+                    }
+                }
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(LoadErrors::Ops(missing)) }
+    }
+
+    /// The op behind `op://NAME`, as it was when these rules were loaded.
+    pub(crate) fn op(&self, name: &OpName) -> Option<&Builds> {
+        self.ops.get(name)
+    }
+
+    /// The ops of the tenant that the rules call, with the digests they are pinned to.
+    #[must_use]
+    pub fn ops(&self) -> String {
+        self.ops.values().flat_map(Builds::references).collect::<Vec<_>>().join(", ")
     }
 
     /// The stack that events enter.
@@ -159,6 +220,20 @@ impl RuleSet {
     pub(crate) fn has(&self, stack: &StackName) -> bool {
         self.scope(stack, 0).is_some()
     }
+}
+
+/// What rules call, each op once. The literal stands in the text, so its line can be found there.
+fn calls(rules: &[Rule], text: &str) -> Vec<(OpName, usize)> {
+    let mut calls: Vec<(OpName, usize)> = Vec::new();
+    for rule in rules {
+        if let Some(Exec::Op { name, text: operand }) = rule.exec()
+            && calls.iter().all(|(known, _)| known != name)
+        {
+            let line = text.lines().position(|line| line.contains(operand.as_str())).map_or(1, |at| at + 1);
+            calls.push((name.clone(), line));
+        }
+    }
+    calls
 }
 
 fn entry(stacks: &BTreeMap<String, Scopes>, asked: Option<&StackName>) -> Result<StackName, LoadErrors> {
@@ -229,6 +304,18 @@ mod tests {
         let errors = load(&[("s/1/x.txcl", "SET .a = "), ("s/2/y.txcl", "WHEN .a")], None).unwrap_err();
         let said = errors.render(Color::Plain);
         assert!(said.contains("OPS/s/1/x.txcl") && said.contains("OPS/s/2/y.txcl"), "{said}");
+    }
+
+    #[test]
+    fn an_op_that_is_not_there_is_told_with_file_and_line() {
+        let sign = "# signs\nEXEC \"op://signer\"\n";
+        let mut rules = load(&[("s/1/a.txcl", sign), ("s/2/b.txcl", sign)], None).unwrap();
+        let errors = rules.bind(|_| Err("there is no such op".to_owned())).unwrap_err();
+        let said = errors.render(Color::Plain);
+        assert_eq!(errors.count(), 2);
+        assert!(said.starts_with("OPS/s/1/a.txcl:2: EXEC \"op://signer\": there is no such op\n"), "{said}");
+        assert!(said.contains("OPS/s/2/b.txcl:2:"), "{said}");
+        assert!(load(&[("s/1/a.txcl", RULE)], None).unwrap().bind(|_| panic!("nothing is called")).is_ok());
     }
 
     #[test]

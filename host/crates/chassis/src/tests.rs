@@ -58,7 +58,8 @@ impl Line {
             std::fs::write(path, text).unwrap();
         }
         let rules = RuleSet::load(&workspace, None, txcl::Mode::Strict);
-        self.chassis.install(rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain))));
+        let rules = rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
+        self.chassis.install(rules, &()).unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
     }
 
     fn secret(&self, name: &str, value: &str) {

@@ -107,7 +107,8 @@ impl Walk {
                         format!("lies more than {MAX_DEPTH} folders deep"),
                         "flatten the workspace",
                     );
-                } else if !switched_off(segments) {
+                } else if !switched_off(segments) && !path.join("op.toml").is_file() {
+                    // (The sources of an op hold no rules.)
                     self.folder(&path, segments);
                 }
             } else if path.extension().is_some_and(|e| e == "txcl") {
