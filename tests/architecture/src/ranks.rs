@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 /// Name in a manifest, package, rank. A new crate needs a new power and a line here.
-const RANKS: [(&str, &str, u8); 9] = [
+const RANKS: [(&str, &str, u8); 10] = [
     ("pages", "txco-pages", 0),
     ("model", "txco-model", 0),
     ("store", "txco-store", 1),
@@ -11,6 +11,7 @@ const RANKS: [(&str, &str, u8); 9] = [
     ("vault", "txco-vault", 2),
     ("sandbox", "txco-sandbox", 3),
     ("egress", "txco-egress", 3),
+    ("workshop", "txco-workshop", 3),
     ("chassis", "txco-chassis", 4),
     ("txco", "txco", 5),
 ];

@@ -1,0 +1,227 @@
+//! Ops in JavaScript, C and Python become components by their languages' own tools.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::source::{Language, Source, write};
+use crate::tool::{Tool, first_line};
+use crate::{Error, Surroundings, component, sdk};
+
+/// The tool for JavaScript (npm), and the one for Python (PyPI).
+const COMPONENTIZE_JS: &str = "0.23.0";
+const COMPONENTIZE_PY: &str = "0.25.1";
+/// The interfaces of the contract that a source may import.
+const INTERFACES: [&str; 5] = ["call", "secrets", "keys", "random", "log"];
+const WORLD: &str = "source";
+
+/// A language's compiler, found.
+pub(crate) struct Toolchain {
+    language: Language,
+    /// clang, npm or python3.
+    program: PathBuf,
+    /// What decides the bytes, beside the sources.
+    pub(crate) identity: String,
+}
+
+impl Toolchain {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// [`Error::NoCompiler`] with the command that installs it.
+    pub(crate) fn find(language: Language, surroundings: &Surroundings) -> Result<Self, Error> {
+        let (name, needs, packages) = match language {
+            Language::C => ("clang", &["clang", "wasm-ld"][..], "clang lld wasi-libc"),
+            Language::JavaScript => ("npm", &["npm", "node"][..], "nodejs npm"),
+            Language::Python | Language::Rust => ("python3", &["python3"][..], "python3 python3-pip"),
+        };
+        for need in needs {
+            if surroundings.program(need).is_none() {
+                let word = language.word();
+                return Err(Error::NoCompiler(format!(
+                    "ops in {word} need {need}, which is not on the path: apt-get install {packages}"
+                )));
+            }
+        }
+        let program = surroundings.program(name).unwrap_or_default();
+        let said = first_line(&program, &["--version"], Self::environment(surroundings));
+        let said = said.ok_or_else(|| Error::NoCompiler(format!("{} does not run", program.display())))?;
+        let identity = match language {
+            Language::JavaScript => format!("componentize-js {COMPONENTIZE_JS}"),
+            Language::Python => format!("componentize-py {COMPONENTIZE_PY}"),
+            Language::C | Language::Rust => said,
+        };
+        Ok(Self { language, program, identity })
+    }
+
+    /// The tools start others by name, from where they were found themselves.
+    fn environment(surroundings: &Surroundings) -> Vec<(&'static str, OsString)> {
+        let folders: Vec<&Path> = surroundings.path.iter().map(PathBuf::as_path).collect();
+        surroundings.environment(&folders)
+    }
+
+    /// Builds `source` in `work`, which holds nothing else at this time.
+    pub(crate) fn build(
+        &self,
+        source: &Source,
+        surroundings: &Surroundings,
+        work: &Path,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Vec<u8>, Error> {
+        let folder = work.join("op");
+        source.copy_to(&folder)?;
+        sdk::put(&folder)?;
+        sdk::put(&source.folder)?;
+        let made = work.join("made.wasm");
+        let run = &mut |name: &'static str, program: &Path, arguments: Vec<OsString>, environment: Vec<_>| {
+            let tool = Tool { name, program, arguments, environment, folder: &folder };
+            tool.run(&source.folder, &mut *progress)
+        };
+        let environment = Self::environment(surroundings);
+        match self.language {
+            Language::C | Language::Rust => {
+                run("clang", &self.program, c_arguments(source, &made), environment)?
+            }
+            Language::JavaScript => {
+                let tools = surroundings.cache.join("tools/js");
+                let program = tools.join("node_modules/.bin/componentize-js");
+                if !program.exists() {
+                    fs::create_dir_all(&tools).map_err(Error::file(&tools))?;
+                    let install = words(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]);
+                    let package = format!("@bytecodealliance/componentize-js@{COMPONENTIZE_JS}").into();
+                    let install = [install, vec![tools.into(), package]].concat();
+                    run("npm", &self.program, install, environment.clone())?;
+                }
+                let wit =
+                    worlds(work, &interfaces(source, |text, one| text.contains(&format!("txco:op/{one}@"))))?;
+                let mut arguments = words(["op.js", "--world-name", WORLD, "--wit"]);
+                arguments.push(wit.into());
+                // Without these it imports the contract and nothing else.
+                for feature in ["stdio", "random", "clocks", "http", "fetch-event"] {
+                    arguments.extend(words(["--disable", feature]));
+                }
+                arguments.extend([OsString::from("--out"), made.clone().into()]);
+                run("componentize-js", &program, arguments, environment)?;
+            }
+            Language::Python => {
+                let tools = surroundings.cache.join("tools/python");
+                let program = tools.join("bin/componentize-py");
+                if !program.exists() {
+                    let mut install = words(["-m", "pip", "install", "--quiet", "--target"]);
+                    install
+                        .extend([tools.clone().into(), format!("componentize-py=={COMPONENTIZE_PY}").into()]);
+                    run("pip", &self.program, install, environment.clone())?;
+                }
+                let wit = worlds(work, &interfaces(source, imported_by_python))?;
+                let mut arguments: Vec<OsString> = vec!["--wit-path".into(), wit.into()];
+                arguments.extend(words([
+                    "--world",
+                    WORLD,
+                    "componentize",
+                    "--python-path",
+                    ".",
+                    "op",
+                    "--output",
+                ]));
+                arguments.push(made.clone().into());
+                let mut environment = environment;
+                environment.extend([("PYTHONPATH", tools.into()), ("PYTHONDONTWRITEBYTECODE", "1".into())]);
+                run("componentize-py", &program, arguments, environment)?;
+            }
+        }
+        component::of_module(&fs::read(&made).map_err(Error::file(&made))?)
+    }
+}
+
+fn words<const N: usize>(words: [&str; N]) -> Vec<OsString> {
+    words.map(OsString::from).to_vec()
+}
+
+/// Of libc only what needs no operating system: an import of one would be refused.
+fn c_arguments(source: &Source, made: &Path) -> Vec<OsString> {
+    let mut arguments = words([
+        "--target=wasm32-wasi",
+        "-mexec-model=reactor",
+        "-nostdlib",
+        "-O2",
+        "-flto",
+        "-Wall",
+        "-Wextra",
+        "-I.txco/sdk/c",
+        "-Wl,--no-entry,--stack-first,-zstack-size=32768,--strip-all,--gc-sections",
+    ]);
+    let sources = source.files.iter().map(|(path, _)| path.as_str());
+    arguments.extend(
+        sources.filter(|path| path.ends_with(".c") && !path.starts_with("tests/")).map(OsString::from),
+    );
+    arguments.extend(words([".txco/sdk/c/contract.c", "-lc", "-o"]));
+    arguments.push(made.into());
+    arguments
+}
+
+/// The interfaces that the sources import: with more than those the op would ask for what it
+/// does not use, and be refused where that is not granted.
+fn interfaces(source: &Source, imports: impl Fn(&str, &str) -> bool) -> Vec<&'static str> {
+    let texts = || source.files.iter().filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok());
+    INTERFACES.into_iter().filter(|one| texts().any(|text| imports(text, one))).collect()
+}
+
+fn imported_by_python(text: &str, interface: &str) -> bool {
+    let is_word = |word: &str| word == interface;
+    let lines = text.lines().filter(|line| line.contains("wit_world.imports"));
+    lines.flat_map(|line| line.split(|c: char| !c.is_alphanumeric())).any(is_word)
+}
+
+/// The contract and a world with just these imports, as other languages' tools expect them.
+fn worlds(work: &Path, interfaces: &[&str]) -> Result<PathBuf, Error> {
+    let wit = work.join("wit");
+    let version = sdk::version();
+    let imports: String =
+        interfaces.iter().map(|one| format!("    import txco:op/{one}@{version};\n")).collect();
+    let world = format!(
+        "package txco:workshop;\n\nworld {WORLD} {{\n    use txco:op/types@{version}.{{field, failure}};\n{imports}    \
+         export handle: func() -> result<list<field>, failure>;\n}}\n"
+    );
+    write(&wit.join("deps/op/op.wit"), sdk::WIT.as_bytes())?;
+    write(&wit.join("source.wit"), world.as_bytes())?;
+    Ok(wit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_asks_for_what_it_imports() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("op.toml"), b"name = \"a\"\n").unwrap();
+        write(
+            &folder.path().join("op.js"),
+            b"import { bytes } from 'txco:op/call@1.0.0';\nimport 'txco:op/keys@1.0.0';",
+        )
+        .unwrap();
+        let source = Source::read(folder.path()).unwrap();
+        let found = interfaces(&source, |text, one| text.contains(&format!("txco:op/{one}@")));
+        assert_eq!(found, ["call", "keys"]);
+        let wit = worlds(folder.path(), &found).unwrap();
+        let world = fs::read_to_string(wit.join("source.wit")).unwrap();
+        assert!(world.contains("import txco:op/keys@1.0.0;") && !world.contains("secrets"), "{world}");
+        let python = "from wit_world.imports import call, keys\nsecrets = 1\n";
+        assert!(imported_by_python(python, "keys") && !imported_by_python(python, "secrets"));
+        assert!(imported_by_python("from wit_world.imports.secrets import x", "secrets"));
+    }
+
+    #[test]
+    fn without_a_tool_it_is_said_which() {
+        let mut surroundings = Surroundings::read(|_| Some("/nowhere".to_owned())).unwrap();
+        surroundings.path = Vec::new();
+        for (language, word) in [
+            (Language::C, "need clang, which is not on the path: apt-get install clang lld wasi-libc"),
+            (Language::JavaScript, "apt-get install nodejs npm"),
+            (Language::Python, "apt-get install python3 python3-pip"),
+        ] {
+            let said = Toolchain::find(language, &surroundings).err().unwrap().to_string();
+            assert!(said.contains(word), "{said}");
+        }
+    }
+}
