@@ -1,17 +1,19 @@
-//! What administrators do with tenants and secrets; the HTTP handlers only carry it.
+//! What administrators do with tenants, secrets and ops; the HTTP handlers only carry it.
 
 mod error;
 mod audit;
 mod secrets;
 mod tenants;
+mod ops;
 
 use std::sync::Arc;
 
 use store::Store;
 use vault::Vault;
 
-pub(crate) use audit::{Deed, record};
+pub(crate) use audit::{Deed, record, record_op};
 pub(crate) use error::{AdminError, Denial, Extra};
+pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use secrets::{Asked, Stored};
 
 /// Who asks.
@@ -43,12 +45,19 @@ impl Actor {
 pub(crate) struct Admin {
     store: Arc<Store>,
     vault: Option<Arc<Vault>>,
+    ops: Arc<Ops>,
 }
 
 impl Admin {
     /// Administration of `store`; without a vault the secret verbs answer that it is off.
     #[must_use]
-    pub(crate) fn new(store: Arc<Store>, vault: Option<Arc<Vault>>) -> Self {
-        Self { store, vault }
+    pub(crate) fn new(store: Arc<Store>, vault: Option<Arc<Vault>>, ops: Arc<Ops>) -> Self {
+        Self { store, vault, ops }
+    }
+
+    /// The ops of tenants.
+    #[must_use]
+    pub(crate) fn ops(&self) -> &Ops {
+        &self.ops
     }
 }

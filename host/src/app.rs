@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chassis::Chassis;
+use chassis::{Chassis, RuleSet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::admin::TenantOps;
 use crate::config::ConfigError;
 use heads::{AdminThread, Ending, Listener};
 
@@ -87,16 +88,30 @@ pub enum BootError {
 /// A chassis that is ready and not served yet: rules may be installed first.
 pub struct App {
     chassis: Arc<Chassis>,
+    ops: Arc<TenantOps>,
     web: Listener,
     admin: Listener,
     runtime: tokio::runtime::Runtime,
 }
 
 impl App {
-    /// The assembly line, to [install](Chassis::install) rules in.
+    /// The assembly line.
     #[must_use]
     pub fn chassis(&self) -> &Arc<Chassis> {
         &self.chassis
+    }
+
+    /// The ops of the tenant whose rules are installed.
+    pub(crate) fn ops(&self) -> &Arc<TenantOps> {
+        &self.ops
+    }
+
+    /// Makes `rules` the current ones, with the ops that were pushed here.
+    ///
+    /// # Errors
+    /// [`chassis::LoadErrors`]: a rule calls an op that is not there.
+    pub fn install(&self, rules: RuleSet) -> Result<Arc<RuleSet>, chassis::LoadErrors> {
+        self.ops.install(rules)
     }
 
     /// Serves both heads, in the background, and says where.

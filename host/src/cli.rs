@@ -11,6 +11,7 @@ mod tenants;
 mod init_key;
 mod auth;
 mod typed;
+mod op;
 mod serve;
 mod dev;
 mod rule_files;
@@ -56,7 +57,6 @@ const LATER: &[&str] = &[
     "login",
     "logout",
     "mcp",
-    "op",
     "package",
     "packages",
     "plugin",
@@ -102,6 +102,8 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Master key, tenants, secrets
     Auth(AuthLine),
+    /// Ops: write, build, test, push, measure and sign them
+    Op(OpLine),
     /// Print a shell's completions
     Completion(completion::CompletionArgs),
     /// Print or write manual pages
@@ -117,6 +119,12 @@ enum Command {
 struct AuthLine {
     #[command(subcommand)]
     command: Option<auth::Auth>,
+}
+
+#[derive(clap::Args)]
+struct OpLine {
+    #[command(subcommand)]
+    verb: Option<op::Verb>,
 }
 
 /// Answers a command line, program name first.
@@ -139,6 +147,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Auth(AuthLine { command })) => auth::run(command, console),
         Some(Command::Completion(args)) => completion::completion(&args, console),
         Some(Command::Man(args)) => completion::man(&args, console),
+        Some(Command::Op(OpLine { verb })) => op::run(verb, console),
         Some(Command::Version) => version(console),
         Some(Command::Unknown(words)) => usage::unknown(&[], &words, LATER, console),
     }

@@ -10,8 +10,8 @@ use model::StackName;
 
 pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use setting::{
-    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, RuleMode, Setting, StackFallback,
-    TraceMode,
+    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, RuleMode, Setting,
+    StackFallback, TraceMode, TrustKey,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -36,7 +36,15 @@ macro_rules! settings {
         pub struct ServeFlags {
             $(
                 #[doc = $help]
-                #[arg(long = $flag, value_name = $value, help = help($flag, $help, $default))]
+                #[arg(
+                    long = $flag,
+                    value_name = $value,
+                    help = help($flag, $help, $default),
+                    num_args = if <$type>::ALONE.is_some() { 0..=1 } else { 1..=1 },
+                    // Otherwise the word behind the flag could be meant for it.
+                    require_equals = <$type>::ALONE.is_some(),
+                    default_missing_value = <$type>::ALONE.unwrap_or_default(),
+                )]
                 pub $field: Vec<String>,
             )*
         }
@@ -97,6 +105,10 @@ settings! {
     op_timeout_max: Duration = "op-timeout-max" "TIME" ["10m"] "The longest any op or request may take";
     op_payload_max: Bytes = "op-payload-max" "BYTES" ["4194304"] "The largest reply of an upstream";
     op_scope_ttl_max: u32 = "op-scope-ttl-max" "COUNT" ["500"] "How many stages one request may enter; 0 is no limit";
+    op_size_max: Bytes = "op-size-max" "BYTES" ["20MiB"] "The largest component of an op that may be pushed";
+    ops_max: u32 = "ops-max" "COUNT" ["200"] "How many ops a tenant may have";
+    op_trust_key: Vec<TrustKey> = "op-trust-key" "KEY" [""] "A public key whose signatures over ops count, as `txco op sign` prints it";
+    only_signed: OnlySigned = "only-signed" "YES|NO" ["no"] "Run ops of tenants only when they are signed by a trusted key";
     sandbox_memory: Bytes = "sandbox-memory" "BYTES" ["32MiB"] "Memory of one op call";
     sandbox_wall: Duration = "sandbox-wall" "TIME" ["250ms"] "Wall-clock time of one op call";
     sandbox_stack: Bytes = "sandbox-stack" "BYTES" ["512KiB"] "WebAssembly stack of one op call";

@@ -34,10 +34,12 @@
 pub mod config;
 pub mod telemetry;
 mod key_source;
+mod op_signature;
 mod admin;
 mod http;
 mod app;
 mod watch;
+mod own_ops;
 mod reload;
 pub mod cli;
 pub mod manual;

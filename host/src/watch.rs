@@ -86,8 +86,16 @@ fn change(event: &Event, ops: &Path) -> Option<Change> {
     if event.paths.iter().any(|path| path == ops) {
         return Some(Change::Folder);
     }
-    event.paths.iter().any(|path| path.starts_with(ops)).then_some(Change::Rules)
+    event.paths.iter().any(|path| path.starts_with(ops) && !is_made(path, ops)).then_some(Change::Rules)
 }
+
+/// What compilers leave among the sources of an op: thousands of files that are none of the rules'.
+fn is_made(path: &Path, ops: &Path) -> bool {
+    let below = path.strip_prefix(ops).unwrap_or(path);
+    below.iter().any(|part| MADE.iter().any(|made| part == *made))
+}
+
+const MADE: [&str; 4] = [".txco", "target", "node_modules", "__pycache__"];
 
 #[cfg(test)]
 mod tests {
@@ -116,6 +124,11 @@ mod tests {
         fs::create_dir_all(workspace.path().join(".txco/dev/trace")).unwrap();
         fs::write(workspace.path().join(".txco/dev/trace/x"), "").unwrap();
         assert!(stays_quiet(&mut watch).await, "traces are no rules");
+
+        fs::create_dir_all(scope.join("signer/target/debug")).unwrap();
+        assert!(notices(&mut watch).await, "a folder of an op");
+        fs::write(scope.join("signer/target/debug/x"), "").unwrap();
+        assert!(stays_quiet(&mut watch).await, "what a compiler makes is no rule");
 
         fs::write(scope.join("a.txcl"), "EMIT .a = 2").unwrap();
         assert!(notices(&mut watch).await, "a write");

@@ -63,7 +63,7 @@ fn an_unknown_op_is_told() {
 
 #[test]
 fn what_is_not_built_yet_says_so() {
-    for exec in ["ai://chat", "mcp+https://example.com/#tool", "op://mine", "compute://sha256/00"] {
+    for exec in ["ai://chat", "mcp+https://example.com/#tool", "compute://sha256/00"] {
         let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", &format!("EXEC \"{exec}\"\n")).start();
         let reply = host.web(&Request::new("GET", "/"));
         assert_eq!(reply.status, 501, "{exec}: {}", reply.text());

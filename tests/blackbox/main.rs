@@ -35,6 +35,9 @@ mod dev;
 mod trace;
 mod log;
 mod demo;
+mod op_push;
+mod op_sign;
+mod op_new;
 
 /// The binary under test.
 const TXCO: &str = env!("CARGO_BIN_EXE_txco");

@@ -9,8 +9,8 @@ pub(crate) struct Deed<'a> {
     pub actor: &'a str,
     /// The tenant's identifier; `-` when it never came to that.
     pub tenant: &'a str,
-    /// The secret's name; `-` when the request has none, or none that may be logged.
-    pub secret: &'a str,
+    /// The name of the secret or op; `-` when the request has none, or none that may be logged.
+    pub subject: &'a str,
     /// The verb.
     pub action: &'static str,
 }
@@ -22,9 +22,24 @@ pub(crate) fn record<T>(deed: &Deed<'_>, result: &Result<T, AdminError>) {
     tracing::info!(
         actor_id = deed.actor,
         tenant_id = deed.tenant,
-        secret_name = deed.secret,
+        secret_name = deed.subject,
         action = deed.action,
         outcome,
         "secret_action"
+    );
+}
+
+/// The same for an op; with the digests that were pushed, so that the log tells which bytes
+/// came from whom.
+pub(crate) fn record_op<T>(deed: &Deed<'_>, digests: &str, result: &Result<T, AdminError>) {
+    let outcome = result.as_ref().map_or_else(AdminError::outcome, |_| "ok");
+    tracing::info!(
+        actor_id = deed.actor,
+        tenant_id = deed.tenant,
+        op_name = deed.subject,
+        action = deed.action,
+        digests,
+        outcome,
+        "op_action"
     );
 }

@@ -72,6 +72,27 @@ pub(crate) enum AdminError {
     /// A number that is none of bytes.
     #[error("byte_len must be 1 to {}", vault::MAX_GENERATED_BYTES)]
     InvalidByteLength,
+    /// No such op.
+    #[error("no such op")]
+    OpNotFound,
+    /// Not the name of an op.
+    #[error("{0}")]
+    InvalidOpName(String),
+    /// A component that is no op, or not this one.
+    #[error("{0}")]
+    OpInvalid(String),
+    /// A component over the cap.
+    #[error("a component may have {most} bytes (--op-size-max)")]
+    OpTooLarge {
+        /// The cap.
+        most: usize,
+    },
+    /// A tenant with all the ops it may have.
+    #[error("{0} (--ops-max)")]
+    TooManyOps(String),
+    /// Bytes that nobody vouches for who counts here.
+    #[error("{0}")]
+    OpUnsigned(String),
     /// The vault says no.
     #[error(transparent)]
     Vault(#[from] vault::Error),
@@ -102,6 +123,12 @@ impl AdminError {
             Self::InvalidStack(_) => (400, "invalid_stack"),
             Self::NameImmutable => (400, "name_immutable"),
             Self::InvalidByteLength => (400, "invalid_byte_len"),
+            Self::OpNotFound => (404, "op_not_found"),
+            Self::InvalidOpName(_) => (400, "invalid_op_name"),
+            Self::OpInvalid(_) => (422, "op_invalid"),
+            Self::OpTooLarge { .. } => (413, "op_too_large"),
+            Self::TooManyOps(_) => (422, "too_many_ops"),
+            Self::OpUnsigned(_) => (422, "op_unsigned"),
             Self::Vault(error) => of_vault(error),
             Self::Store(_) => (500, "secret_store_err"),
             Self::Internal => (500, "internal"),
@@ -137,6 +164,9 @@ impl AdminError {
             Self::NameImmutable => {
                 Extra::Detail(json!({ "hint": "a secret keeps its name; revoke it and create another" }))
             }
+            Self::InvalidOpName(hint) => Extra::Detail(json!({ "hint": hint })),
+            Self::OpTooLarge { .. } | Self::TooManyOps(_) => Extra::Detail(json!({ "hint": said })),
+            Self::OpInvalid(_) | Self::OpUnsigned(_) => Extra::Detail(json!({ "err": said })),
             Self::BodyTooLarge | Self::InvalidByteLength => Extra::Detail(json!({ "hint": said })),
             Self::InvalidBody(_) | Self::Store(_) => Extra::Detail(json!({ "err": said })),
             Self::Vault(error)
@@ -145,7 +175,9 @@ impl AdminError {
                 Extra::Nothing
             }
             Self::Vault(_) => Extra::Detail(json!({ "err": said })),
-            Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => Extra::Nothing,
+            Self::OpNotFound | Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => {
+                Extra::Nothing
+            }
         }
     }
 }

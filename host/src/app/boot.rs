@@ -14,11 +14,12 @@ use vault::{CodeCacheKey, Vault};
 
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::Admin;
+use crate::admin::{Admin, OpBounds, Ops, TenantOps};
 use crate::config::{Config, EgressPolicy, Listen, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
 use crate::http::web::{self, Detail, Web};
 use crate::key_source::{KeyError, KeySource, Obtained};
+use crate::op_signature::Signers;
 
 /// How long a client may take to send its body.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -40,6 +41,13 @@ impl App {
         let tenant_slug = TenantSlug::default_tenant();
         let tenant = store.tenant_by_slug(&tenant_slug)?.ok_or(BootError::NoDefaultTenant)?;
         let limits = limits(&config);
+        let op_bounds = OpBounds {
+            size: config.op_size_max.0,
+            count: usize::try_from(config.ops_max).unwrap_or(usize::MAX),
+            memory: limits.memory,
+            tables: limits.tables,
+        };
+        let signers = Signers::new(config.op_trust_key.clone(), config.only_signed);
         let settings = settings(&config);
         let egress = egress_settings(&config)?;
         let open_until = match role {
@@ -66,10 +74,12 @@ impl App {
         let ready = chassis.ready();
         tracing::info!(compiled = ready.compiled, cached = ready.cached, "ops ready");
 
-        let admin_router = admin::router(AdminHead { admin: Admin::new(store, vault), open_until });
+        let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
+        let admin = Admin::new(store, vault, Arc::clone(&ops));
+        let admin_router = admin::router(AdminHead::new(admin, open_until));
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
-            tenant: tenant.id,
+            tenant: tenant.id.clone(),
             tenant_slug,
             max_body: config.web_max_body_bytes.0,
             body_within: BODY_WITHIN,
@@ -82,6 +92,7 @@ impl App {
             .map_err(BootError::Threads)?;
         Ok(Self {
             chassis,
+            ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
             web: Listener { socket: web_socket, router: web_router },
             admin: Listener { socket: admin_socket, router: admin_router },
             runtime,

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use txcl::Color;
+use workshop::Surroundings;
 
 use super::output::{Complaint, Console};
 use super::typed::{program, quoted};
 use crate::app::{App, Role, Serving};
 use crate::config::{Config, Defaults, ServeFlags};
-use crate::reload::Rules;
+use crate::reload::{OwnOps, Rules};
 use crate::telemetry;
 use crate::watch::Watch;
 
@@ -44,7 +45,11 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         .map_err(|error| Complaint::usage(error.to_string()))?;
     telemetry::start(config.log_level, config.logger, console.environment);
     let color = if console.color { Color::Coloured } else { Color::Plain };
-    let rules = Rules { workspace, stack: config.stack.clone(), mode: config.rule_mode.mode(), color };
+    let surroundings = Surroundings::read(|name| console.environment.variable(name));
+    // Without a home nothing can be built: ops that are called must have been pushed.
+    let own_ops = surroundings.map_or(OwnOps::Pushed, OwnOps::Built);
+    let mode = config.rule_mode.mode();
+    let rules = Rules { workspace, stack: config.stack.clone(), mode, color, own_ops };
     if let Err(error) = ignore_state(&rules.workspace) {
         tracing::warn!(%error, ".gitignore not written: keep .txco/ out of version control");
     }
@@ -52,7 +57,7 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let watch = Watch::start(&rules.workspace)
         .map_err(|error| Complaint::failed(format!("cannot watch {}: {error}", rules.workspace.display())))?;
     let app = App::boot(config, Role::Dev).map_err(|error| Complaint::failed(error.to_string()))?;
-    let loaded = rules.load();
+    let loaded = rules.renew(app.ops(), console.err);
     let serving_what = match &loaded {
         Ok(set) => format!("stack {}, {} rules", set.entry(), set.rules()),
         Err(told) => {
@@ -60,12 +65,10 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
             "no rules yet: mend what is said above".to_owned()
         }
     };
-    if let Ok(set) = loaded {
-        app.chassis().install(set);
-    }
+    let ops = app.ops().clone();
     let served = app.serve_until_signal(|serving| {
         greet(console, &rules, &serving_what, serving);
-        serving.spawn(rules.on_change(serving.chassis().clone(), watch, io::stderr()));
+        serving.spawn(rules.on_change(ops, watch, io::stderr()));
     });
     served.map_err(|error| Complaint::failed(error.to_string()))
 }

@@ -7,7 +7,7 @@ use txcl::Color;
 use super::output::{Complaint, Console};
 use crate::app::{App, Role};
 use crate::config::{Config, ServeFlags};
-use crate::reload::Rules;
+use crate::reload::{OwnOps, Rules};
 use crate::telemetry;
 
 /// The arguments of `txco serve`.
@@ -32,6 +32,8 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         stack: config.stack.clone(),
         mode: config.rule_mode.mode(),
         color: if console.color { Color::Coloured } else { Color::Plain },
+        // A production chassis compiles nothing of what lies in a workspace.
+        own_ops: OwnOps::Pushed,
     });
     // Rules first: what is broken there is said before anything is opened or minted.
     let loaded = match &rules {
@@ -39,19 +41,21 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         None => None,
     };
     let app = App::boot(config, Role::Serve).map_err(|error| Complaint::failed(error.to_string()))?;
-    match loaded {
-        Some(loaded) => {
+    match loaded.zip(rules.as_ref()) {
+        Some((loaded, rules)) => {
+            let installed = rules.install(loaded, app.ops());
+            let loaded = installed.map_err(|told| broken(rules, &told, console))?;
             tracing::info!(stack = %loaded.entry(), rules = loaded.rules(), files = loaded.files(), "rules loaded");
-            app.chassis().install(loaded);
         }
         None => tracing::info!("no rules: without --workspace DIR the web head answers every event with 404"),
     }
     let hangups = rules.is_some().then(|| app.hangups()).transpose();
     let hangups = hangups.map_err(|error| Complaint::failed(error.to_string()))?;
     let reload = rules.zip(hangups);
+    let ops = app.ops().clone();
     let served = app.serve_until_signal(|serving| {
         if let Some((rules, hangups)) = reload {
-            serving.spawn(rules.on_hangup(hangups, serving.chassis().clone(), std::io::stderr()));
+            serving.spawn(rules.on_hangup(hangups, ops, std::io::stderr()));
         }
     });
     served.map_err(|error| Complaint::failed(error.to_string()))

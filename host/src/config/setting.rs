@@ -1,9 +1,12 @@
 //! How the text of a setting becomes what it means.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 /// A kind of setting: parsed from the text of a flag or a variable. The error says what
@@ -11,6 +14,8 @@ use zeroize::Zeroizing;
 pub trait Setting: Sized {
     /// Whether the flag may be repeated.
     const LIST: bool = false;
+    /// What the flag means when it stands alone (`--only-signed`); nothing when it cannot.
+    const ALONE: Option<&'static str> = None;
 
     /// The meaning of `text`; an empty text is what an absent default looks like.
     ///
@@ -143,6 +148,46 @@ impl Setting for ConnectTo {
     }
 }
 
+/// A public key whose signatures over ops count, printed as `ed25519:BASE64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrustKey([u8; 32]);
+
+impl TrustKey {
+    /// What a key's text begins with.
+    const KIND: &'static str = "ed25519:";
+
+    /// Takes the 32 bytes of an Ed25519 public key (RFC 8032).
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Reads `ed25519:BASE64`.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        Self::of(&STANDARD.decode(text.strip_prefix(Self::KIND)?).ok()?)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for TrustKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Self::KIND, STANDARD.encode(self.0))
+    }
+}
+
+impl Setting for TrustKey {
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::read(text)
+            .ok_or_else(|| "expected ed25519:BASE64, as `txco op sign --new-key` prints it".to_owned())
+    }
+}
+
 /// A base64 master key as it was given; wiped when dropped, and not printable.
 pub struct InlineKey(Zeroizing<String>);
 
@@ -161,12 +206,14 @@ impl Setting for InlineKey {
 
 /// Defines a setting that is one of a few words.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident: $($(#[$variant_meta:meta])* $word:literal $(| $alias:literal)* => $variant:ident,)*) => {
+    ($(#[$meta:meta])* $name:ident $(@alone $alone:literal)?: $($(#[$variant_meta:meta])* $word:literal $(| $alias:literal)* => $variant:ident,)*) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name { $($(#[$variant_meta])* $variant,)* }
 
         impl Setting for $name {
+            $(const ALONE: Option<&'static str> = Some($alone);)?
+
             fn parse(text: &str) -> Result<Self, String> {
                 match text {
                     $($word $(| $alias)* => Ok(Self::$variant),)*
@@ -204,6 +251,15 @@ words! {
     "parents" => Parents,
     /// The tenant's, as the Go chassis does.
     "exact" => Exact,
+}
+
+words! {
+    /// Whether ops must be signed.
+    OnlySigned @alone "yes":
+    /// By a key that `--op-trust-key` names.
+    "yes" => Yes,
+    /// They need not be.
+    "no" => No,
 }
 
 words! {

@@ -1,6 +1,7 @@
 //! The admin head: routes, the gate, and one audit line for each request about a secret.
 
 mod wire;
+mod ops;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 use super::open_dev::{Payload, admit};
 use super::problem::{json_reply, reply};
 use crate::admin::{Actor, Admin, AdminError, Asked, Deed, record};
+use ops::Turns;
 use wire::Incoming;
 
 pub(crate) use super::open_dev::Until;
@@ -36,6 +38,14 @@ pub(crate) struct AdminHead {
     pub admin: Admin,
     /// When open access ends.
     pub open_until: Until,
+    /// Who may push an op now.
+    turns: Turns,
+}
+
+impl AdminHead {
+    pub(crate) fn new(admin: Admin, open_until: Until) -> Self {
+        Self { admin, open_until, turns: Turns::default() }
+    }
 }
 
 type Head = State<Arc<AdminHead>>;
@@ -87,7 +97,7 @@ pub(crate) fn router(head: AdminHead) -> Router {
     let generate = on(MethodFilter::POST, Verb::Generate, Named::Elsewhere);
     let rotate = on(MethodFilter::POST, Verb::Rotate, Named::InPath);
     let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
-    Router::new()
+    ops::routes()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/v1/tenants", get(tenants).post(create_tenant))
         .route(secrets, all)
@@ -144,7 +154,7 @@ fn on(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminH
                 Named::InPath => segments.name,
                 Named::Generate => Some("generate".to_owned()),
             };
-            let body = enter(&head, peer, request).await;
+            let body = enter(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
             let call = Call { verb, slug: segments.slug, name, stack: scope.stack };
             // The store blocks: on a thread that may, so that other requests are answered.
             let done = spawn_blocking(move || call.answer(body, &head)).await;
@@ -154,13 +164,18 @@ fn on(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminH
 }
 
 /// The gate, and then the body.
-async fn enter(head: &AdminHead, peer: SocketAddr, request: Request<Body>) -> Result<Bytes, AdminError> {
+async fn enter(
+    head: &AdminHead,
+    peer: SocketAddr,
+    request: Request<Body>,
+    most: usize,
+    within: Duration,
+) -> Result<Bytes, AdminError> {
     let (parts, body) = request.into_parts();
     let payload = if body.is_end_stream() { Payload::Absent } else { Payload::Present };
     admit(&parts, payload, peer, &head.open_until)?;
-    let late =
-        |_| AdminError::InvalidBody(format!("the body did not arrive within {} s", BODY_WITHIN.as_secs()));
-    timeout(BODY_WITHIN, to_bytes(body, MAX_BODY)).await.map_err(late)?.map_err(|_| AdminError::BodyTooLarge)
+    let late = |_| AdminError::InvalidBody(format!("the body did not arrive within {} s", within.as_secs()));
+    timeout(within, to_bytes(body, most)).await.map_err(late)?.map_err(|_| AdminError::BodyTooLarge)
 }
 
 impl Call {
@@ -175,8 +190,8 @@ impl Call {
             Err(error) => Err(error),
         };
         let name = name.filter(|name| SecretName::parse(name).is_ok());
-        let secret = name.as_deref().unwrap_or("-");
-        let deed = Deed { actor: actor.label(), tenant: &tenant_id, secret, action: self.verb.word() };
+        let subject = name.as_deref().unwrap_or("-");
+        let deed = Deed { actor: actor.label(), tenant: &tenant_id, subject, action: self.verb.word() };
         record(&deed, &result);
         result.unwrap_or_else(|error| reply(&error))
     }
@@ -248,7 +263,7 @@ async fn tenants(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let entered = enter(&head, peer, request).await;
+    let entered = enter(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
     let done = spawn_blocking(move || {
         entered?;
         let all: Vec<_> = head.admin.tenants()?.iter().map(wire::tenant_of).collect();
@@ -262,7 +277,7 @@ async fn create_tenant(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let entered = enter(&head, peer, request).await;
+    let entered = enter(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
     let done = spawn_blocking(move || {
         let result = entered.and_then(|body| {
             let asked = wire::NewTenant::parse(&body)?;

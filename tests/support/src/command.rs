@@ -15,6 +15,7 @@ pub struct Call {
     pub(crate) args: Vec<String>,
     pub(crate) stdin: Vec<u8>,
     pub(crate) env: Vec<(String, String)>,
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Call {
@@ -35,6 +36,13 @@ impl Call {
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
+        self
+    }
+
+    /// The same, with so much time: a compiler takes minutes on a small machine.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
         self
     }
 
@@ -96,13 +104,14 @@ pub(crate) fn run(binary: &Path, folder: &Path, call: &Call) -> Output {
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let out = thread::spawn(move || read(&mut out));
     let err = thread::spawn(move || read(&mut err));
-    let code = wait(&mut child, PATIENCE);
+    let patience = call.patience.unwrap_or(PATIENCE);
+    let code = wait(&mut child, patience);
     child.kill().ok();
     let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
     let line = format!("txco {}", call.args.join(" "));
     match code {
         Some(code) => Output { call: line, code, stdout, stderr },
-        None => panic!("{line} did not end in {PATIENCE:?}\n{stdout}\n{stderr}"),
+        None => panic!("{line} did not end in {patience:?}\n{stdout}\n{stderr}"),
     }
 }
 

@@ -3,12 +3,16 @@
 use std::io;
 use std::sync::Mutex;
 
+use chassis::{Chassis, Parts, Trace, TraceMode};
+use sandbox::{CodeCache, Limits, Sandbox};
 use serde_json::Value;
 use store::{Options, Store};
 use tower::ServiceExt as _;
 use vault::{MasterKey, Vault};
 
 use super::*;
+use crate::admin::{OpBounds, Ops};
+use crate::op_signature::Signers;
 
 /// Whether the secret store is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,8 +36,23 @@ fn api_of(secret: Secret) -> Api {
         Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0)
     });
     let open_until = Until::Enrolment { folder: folder.path().to_owned(), env: "dev".to_owned() };
-    let router = router(AdminHead { admin: Admin::new(store, vault), open_until });
+    let ops = ops_over(&store, folder.path());
+    let router = router(AdminHead::new(Admin::new(store, vault, ops), open_until));
     Api { router, _folder: folder }
+}
+
+/// Ops that are really compiled, at most 64 KiB and two per tenant.
+fn ops_over(store: &Arc<Store>, folder: &std::path::Path) -> Arc<Ops> {
+    let parts = Parts {
+        vault: None,
+        sandbox: Sandbox::new(Limits::default(), CodeCache::Off).unwrap(),
+        egress: egress::Client::new(egress::Settings::default()).unwrap(),
+        trace: Trace::open(TraceMode::Off, &folder.join("trace")).unwrap(),
+        settings: chassis::Settings::default(),
+    };
+    let chassis = Arc::new(Chassis::new(parts).unwrap());
+    let bounds = OpBounds { size: 64 << 10, count: 2, memory: 32 << 20, tables: 1_000 };
+    Arc::new(Ops::new(Arc::clone(store), chassis, bounds, Signers::default()))
 }
 
 fn api() -> Api {
@@ -322,7 +341,8 @@ fn each_action_leaves_its_line() {
     let store = Arc::new(store);
     let key = MasterKey::from_bytes(&mut b"0123456789abcdef0123456789abcdef".to_vec()).ok().unwrap();
     let vault = Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0);
-    let head = AdminHead { admin: Admin::new(store, Some(vault)), open_until: Until::Forever };
+    let ops = ops_over(&store, folder.path());
+    let head = AdminHead::new(Admin::new(store, Some(vault), ops), Until::Forever);
     let captured = Captured::default();
     let writer = captured.clone();
     let subscriber = crate::telemetry::for_test(move || writer.clone());

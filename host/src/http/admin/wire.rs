@@ -58,7 +58,7 @@ impl NewTenant {
 
 /// The first JSON value of a body. The complaint says where, and repeats nothing: the
 /// parser's own would quote a value that stands in the wrong place.
-fn first_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
+pub(super) fn first_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
     let mut parser = serde_json::Deserializer::from_slice(body);
     T::deserialize(&mut parser).map_err(|error| {
         let what = match error.classify() {

@@ -1,0 +1,105 @@
+//! `txco op inspect`: what an op imports, asks for, returns and begins with.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::place::{Component, Place};
+use crate::cli::output::{Complaint, Console, cell};
+use crate::op_signature;
+
+/// Flags of `txco op inspect`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Flags {
+    /// An op's folder, or a component
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Shows it.
+pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    let place = Place::at(&flags.path, console)?;
+    if flags.json {
+        let builds: Vec<_> = place.components.iter().map(record_of).collect();
+        let whole = json!({ "name": place.manifest.name.as_str(), "about": about(&place), "builds": builds });
+        return console.print(&whole.to_string());
+    }
+    console.print(&text_of(&place))
+}
+
+fn record_of(one: &Component) -> Value {
+    json!({
+        "delivery": one.delivery.word(),
+        "digest": one.facts.digest.to_string(),
+        "size": one.facts.size,
+        "imports": one.facts.imports,
+        "exports": one.facts.exports,
+        "memory": one.facts.memory,
+        "table_elements": one.facts.table_elements,
+        "functions": one.facts.functions,
+        "signed_by": signer(one),
+    })
+}
+
+fn about(place: &Place) -> Value {
+    let manifest = &place.manifest;
+    let slots = manifest.slots.iter().map(|(name, slot)| {
+        json!({ "slot": name, "optional": slot.optional, "accepts_retiring": slot.accepts_retiring })
+    });
+    let outputs = manifest
+        .outputs
+        .iter()
+        .map(|output| json!({ "path": output.path, "param": output.param, "class": output.class.word() }));
+    json!({
+        "description": manifest.description,
+        "budget_ms": manifest.budget_ms,
+        "failures": manifest.failures,
+        "slots": slots.collect::<Vec<_>>(),
+        "params": manifest.params.keys().collect::<Vec<_>>(),
+        "outputs": outputs.collect::<Vec<_>>(),
+    })
+}
+
+fn text_of(place: &Place) -> String {
+    let manifest = &place.manifest;
+    let joined = |words: Vec<String>| cell(&words.join(", "));
+    let slots = manifest.slots.iter().map(|(name, slot)| {
+        let marks = [(slot.optional, "optional"), (slot.accepts_retiring, "accepts a retiring version")];
+        let marks: Vec<_> = marks.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+        if marks.is_empty() { name.clone() } else { format!("{name} ({})", marks.join(", ")) }
+    });
+    let outputs = manifest.outputs.iter().map(|one| format!("{} ({})", one.path, one.class.word()));
+    let mut lines = vec![
+        format!("op:        {}", manifest.name),
+        format!("about:     {}", cell(&manifest.description)),
+        format!("slots:     {}", joined(slots.collect())),
+        format!("params:    {}", joined(manifest.params.keys().cloned().collect())),
+        format!("outputs:   {}", joined(outputs.collect())),
+        format!("failures:  {}", joined(manifest.failures.clone())),
+        format!("budget:    {} ms", manifest.budget_ms),
+    ];
+    for one in &place.components {
+        let facts = &one.facts;
+        lines.extend([
+            String::new(),
+            format!("build:     {}  {}", one.delivery, one.file.display()),
+            format!("digest:    sha256:{}", facts.digest),
+            format!("size:      {} bytes, {} functions", facts.size, facts.functions),
+            format!("begins:    {} bytes of memory, {} table elements", facts.memory, facts.table_elements),
+            format!("imports:   {}", joined(facts.imports.clone())),
+            format!("signed by: {}", cell(&signer(one).unwrap_or_default())),
+        ]);
+    }
+    lines.join("\n")
+}
+
+fn signer(one: &Component) -> Option<String> {
+    let text = std::fs::read_to_string(one.signature_file()).ok()?;
+    Some(match op_signature::signer(&one.facts.digest, text.trim()) {
+        Ok(key) => key.to_string(),
+        Err(error) => format!("nobody: {error}"),
+    })
+}

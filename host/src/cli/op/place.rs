@@ -1,0 +1,135 @@
+//! Where an op is: a folder of sources, built when it must be, or a component.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use model::{Delivery, OpManifest};
+use sandbox::{CodeCache, Limits, Op, Sandbox, Trust};
+use workshop::{Facts, Source, Surroundings};
+
+use crate::cli::output::{Complaint, Console};
+
+/// The largest component that is read: what a chassis takes by default.
+const MOST: u64 = 20 << 20;
+
+/// An op to work with.
+pub(super) struct Place {
+    /// What it says of itself.
+    pub(super) manifest: OpManifest,
+    /// Its components, the one that reveals first.
+    pub(super) components: Vec<Component>,
+}
+
+/// One component.
+pub(super) struct Component {
+    pub(super) delivery: Delivery,
+    pub(super) bytes: Vec<u8>,
+    pub(super) facts: Facts,
+    /// Where it lies, or will.
+    pub(super) file: PathBuf,
+}
+
+impl Place {
+    /// The op at `path`: a folder is built, of a component its other build is found too.
+    pub(super) fn at(path: &Path, console: &mut Console<'_>) -> Result<Self, Complaint> {
+        if path.is_dir() {
+            return Self::built(path, console);
+        }
+        let one = Component::read(path)?;
+        let other =
+            path.to_str().and_then(|path| path.strip_suffix(".wasm")).filter(|s| !s.ends_with(".use"));
+        let other = other.map(|stem| PathBuf::from(format!("{stem}.use.wasm"))).filter(|file| file.is_file());
+        let mut components = vec![one];
+        if let Some(other) = other {
+            components.push(Component::read(&other)?);
+        }
+        Self::of(components)
+    }
+
+    fn built(folder: &Path, console: &mut Console<'_>) -> Result<Self, Complaint> {
+        let surroundings =
+            Surroundings::read(|name| console.environment.variable(name)).map_err(Complaint::failed)?;
+        let source = Source::read(folder).map_err(|e| Complaint::failed(e.to_string()))?;
+        let built = workshop::build(&source, &surroundings, &mut |line| console.note(line));
+        let built = built.map_err(|e| Complaint::failed(e.to_string()))?;
+        let name = source.manifest.name.as_str();
+        let components = built.builds.into_iter().enumerate().map(|(at, (_, bytes))| {
+            let file = if at == 0 { format!("{name}.wasm") } else { format!("{name}.use.wasm") };
+            Component::of(folder.join(file), bytes)
+        });
+        Self::of(components.collect::<Result<_, _>>()?)
+    }
+
+    fn of(components: Vec<Component>) -> Result<Self, Complaint> {
+        let manifest = components.first().map(|one| one.facts.manifest.clone());
+        let manifest = manifest.ok_or_else(|| Complaint::failed("there is no component"))?;
+        if let Some(other) = components.iter().find(|one| one.facts.manifest.name != manifest.name) {
+            let (file, other) = (other.file.display(), &other.facts.manifest.name);
+            return Err(Complaint::failed(format!(
+                "{file} is of another op: {other}, not {}",
+                manifest.name
+            )));
+        }
+        Ok(Self { manifest, components })
+    }
+
+    /// Checks every component as a chassis does when it is pushed.
+    pub(super) fn check(&self, sandbox: &Sandbox, limits: &Limits) -> Result<(), Complaint> {
+        for one in &self.components {
+            let facts = &one.facts;
+            let over = |what: &str, has: u64, most: usize| {
+                (has > most as u64).then(|| {
+                    let file = one.file.display();
+                    Complaint::failed(format!("{file}: it begins with {has} {what}, and may have {most}"))
+                })
+            };
+            let refused = over("bytes of memory", facts.memory, limits.memory)
+                .or_else(|| over("table elements", facts.table_elements, limits.tables));
+            if let Some(refused) = refused {
+                return Err(refused);
+            }
+            one.load(sandbox, Trust::Tenant)?;
+        }
+        Ok(())
+    }
+}
+
+impl Component {
+    /// Reads the component in `file`.
+    pub(super) fn read(file: &Path) -> Result<Self, Complaint> {
+        let cannot = |why: String| Complaint::failed(format!("cannot read {}: {why}", file.display()));
+        let length = fs::metadata(file).map_err(|e| cannot(e.to_string()))?.len();
+        if length > MOST {
+            return Err(cannot(format!("it has {length} bytes, at most {MOST}")));
+        }
+        Self::of(file.to_owned(), fs::read(file).map_err(|e| cannot(e.to_string()))?)
+    }
+
+    fn of(file: PathBuf, bytes: Vec<u8>) -> Result<Self, Complaint> {
+        let facts = Facts::read(&bytes).map_err(|e| Complaint::failed(format!("{}: {e}", file.display())))?;
+        Ok(Self { delivery: facts.delivery(), bytes, facts, file })
+    }
+
+    /// Compiles it.
+    pub(super) fn load(&self, sandbox: &Sandbox, trust: Trust) -> Result<Op, Complaint> {
+        let op = sandbox.load(self.facts.manifest.name.clone(), &self.bytes, trust);
+        op.map_err(|e| Complaint::failed(format!("{}: {e}", self.file.display())))
+    }
+
+    /// The file with somebody's signature over it.
+    pub(super) fn signature_file(&self) -> PathBuf {
+        signature_file(&self.file)
+    }
+}
+
+/// Where the signature over a component lies.
+pub(super) fn signature_file(component: &Path) -> PathBuf {
+    let mut name = component.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
+}
+
+/// An engine with the limits of a chassis.
+pub(super) fn sandbox(limits: &Limits) -> Result<Sandbox, Complaint> {
+    Sandbox::new(limits.clone(), CodeCache::Off).map_err(|e| Complaint::failed(e.to_string()))
+}

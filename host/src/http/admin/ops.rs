@@ -1,0 +1,265 @@
+//! The ops of a tenant over HTTP: pushed, listed, shown, removed; a slow compile keeps nobody else waiting.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{Request, Response, StatusCode};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::{Delivery, OpName};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use store::{Pushed, StoredBuild, StoredOp};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+use workshop::Facts;
+
+use super::super::problem::{json_reply, reply};
+use super::wire::first_of;
+use super::{AdminHead, Head, enter};
+use crate::admin::{Actor, AdminError, Arriving, Deed, record_op};
+use crate::op_signature;
+
+/// How long a client may take to send an op.
+const PUSH_WITHIN: Duration = Duration::from_secs(60);
+/// The same for a request that has next to no body.
+const ASK_WITHIN: Duration = Duration::from_secs(15);
+/// How many ops are received and compiled at one time, whoever's they are.
+const AT_ONCE: usize = 3;
+/// What a push has beside its components.
+const BESIDE: usize = 64 << 10;
+
+/// The verbs on ops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    List,
+    Push,
+    Show,
+    Remove,
+}
+
+impl Verb {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Push => "push",
+            Self::Show => "show",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// Who may push now: of each tenant one, of all a few. A push waits for its turn before its
+/// body is read, so that waiting costs no memory; and a tenant whose op compiles slowly
+/// leaves the other turns to others.
+pub(super) struct Turns {
+    all: Arc<Semaphore>,
+    tenants: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(AT_ONCE)), tenants: Mutex::default() }
+    }
+}
+
+impl Turns {
+    /// Waits for the turn of `tenant`; it ends when what is returned is dropped.
+    async fn of(&self, tenant: &str) -> Option<[OwnedSemaphorePermit; 2]> {
+        let own = {
+            let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody waits or works there any more.
+            tenants.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(tenants.entry(tenant.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        let own = own.acquire_owned().await.ok()?;
+        Some([own, Arc::clone(&self.all).acquire_owned().await.ok()?])
+    }
+}
+
+/// The routes.
+pub(super) fn routes() -> Router<Arc<AdminHead>> {
+    let ops = "/v1/tenants/{slug}/ops";
+    let one = verb(MethodFilter::GET, Verb::Show)
+        .merge(verb(MethodFilter::PUT, Verb::Push))
+        .merge(verb(MethodFilter::DELETE, Verb::Remove));
+    Router::new().route(ops, verb(MethodFilter::GET, Verb::List)).route(&format!("{ops}/{{name}}"), one)
+}
+
+#[derive(Deserialize)]
+struct Segments {
+    slug: String,
+    name: Option<String>,
+}
+
+/// One request about ops, once it is read.
+struct Call {
+    verb: Verb,
+    slug: String,
+    name: String,
+}
+
+fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
+    on(
+        method,
+        move |State(head): Head,
+              Path(segments): Path<Segments>,
+              ConnectInfo(peer): ConnectInfo<SocketAddr>,
+              request: Request<Body>| async move {
+            let call = Call { verb, slug: segments.slug, name: segments.name.unwrap_or_default() };
+            let (turn, body) = if verb == Verb::Push {
+                // Two components in base64.
+                let most = head.admin.ops().largest().saturating_mul(3).saturating_add(BESIDE);
+                let turn = head.turns.of(&call.slug).await;
+                (turn, enter(&head, peer, request, most, PUSH_WITHIN).await)
+            } else {
+                (None, enter(&head, peer, request, BESIDE, ASK_WITHIN).await)
+            };
+            // Reading and compiling block: on a thread that may.
+            let done = spawn_blocking(move || {
+                let answer = call.answer(body, &head);
+                drop(turn);
+                answer
+            });
+            done.await.unwrap_or_else(|_panic| reply(&AdminError::Internal))
+        },
+    )
+}
+
+impl Call {
+    /// Does it, and writes the audit line, however it ends.
+    fn answer(&self, body: Result<Bytes, AdminError>, head: &AdminHead) -> Response<Body> {
+        let actor = Actor::Open;
+        let (mut tenant_id, mut digests) = ("-".to_owned(), String::new());
+        let result = body.and_then(|body| self.perform(&body, head, &actor, &mut tenant_id, &mut digests));
+        let subject = OpName::parse(&self.name).map_or("-", |_| self.name.as_str());
+        let deed = Deed { actor: actor.label(), tenant: &tenant_id, subject, action: self.verb.word() };
+        record_op(&deed, &digests, &result);
+        result.unwrap_or_else(|error| reply(&error))
+    }
+
+    fn perform(
+        &self,
+        body: &[u8],
+        head: &AdminHead,
+        actor: &Actor,
+        tenant_id: &mut String,
+        digests: &mut String,
+    ) -> Result<Response<Body>, AdminError> {
+        let tenant = head.admin.tenant(&self.slug)?;
+        tenant.id.as_str().clone_into(tenant_id);
+        let ops = head.admin.ops();
+        Ok(match self.verb {
+            Verb::List => {
+                let all: Vec<_> = ops.list(&tenant.id)?.iter().map(record_of).collect();
+                json_reply(200, &json!({ "ops": all }))
+            }
+            Verb::Show => {
+                let (op, facts) = ops.show(&tenant.id, &self.name)?;
+                let mut record = record_of(&op);
+                put(&mut record, "about", facts.first().map(about));
+                json_reply(200, &json!({ "op": record }))
+            }
+            Verb::Remove => {
+                ops.remove(&tenant.id, &self.name)?;
+                let mut gone = Response::new(Body::empty());
+                *gone.status_mut() = StatusCode::NO_CONTENT;
+                gone
+            }
+            Verb::Push => {
+                let arriving = first_of::<Incoming>(body)?.arriving()?;
+                *digests = arriving.iter().map(|one| one.digest().to_string()).collect::<Vec<_>>().join(",");
+                let (op, pushed) = ops.push(&tenant.id, actor, &self.name, &arriving)?;
+                let (status, word) = match pushed {
+                    Pushed::Created => (201, "created"),
+                    Pushed::Replaced => (200, "replaced"),
+                    Pushed::Unchanged => (200, "unchanged"),
+                };
+                json_reply(status, &json!({ "op": record_of(&op), "pushed": word }))
+            }
+        })
+    }
+}
+
+/// What a push brings.
+#[derive(Deserialize)]
+struct Incoming {
+    builds: Vec<IncomingBuild>,
+}
+
+#[derive(Deserialize)]
+struct IncomingBuild {
+    delivery: String,
+    /// In base64.
+    component: String,
+    signature: Option<String>,
+}
+
+impl Incoming {
+    fn arriving(self) -> Result<Vec<Arriving>, AdminError> {
+        let invalid = |why: &str| AdminError::InvalidBody(why.to_owned());
+        if self.builds.len() > Delivery::ALL.len() {
+            return Err(invalid("a push has at most two builds"));
+        }
+        let one = |build: IncomingBuild| {
+            let delivery =
+                Delivery::parse(&build.delivery).ok_or_else(|| invalid("delivery is reveal or use"))?;
+            let component =
+                STANDARD.decode(build.component).map_err(|_| invalid("component is not base64"))?;
+            Ok(Arriving { delivery, component, signature: build.signature })
+        };
+        self.builds.into_iter().map(one).collect()
+    }
+}
+
+/// An op's record.
+fn record_of(op: &StoredOp) -> Value {
+    let mut record = json!({
+        "name": op.name.as_str(),
+        "push_no": op.push_no,
+        "pushed_at": op.pushed_at,
+        "builds": op.builds.iter().map(build_of).collect::<Vec<_>>(),
+    });
+    put(&mut record, "pushed_by", op.pushed_by.as_deref().map(Value::from));
+    record
+}
+
+fn build_of(build: &StoredBuild) -> Value {
+    let mut record = json!({
+        "delivery": build.delivery.word(),
+        "digest": build.digest.to_string(),
+        "size": build.size,
+    });
+    let signer = build.signature.as_deref().and_then(|text| op_signature::signer(&build.digest, text).ok());
+    put(&mut record, "signed_by", signer.map(|key| Value::from(key.to_string())));
+    record
+}
+
+/// What the op says of itself.
+fn about(facts: &Facts) -> Value {
+    let manifest = &facts.manifest;
+    let outputs =
+        manifest.outputs.iter().map(|output| json!({ "path": output.path, "class": output.class.word() }));
+    json!({
+        "description": manifest.description,
+        "budget_ms": manifest.budget_ms,
+        "slots": manifest.slots.keys().collect::<Vec<_>>(),
+        "params": manifest.params.keys().collect::<Vec<_>>(),
+        "failures": manifest.failures,
+        "outputs": outputs.collect::<Vec<_>>(),
+        "imports": facts.imports,
+    })
+}
+
+fn put(record: &mut Value, member: &str, value: Option<Value>) {
+    let members: Option<&mut Map<String, Value>> = record.as_object_mut();
+    if let (Some(members), Some(value)) = (members, value) {
+        members.insert(member.to_owned(), value);
+    }
+}
