@@ -70,7 +70,7 @@ impl Compiler {
 
     /// Looks at one; says what it lacks.
     fn at(cargo: &Path, surroundings: &Surroundings) -> Result<Self, String> {
-        let bin = cargo.parent().unwrap_or(Path::new("/"));
+        let bin = cargo.parent().unwrap_or_else(|| Path::new("/"));
         let rustc = bin.join("rustc");
         let ask = |arguments: &[&str]| first_line(&rustc, arguments, surroundings.environment(&[bin]));
         let version = ask(&["--version"]).ok_or("there is no rustc beside it that runs")?;

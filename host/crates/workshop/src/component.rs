@@ -28,12 +28,10 @@ pub(crate) fn of_module(module: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// Whether the compiler left the contract's types in the module, as Rust's bindings do.
 fn has_types(module: &[u8]) -> bool {
-    let sections = wasmparser::Parser::new(0).parse_all(module).flatten();
-    let mut sections = sections.filter_map(|payload| match payload {
-        wasmparser::Payload::CustomSection(section) => Some(section.name().starts_with("component-type")),
-        _ => None,
-    });
-    sections.any(|is_type| is_type)
+    let mut sections = wasmparser::Parser::new(0).parse_all(module).flatten();
+    sections.any(|payload| {
+        matches!(payload, wasmparser::Payload::CustomSection(section) if section.name().starts_with("component-type"))
+    })
 }
 
 /// The component with the text of its manifest.
@@ -44,7 +42,6 @@ pub(crate) fn with_manifest(component: &[u8], manifest: &str) -> Vec<u8> {
     whole
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as map_err(refused)")]
 fn refused(error: impl Display) -> Error {
     Error::Component(format!("{error:#}"))
 }

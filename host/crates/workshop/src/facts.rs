@@ -100,6 +100,10 @@ impl Found {
     fn look(&mut self, bytes: &[u8]) -> Result<(), wasmparser::BinaryReaderError> {
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(bytes) {
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "every other section tells nothing that is asked"
+            )]
             match payload? {
                 Payload::Version { encoding, .. } => {
                     depth += 1;

@@ -130,7 +130,7 @@ fn environment(
         Way::Wasip2 => format!("-Clink-arg=-Wl,-zstack-size={}", package.stack).into(),
         Way::Target | Way::Source => format!("-Clink-arg=-zstack-size={}", package.stack).into(),
     });
-    let bin = compiler.cargo.parent().unwrap_or(Path::new("/usr/bin"));
+    let bin = compiler.cargo.parent().unwrap_or_else(|| Path::new("/usr/bin"));
     let mut all = surroundings.environment(&[bin]);
     all.push(("CARGO_ENCODED_RUSTFLAGS", flags.join(OsString::from("\u{1f}").as_os_str())));
     all.push(("CARGO_TARGET_DIR", work.join("target").into()));
