@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chassis::{Lint, Misplaced};
 use serde_json::{Value, json};
-use txcl::{Color, Diagnostics, Mode, RuleFile, Severity};
+use txcl::{Color, Mode, RuleFile, Severity};
 
 use super::dev::workspace;
 use super::output::{Complaint, Console};
@@ -63,11 +63,8 @@ fn lint(args: &LintArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
 fn as_json(found: &Lint, errors: usize, warnings: usize) -> Value {
     let misplaced = found.misplaced.iter().map(|m| in_no_line(m, Severity::Error));
     let flow = found.flow.iter().map(|m| in_no_line(m, Severity::Warning));
-    let findings = found.findings.iter().map(Diagnostics::to_json).filter_map(|all| match all {
-        Value::Array(all) => Some(all),
-        _ => None,
-    });
-    let all: Vec<Value> = misplaced.chain(findings.flatten()).chain(flow).collect();
+    let findings = found.findings.iter().filter_map(|d| d.to_json().as_array().cloned()).flatten();
+    let all: Vec<Value> = misplaced.chain(findings).chain(flow).collect();
     json!({ "files": found.files, "errors": errors, "warnings": warnings, "findings": all })
 }
 

@@ -25,6 +25,7 @@
 mod settings;
 mod merge;
 mod workspace;
+mod known;
 mod registry;
 mod ruleset;
 mod grant;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use txcl::{AnyOps, Color, Diagnostics, Mode, RuleFile, Severity};
+use txcl::{Color, Diagnostics, Mode, RuleFile, Severity};
 
 use crate::flow::flow;
+use crate::known::{Absent, Embedded};
 use crate::ruleset::RuleSet;
 use crate::workspace::{self, Misplaced};
 
@@ -26,13 +27,13 @@ impl Lint {
     #[must_use]
     pub fn of_workspace(workspace: &Path, mode: Mode) -> Self {
         let mut lint = Self::default();
-        let mut stack = None;
+        let (mut stack, ops) = (None, Embedded::read(Absent::Told));
         match workspace::read(workspace) {
             Err(misplaced) => lint.misplaced = misplaced,
             Ok(found) => {
                 for file in found {
                     let source = RuleFile { path: &file.shown, name: &file.name, text: &file.text };
-                    lint.append(Self::of_file(&source, mode));
+                    lint.append(Self::checked(&source, mode, &ops));
                     stack = Some(file.stack);
                 }
             }
@@ -47,7 +48,11 @@ impl Lint {
     /// Checks one rule file.
     #[must_use]
     pub fn of_file(file: &RuleFile<'_>, mode: Mode) -> Self {
-        let (_, findings) = txcl::check(file, mode, &AnyOps);
+        Self::checked(file, mode, &Embedded::read(Absent::Told))
+    }
+
+    fn checked(file: &RuleFile<'_>, mode: Mode, ops: &Embedded) -> Self {
+        let (_, findings) = txcl::check(file, mode, ops);
         let findings = if findings.is_empty() { Vec::new() } else { vec![findings] };
         Self { files: 1, findings, ..Self::default() }
     }

@@ -58,6 +58,7 @@ mod tests {
         }
     }
 
+    /// E5 of the weaknesses.
     #[test]
     fn the_table_holds() {
         for (old, new, want) in [

@@ -148,6 +148,7 @@ fn read_all(folder: &File, into: &mut String) {
     }
 }
 
+/// E4 of the weaknesses: there the one that ends first is merged first.
 #[test]
 fn scopes_run_in_order_and_files_merge_by_name() {
     let line = Line::new(Secrets::Off);

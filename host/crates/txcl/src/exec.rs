@@ -6,7 +6,7 @@ use crate::diagnostic::{Problem, Span};
 
 /// Schemes that the language knows and this chassis may not serve yet; it answers those
 /// itself, with a fault that names the scheme.
-const KNOWN_ELSEWHERE: &[&str] = &["compute", "ai", "mcp+http", "mcp+https", "goto"];
+const KNOWN_ELSEWHERE: &[&str] = &["compute", "ai", "mcp+http", "mcp+https"];
 
 /// The operand of EXEC. It is a literal: what a rule can start is known before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,12 @@ impl Exec {
                     Self::Http(text.to_owned()),
                 ))),
             },
+            // There it is taken, and does nothing (E8).
+            "goto" => Err(Box::new(Refusal::WhenRun(
+                Problem::at(span, "goto:// does nothing")
+                    .hint("write EXEC \"stack/10\", or EMIT @goto = \"stack/10\""),
+                Self::Noop,
+            ))),
             known if KNOWN_ELSEWHERE.contains(&known) => Ok(Self::Other { scheme, text: text.to_owned() }),
             _ => Err(Self::unsupported(scheme, text, span)),
         }

@@ -112,7 +112,7 @@ fn check_slots(manifest: &OpManifest, declared: &[Declared], at: &Span, findings
         let optional = manifest.slots.get(*name).is_some_and(|slot| slot.optional);
         if !optional && !declared.iter().any(|d| d.secret.slot.path() == path) {
             let problem = Problem::at(at, format!("{} needs a secret at {name}", manifest.name));
-            findings.refuse(problem.hint(format!("add WITH secrets.{name}.secret = \"SECRET_NAME\"")));
+            findings.tolerate(problem.hint(format!("add WITH secrets.{name}.secret = \"SECRET_NAME\"")));
         }
     }
 }

@@ -16,6 +16,7 @@ mod ops;
 mod secrets;
 mod soup;
 mod tables;
+mod weaknesses;
 
 fn clock() -> Clock {
     Clock { now: jiff::Timestamp::UNIX_EPOCH }
@@ -242,6 +243,7 @@ fn what_the_reference_lets_pass_is_strictly_refused() {
         ("SET .x = &object(\"a\")", "&object takes pairs of a name and a value, not 1"),
         ("EXEC \"hello-world\"", "unsupported EXEC value"),
         ("EXEC \"ftp://x/y\"", "unsupported EXEC value"),
+        ("EXEC \"goto://shop/10\"", "goto:// does nothing"),
         ("EXEC \"https://u:p@h/\"", "use a secret"),
     ] {
         tolerated(text, words);
@@ -331,7 +333,6 @@ fn exec_operands() {
         ("compute", "compute://sha256/00"),
         ("ai", "ai://chat"),
         ("mcp+https", "mcp+https://h/p#tool"),
-        ("goto", "goto://x"),
         ("txco", "txco://mock/a"),
     ] {
         assert_eq!(exec(text), other(scheme, text));
