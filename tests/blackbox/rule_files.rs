@@ -24,6 +24,15 @@ fn fmt_rewrites_what_is_laid_out_otherwise_and_only_that() {
 }
 
 #[test]
+fn the_example_is_laid_out_and_clean() {
+    let mut host = Host::at_rest(TXCO);
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/webhook-signing");
+    assert_eq!(host.txco(&["fmt", "--check", example]).succeeds(), "");
+    assert_eq!(host.txco(&["lint", example]).succeeds(), "4 files, 0 errors, 0 warnings\n");
+    host.finish();
+}
+
+#[test]
 fn fmt_leaves_alone_what_does_not_parse() {
     let mut host = Host::dev(TXCO).rule("OPS/shop/10/broken.txcl", "SET .a = \n").at_rest();
     let said = host.txco(&["fmt", "workspace/OPS/shop/10/broken.txcl"]).fails(1);

@@ -301,6 +301,17 @@ fn size_and_nesting_are_bounded() {
 }
 
 #[test]
+fn what_a_file_keeps_compiled_is_bounded() {
+    let regexes = |n: usize| vec![".a =~ /x/"; n].join(" && ");
+    accepted(&format!("WHEN {}", regexes(100)));
+    refused_for(&format!("WHEN {}", regexes(101)), "a file has at most 100 regexes");
+    // Calls of literals are computed at load, but not a gigabyte of them.
+    let rules = accepted(&"EMIT .a = &repeat(\"x\", 1048576)\n".repeat(1_000));
+    let kept = format!("{:?}", rules[0]).len();
+    assert!((32 << 20..80 << 20).contains(&kept), "{kept} bytes");
+}
+
+#[test]
 fn several_rules_in_one_file() {
     let names = |text: &str| accepted(text).iter().map(|r| r.name().to_owned()).collect::<Vec<_>>();
     assert_eq!(names("EXEC \"txco://a\""), ["sign"]);

@@ -234,6 +234,25 @@ fn a_rule_cannot_fill_the_memory() {
 }
 
 #[test]
+fn gaps_and_what_calls_make_count_too() {
+    // Each write makes 60 arrays of 1025 items, nearly all of them null.
+    let gaps: String = (0..60).map(|n| format!("EMIT .g{n}{} = 1 ", ".1024".repeat(60))).collect();
+    let gaps = rule(&gaps);
+    let prepared = gaps.prepare(&Envelope::default(), &clock()).unwrap();
+    let failed = gaps.overlay(Value::Null, &prepared, &clock()).unwrap_err();
+    assert!(failed.detail.contains("the rule writes more than 64 MiB"), "{failed}");
+    // None of these arguments is ever written.
+    let copies = ["&concat(.big)"; 100].join(", ");
+    let big = format!("{{\"big\":\"{}\"}}", "x".repeat(2 << 20));
+    let (fault, detail) = failure(&format!("SET .n = &len(&array({copies}))"), &big);
+    assert_eq!(fault, Fault::RuleFailed);
+    assert!(detail.contains("the rule writes more than 64 MiB"), "{detail}");
+    // And what a call made is not counted again when it is written.
+    let once = format!("{{\"big\":\"{}\"}}", "x".repeat(30 << 20));
+    assert!(input("SET .copy = &concat(.big, .big2), .big = 1", &once).len() > 60 << 20);
+}
+
+#[test]
 fn rules_are_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Rule>();
