@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use egress::Reply;
 use jiff::Timestamp;
-use model::{Envelope, Failure, Fault, Object, OpName, Path, SecretRef, Value};
+use model::{Envelope, Failure, Fault, Object, OpName, SecretRef, Value};
 use sandbox::{Op, OpInput, Randomness};
 use txcl::{Clock, Exec, Prepared, Rule};
 use vault::{Caller, Credentials, OpBags, SecretBag};
@@ -16,8 +16,9 @@ use vault::{Caller, Credentials, OpBags, SecretBag};
 use crate::grant::{grant, store_off};
 use crate::merge::weight;
 use crate::outbound::{OnError, Outbound, outbound};
-use crate::protect::{check_op_field, project};
+use crate::protect::check_op_field;
 use crate::registry::Builds;
+use crate::reply::{is_upstreams, received};
 use crate::request::Request;
 use crate::rooms::Rooms;
 use crate::ruleset::RuleSet;
@@ -271,65 +272,6 @@ impl Place<'_> {
     }
 }
 
-/// What a reply, or its absence, adds to the envelope (R5).
-fn received(
-    reply: Option<Reply>,
-    failure: Option<Failure>,
-    into: Option<&Path>,
-) -> Result<(Object, Option<Object>), Failure> {
-    let mut record = Object::new();
-    let mut output = Value::object();
-    if let Some(reply) = reply {
-        record.insert("status".to_owned(), Value::from(u64::from(reply.status)));
-        record.insert("headers".to_owned(), headers(&reply.headers));
-        match (Value::parse(&reply.body), &failure) {
-            (Ok(Value::Object(object)), None) => {
-                let object = Value::Object(project(object));
-                let nested = match into {
-                    Some(place) => output.set(place, object),
-                    None => {
-                        output = object;
-                        Ok(())
-                    }
-                };
-                nested.map_err(|error| Failure::new(Fault::RuleFailed, format!("WITH into: {error}")))?;
-            }
-            (Ok(value), _) => {
-                record.insert("body".to_owned(), value);
-            }
-            (Err(_), _) if reply.body.is_empty() => {}
-            (Err(_), _) => {
-                record.insert(
-                    "body".to_owned(),
-                    Value::from(String::from_utf8_lossy(&reply.body).into_owned()),
-                );
-            }
-        }
-    }
-    if let Some(failure) = failure {
-        let error = [("code", failure.fault.code()), ("message", failure.detail.as_str())];
-        let error: Value = error.into_iter().map(|(k, v)| (k.to_owned(), Value::from(v))).collect();
-        record.insert("error".to_owned(), error);
-    }
-    Ok((output.into_object().unwrap_or_default(), Some(record)))
-}
-
-/// Header values by lower-case name; a header that came several times is an array.
-fn headers(all: &[(String, String)]) -> Value {
-    let mut object = Object::new();
-    for (name, value) in all {
-        let value = Value::from(value.as_str());
-        match object.get_mut(&name.to_ascii_lowercase()) {
-            Some(Value::Array(values)) => values.push(value),
-            Some(first) => *first = Value::Array(vec![std::mem::replace(first, Value::Null), value]),
-            None => {
-                object.insert(name.to_ascii_lowercase(), value);
-            }
-        }
-    }
-    Value::Object(object)
-}
-
 fn notes(step: &mut Step, reply: &Reply) {
     step.notes.extend(reply.not_sent.iter().map(|path| format!("credential_not_sent {path}")));
     if reply.masked > 0 {
@@ -388,19 +330,4 @@ fn transport(exec: Option<&Exec>) -> &'static str {
         Some(Exec::Stage(_)) => "stage",
         Some(Exec::Other { .. }) => "other",
     }
-}
-
-/// Whether `on_error = "continue"` may go on after it.
-fn is_upstreams(fault: Fault) -> bool {
-    matches!(
-        fault,
-        Fault::UpstreamUnreachable
-            | Fault::UpstreamTls
-            | Fault::UpstreamTimeout
-            | Fault::UpstreamRedirect
-            | Fault::UpstreamStatus
-            | Fault::UpstreamTooLarge
-            | Fault::UpstreamEncoding
-            | Fault::UpstreamProtocol
-    )
 }

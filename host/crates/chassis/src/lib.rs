@@ -31,6 +31,7 @@ mod ruleset;
 mod grant;
 mod trace;
 mod protect;
+mod reply;
 mod request;
 mod rooms;
 mod outbound;

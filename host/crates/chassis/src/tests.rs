@@ -13,6 +13,9 @@ use vault::{MasterKey, SecretAddress, SecretValue, Vault};
 
 use super::*;
 
+/// Which build of an op is called.
+mod builds;
+
 struct Line {
     chassis: Chassis,
     vault: Option<Arc<Vault>>,
@@ -50,6 +53,10 @@ impl Line {
     }
 
     fn rules(&self, files: &[(&str, &str)]) {
+        self.rules_with(files, &());
+    }
+
+    fn rules_with(&self, files: &[(&str, &str)], ops: &dyn OpSource) {
         let workspace = self.folder.path().join("ws");
         let _absent_at_first = std::fs::remove_dir_all(&workspace);
         for (file, text) in files {
@@ -59,7 +66,7 @@ impl Line {
         }
         let rules = RuleSet::load(&workspace, None, txcl::Mode::Strict);
         let rules = rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
-        self.chassis.install(rules, &()).unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
+        self.chassis.install(rules, ops).unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
     }
 
     fn secret(&self, name: &str, value: &str) {

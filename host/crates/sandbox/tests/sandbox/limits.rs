@@ -7,7 +7,7 @@ use model::Fault;
 use sandbox::{Error, Limits, Op, Over, Trust};
 use vault::Credentials;
 
-use crate::bench::{Secrets, declared, dialled, input, name, op, sandbox};
+use crate::bench::{Secrets, declared, dialled, input, name, nothing, op, sandbox};
 
 const PAGE: u64 = 65_536;
 
@@ -164,6 +164,22 @@ fn a_message_is_no_longer_than_what_a_guest_could_hold() {
     assert_eq!(signed(32), Ok(()));
     assert_eq!(signed(33), Err(Error::Over(Over::Message(most))));
     assert_eq!(Over::Message(most).fault(), Fault::OpOverArguments);
+}
+
+#[test]
+fn an_input_is_no_longer_than_what_a_guest_could_hold() {
+    let memory = 1 << 20;
+    let op = op("input", Limits { memory, ..Limits::default() });
+    let asked = |bytes: usize| {
+        let mut input = input(0);
+        let text = "x".repeat(bytes - r#"{"x":""}"#.len());
+        let document = [("x".to_owned(), model::Value::from(text.as_str()))].into_iter().collect();
+        input.envelope = Arc::new(model::Envelope::new(document).unwrap());
+        op.call(input, nothing(), &Credentials::new()).map(drop)
+    };
+    // The guest puts it behind its first 4 KiB.
+    assert_eq!(asked(memory - 4096), Ok(()));
+    assert_eq!(asked(memory + 1), Err(Error::Over(Over::Memory(memory))));
 }
 
 #[test]
