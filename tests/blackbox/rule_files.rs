@@ -1,5 +1,7 @@
 //! `txco fmt` lays rule files out and `txco lint` says what is wrong with them, without a chassis.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 use support::Host;
 
@@ -20,6 +22,16 @@ fn fmt_rewrites_what_is_laid_out_otherwise_and_only_that() {
     assert_eq!(host.txco(&["fmt", "workspace"]).succeeds(), "workspace/OPS/shop/10/untidy.txcl\n");
     assert_eq!(host.read("workspace/OPS/shop/10/untidy.txcl"), TIDY);
     assert_eq!(host.txco(&["fmt", "--check", "workspace"]).succeeds(), "");
+    assert_eq!(host.files("workspace/OPS/shop/10").len(), 1, "something was left beside it");
+    // A link stays one, and the file keeps its permissions.
+    host.write("elsewhere.txcl", UNTIDY);
+    let elsewhere = host.path("elsewhere.txcl");
+    std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, host.path("workspace/OPS/shop/10/link.txcl")).unwrap();
+    host.txco(&["fmt", "workspace/OPS/shop/10/link.txcl"]).succeeds();
+    assert_eq!(host.read("elsewhere.txcl"), TIDY);
+    assert_eq!(elsewhere.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(host.path("workspace/OPS/shop/10/link.txcl").is_symlink());
     host.finish();
 }
 

@@ -1,6 +1,7 @@
 //! `txco fmt [--check] [PATHS]`: rule files in the one layout.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ fn fmt(args: &FmtArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
             Ok(formatted) => {
                 changed += 1;
                 if !args.check {
-                    fs::write(&path, formatted).map_err(|e| Complaint::failed(format!("{shown}: {e}")))?;
+                    replace(&path, &formatted).map_err(|e| Complaint::failed(format!("{shown}: {e}")))?;
                 }
                 console.print(&shown)?;
             }
@@ -59,4 +60,17 @@ fn fmt(args: &FmtArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         }
         (_, _) => Err(Complaint::failed(format!("{broken} files do not parse and stay as they are"))),
     }
+}
+
+/// Puts a new text in the place of a file at once: whoever reads it, a `txco dev` that
+/// watches, or somebody after a crash, sees the old text or the new.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // What a link leads to is replaced, not the link.
+    let path = path.canonicalize()?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    let mut new = tempfile::Builder::new().prefix(".txco-fmt-").tempfile_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
+    new.persist(&path)?;
+    Ok(())
 }
