@@ -47,7 +47,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Failure`] that names the path when the value has another shape.
-    pub fn get_json<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+    pub fn json<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
         let Some(value) = self.get(path) else { return Ok(None) };
         read(value).map(Some).ok_or_else(|| Failure::words(&["another shape than expected at ", path]))
     }
