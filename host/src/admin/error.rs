@@ -207,6 +207,16 @@ fn of_vault(error: &vault::Error) -> (u16, &'static str) {
         | E::KeyLength { .. }
         | E::KeyWeak
         | E::KeyCheck { .. }
+        | E::Passphrase
+        | E::PassphraseShort
+        | E::PassphraseWrong
+        | E::SealedForm
+        | E::SealedApart
+        | E::NoRecipients
+        | E::BackupWrite(_)
+        | E::BackupForm
+        | E::BackupShut
+        | E::Provider(_)
         | E::NoRandomness
         | E::NoMemory
         | E::Cipher

@@ -5,7 +5,7 @@ use toml::Table;
 use crate::ranks::{dependencies, manifests};
 
 /// What has a home, and where.
-const HOMES: [(&str, &str); 12] = [
+const HOMES: [(&str, &str); 14] = [
     ("clap", "txco"),
     ("rpassword", "txco"),
     ("axum", "txco"),
@@ -17,6 +17,8 @@ const HOMES: [(&str, &str); 12] = [
     ("wasm-encoder", "txco-workshop"),
     ("reqwest", "txco-egress"),
     ("aes-gcm", "txco-vault"),
+    ("age", "txco-vault"),
+    ("argon2", "txco-vault"),
     ("rusqlite", "txco-store"),
 ];
 

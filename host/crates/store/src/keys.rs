@@ -1,11 +1,31 @@
 //! Which keys the rows were sealed under, as far as the rows say it themselves.
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, Row};
 
 use crate::error::Error;
 use crate::resolve::scheme;
 use crate::row::{CheckValue, KeyId, WrappedRow};
 use crate::store::{Store, Writing};
+
+/// Wrapped DEKs with all that they are bound to; read by [`wrapped`]. A cross join is walked as written.
+pub(crate) const WRAPPED: &str = "
+    SELECT v.rowid, s.secret_id, s.tenant_id, s.name, COALESCE(s.stack, ''), v.version_no, v.aad_scheme,
+           v.key_id, COALESCE(v.aad_key_version, s.key_version), v.dek_nonce, v.wrapped_dek
+    FROM tenant_secret_versions v CROSS JOIN tenant_secrets s ON s.secret_id = v.secret_id";
+
+pub(crate) fn wrapped(row: &Row<'_>) -> rusqlite::Result<WrappedRow> {
+    Ok(WrappedRow {
+        row: row.get(0)?,
+        secret_id: row.get(1)?,
+        tenant_id: row.get(2)?,
+        name: row.get(3)?,
+        stack: row.get(4)?,
+        version_no: row.get(5)?,
+        scheme: scheme(row.get(6)?, row.get::<_, Option<String>>(7)?.as_deref(), row.get(8)?),
+        dek_nonce: row.get(9)?,
+        wrapped_dek: row.get(10)?,
+    })
+}
 
 impl Store {
     /// Whether any sealed value is in the database.
@@ -16,18 +36,33 @@ impl Store {
         self.ask("SELECT EXISTS (SELECT 1 FROM tenant_secret_versions)", [])
     }
 
-    /// Whether every version says that it was sealed under `key`.
+    /// The keys that versions name, each once: `None` stands for versions that name none
+    /// (the Go chassis's), or one that cannot be read.
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn only_key_is(&self, key: KeyId) -> Result<bool, Error> {
-        // Three lookups in the index; an inequality alone would skip the rows without a key.
-        self.ask(
-            "SELECT NOT (EXISTS (SELECT 1 FROM tenant_secret_versions WHERE key_id IS NULL)
-                      OR EXISTS (SELECT 1 FROM tenant_secret_versions WHERE key_id < ?1)
-                      OR EXISTS (SELECT 1 FROM tenant_secret_versions WHERE key_id > ?1))",
-            [key.to_string()],
-        )
+    pub fn keys_named(&self) -> Result<Vec<Option<KeyId>>, Error> {
+        // One index lookup per key, not a scan: SQLite's DISTINCT would read the whole index.
+        let sql = "
+            WITH RECURSIVE named (key_id) AS (
+                SELECT MIN(key_id) FROM tenant_secret_versions
+                UNION ALL
+                SELECT (SELECT MIN(key_id) FROM tenant_secret_versions WHERE key_id > named.key_id)
+                FROM named WHERE named.key_id IS NOT NULL)
+            SELECT key_id FROM named WHERE key_id IS NOT NULL
+            UNION ALL
+            SELECT NULL WHERE EXISTS (SELECT 1 FROM tenant_secret_versions WHERE key_id IS NULL)";
+        self.read(|reader| {
+            let mut statement = reader.connection.prepare(sql).map_err(Error::of)?;
+            let rows = statement.query_map([], |row| row.get::<_, Option<String>>(0)).map_err(Error::of)?;
+            let mut named: Vec<Option<KeyId>> = rows
+                .map(|key| key.map(|key| key.as_deref().and_then(KeyId::parse)))
+                .collect::<rusqlite::Result<_>>()
+                .map_err(Error::of)?;
+            named.sort_unstable();
+            named.dedup();
+            Ok(named)
+        })
     }
 
     /// How many secrets are active.
@@ -44,29 +79,17 @@ impl Store {
     /// # Errors
     /// [`Error`] of the database.
     pub fn each_wrapped(&self, mut visit: impl FnMut(&WrappedRow)) -> Result<(), Error> {
-        let sql = "
-            SELECT s.secret_id, s.tenant_id, v.version_no, v.aad_scheme, v.key_id,
-                   COALESCE(v.aad_key_version, s.key_version), v.dek_nonce, v.wrapped_dek
-            FROM tenant_secrets s
-            JOIN tenant_secret_versions v ON v.secret_id = s.secret_id AND v.revoked_at IS NULL
-             AND v.version_no = (SELECT MAX(version_no) FROM tenant_secret_versions
-                                 WHERE secret_id = s.secret_id AND revoked_at IS NULL)
-            WHERE s.revoked_at IS NULL";
+        let sql = format!(
+            "{WRAPPED}
+             WHERE s.revoked_at IS NULL AND v.revoked_at IS NULL
+               AND v.version_no = (SELECT MAX(version_no) FROM tenant_secret_versions
+                                   WHERE secret_id = s.secret_id AND revoked_at IS NULL)"
+        );
         self.read(|reader| {
-            let mut statement = reader.connection.prepare(sql).map_err(Error::of)?;
+            let mut statement = reader.connection.prepare(&sql).map_err(Error::of)?;
             let mut rows = statement.query([]).map_err(Error::of)?;
             while let Some(row) = rows.next().map_err(Error::of)? {
-                let read = || {
-                    Ok(WrappedRow {
-                        secret_id: row.get(0)?,
-                        tenant_id: row.get(1)?,
-                        version_no: row.get(2)?,
-                        scheme: scheme(row.get(3)?, row.get::<_, Option<String>>(4)?.as_deref(), row.get(5)?),
-                        dek_nonce: row.get(6)?,
-                        wrapped_dek: row.get(7)?,
-                    })
-                };
-                visit(&read().map_err(Error::of)?);
+                visit(&wrapped(row).map_err(Error::of)?);
             }
             Ok(())
         })

@@ -34,12 +34,14 @@ mod tenants;
 mod secrets;
 mod resolve;
 mod keys;
+mod every;
 mod ops;
 mod actors;
 
 pub use actors::active_actors;
 pub use arrival::{Before, Differs, FallsThrough};
 pub use error::Error;
+pub use every::{Rewrapped, SealedValue, Versions};
 pub use ops::{NewBuild, Pushed, StoredBuild, StoredOp};
 pub use row::{
     AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, Resolution, SealedSecret,

@@ -123,7 +123,7 @@ fn sealed(row: &Row<'_>) -> rusqlite::Result<Option<SealedSecret>> {
 /// The layout that a row's columns name.
 pub(crate) fn scheme(scheme: i64, key_id: Option<&str>, key_version: i64) -> Option<AadScheme> {
     match (scheme, key_id.map(KeyId::parse)) {
-        (1, _) => Some(AadScheme::One { key_version }),
+        (1, key_id) => Some(AadScheme::One { key_version, key_id: key_id.flatten() }),
         (2, Some(Some(key_id))) => Some(AadScheme::Two { key_id }),
         _ => None,
     }

@@ -73,6 +73,8 @@ pub enum AadScheme {
     One {
         /// The generation.
         key_version: i64,
+        /// The key that wraps the DEK, once we have wrapped it anew; the Go chassis did not say.
+        key_id: Option<KeyId>,
     },
     /// Ours (R10), which names the key by its id.
     Two {
@@ -96,13 +98,19 @@ pub struct SealedSecret {
     pub wrapped_dek: [u8; WRAPPED_DEK_BYTES],
 }
 
-/// The wrapped DEK of an active secret's newest version, with what it is bound to.
+/// The wrapped DEK of a version, with what it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedRow {
+    /// Where it stands in the table; good until the file is vacuumed.
+    pub row: i64,
     /// The secret.
     pub secret_id: String,
     /// Its tenant.
     pub tenant_id: String,
+    /// Its name, as stored.
+    pub name: String,
+    /// The stack it is for, as stored; empty for the whole tenant.
+    pub stack: String,
     /// Its version.
     pub version_no: u32,
     /// The layout of the associated data; `None` when this build does not know it.

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { number: 2, sql: include_str!("schema/0002_sealed_by_us.sql"), if_clean: &[] },
     Migration { number: 3, sql: include_str!("schema/0003_ops.sql"), if_clean: &[] },
+    Migration { number: 10, sql: include_str!("schema/0010_scheme_one.sql"), if_clean: &[] },
 ];
 
 /// Whose a file is.
@@ -83,11 +84,13 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<Vec<u32>, Error> {
         )
         .map_err(Error::of)?;
     // Read under the write lock: another process may have migrated while we waited.
-    let done = last_applied(&transaction)?;
     let mut taken = Vec::new();
-    for step in MIGRATIONS.iter().filter(|step| step.number > done) {
-        apply(&transaction, step)?;
-        taken.push(step.number);
+    for step in MIGRATIONS {
+        // Each by itself: numbers have gaps, and a step may have come later than a higher one.
+        if !applied(&transaction, step.number)? {
+            apply(&transaction, step)?;
+            taken.push(step.number);
+        }
     }
     transaction.commit().map_err(Error::of)?;
     Ok(taken)
@@ -116,6 +119,14 @@ fn apply(transaction: &Transaction<'_>, step: &Migration) -> Result<(), Error> {
         .execute("INSERT INTO txco_migrations (number, applied_at) VALUES (?1, ?2)", (step.number, &now))
         .map_err(Error::of)?;
     Ok(())
+}
+
+fn applied(connection: &Connection, number: u32) -> Result<bool, Error> {
+    connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM txco_migrations WHERE number = ?1)", [number], |row| {
+            row.get(0)
+        })
+        .map_err(Error::of)
 }
 
 fn last_applied(connection: &Connection) -> Result<u32, Error> {

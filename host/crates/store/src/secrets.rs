@@ -110,10 +110,7 @@ impl Writing<'_> {
         sealed: &SealedSecret,
         by: Option<&str>,
     ) -> Result<(), Error> {
-        let (scheme, key_id, key_version) = match sealed.scheme {
-            AadScheme::One { key_version } => (1, None, Some(key_version)),
-            AadScheme::Two { key_id } => (2, Some(key_id.to_string()), None),
-        };
+        let (scheme, key_id, key_version) = columns(sealed.scheme);
         self.run(
             "INSERT INTO tenant_secret_versions
                  (version_id, secret_id, version_no, nonce, ciphertext, wrapped_dek, dek_nonce, created_at,
@@ -172,6 +169,14 @@ impl Writing<'_> {
 
     fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
         self.transaction.execute(sql, parameters).map(drop).map_err(Error::of)
+    }
+}
+
+/// How a layout is written: scheme, key and, for scheme 1, generation.
+pub(crate) fn columns(scheme: AadScheme) -> (i64, Option<String>, Option<i64>) {
+    match scheme {
+        AadScheme::One { key_version, key_id } => (1, key_id.map(|id| id.to_string()), Some(key_version)),
+        AadScheme::Two { key_id } => (2, Some(key_id.to_string()), None),
     }
 }
 

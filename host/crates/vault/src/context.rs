@@ -4,7 +4,7 @@
 //! (`host/docs/decisions/0001-aad-scheme-2.md`): every field behind its length, so that
 //! no two contexts have the same bytes whatever the fields contain.
 
-use store::AadScheme;
+use store::{AadScheme, WrappedRow};
 
 /// The version of a secret that a value and a DEK are sealed for.
 pub(crate) struct Context<'a> {
@@ -22,12 +22,29 @@ const KEY_ENCODING: &[u8] = b"text";
 /// The digest of the policy a DEK is wrapped under; no secret has a policy yet.
 const POLICY_DIGEST: &[u8] = b"";
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// What a row says it is bound to; `None` for a layout that this build does not know.
+    pub(crate) fn of(row: &'a WrappedRow) -> Option<Self> {
+        row.scheme.map(|scheme| Self::under(row, scheme))
+    }
+
+    /// The same with another layout or key.
+    pub(crate) fn under(row: &'a WrappedRow, scheme: AadScheme) -> Self {
+        Self {
+            tenant_id: &row.tenant_id,
+            secret_id: &row.secret_id,
+            version_no: row.version_no,
+            name: &row.name,
+            stack: &row.stack,
+            scheme,
+        }
+    }
+
     /// Binds the value: nothing in it ever changes, so that rewrapping the DEK under
     /// another key or policy leaves the value alone (R10).
     pub(crate) fn value_aad(&self) -> Vec<u8> {
         match self.scheme {
-            AadScheme::One { key_version } => format!(
+            AadScheme::One { key_version, .. } => format!(
                 "{}|{}|{}|{}|{key_version}",
                 self.tenant_id, self.secret_id, self.version_no, self.name
             )
@@ -46,7 +63,7 @@ impl Context<'_> {
     /// Binds the DEK: also to the stack, the policy and the key that wraps it.
     pub(crate) fn dek_aad(&self) -> Vec<u8> {
         match self.scheme {
-            AadScheme::One { key_version } => {
+            AadScheme::One { key_version, .. } => {
                 format!("{}|{}|{}|{key_version}", self.tenant_id, self.secret_id, self.version_no)
                     .into_bytes()
             }
@@ -96,7 +113,7 @@ mod tests {
 
     #[test]
     fn scheme_1_is_the_text_of_the_specification() {
-        let context = context(AadScheme::One { key_version: 1 });
+        let context = context(AadScheme::One { key_version: 1, key_id: None });
         assert_eq!(context.value_aad(), b"tnt_default|sec_TEST|1|STRIPE_API_KEY|1");
         assert_eq!(context.dek_aad(), b"tnt_default|sec_TEST|1|1");
     }

@@ -1,11 +1,13 @@
 //! The key of one version of one secret: drawn for it, wrapped by the master key, never reused.
 
-use store::WRAPPED_DEK_BYTES;
+use store::{AadScheme, WRAPPED_DEK_BYTES};
 
 use crate::cleartext::Cleartext;
-use crate::error::Error;
+use crate::context::Context;
+use crate::error::{Error, Unopened};
 use crate::master_key::MasterKey;
-use crate::seal::{Cipher, KEY_BYTES, NONCE_BYTES, NotAuthentic};
+use crate::ring::KeyRing;
+use crate::seal::{Cipher, KEY_BYTES, NONCE_BYTES};
 
 /// A data-encryption key. Deleting its row destroys that version.
 pub(crate) struct Dek(Cleartext);
@@ -31,13 +33,33 @@ impl Dek {
         Ok(WrappedDek { nonce: sealed.nonce, bytes })
     }
 
+    /// Unwraps a DEK with the key that the row names, or, where it names none, with the first
+    /// of the ring that opens it.
     pub(crate) fn unwrap(
-        key: &MasterKey,
+        ring: &KeyRing,
+        context: &Context<'_>,
         nonce: &[u8; NONCE_BYTES],
-        aad: &[u8],
         wrapped: &[u8; WRAPPED_DEK_BYTES],
-    ) -> Result<Cipher, NotAuthentic> {
-        let dek = key.cipher().open(nonce, aad, wrapped)?;
-        Cipher::of(&dek).ok_or(NotAuthentic)
+    ) -> Result<Self, Unopened> {
+        let aad = context.dek_aad();
+        let open = |key: &MasterKey| key.cipher().open(nonce, &aad, wrapped).ok().map(Self);
+        match context.scheme {
+            AadScheme::Two { key_id } | AadScheme::One { key_id: Some(key_id), .. } => {
+                let key = ring.find(key_id).ok_or(Unopened::OtherKey(key_id))?;
+                open(key).ok_or(Unopened::NotAuthentic)
+            }
+            AadScheme::One { key_id: None, .. } => ring.keys().find_map(open).ok_or(Unopened::NotAuthentic),
+        }
+    }
+
+    /// Opens the value that was sealed under this DEK.
+    pub(crate) fn open(
+        &self,
+        context: &Context<'_>,
+        nonce: &[u8; NONCE_BYTES],
+        ciphertext: &[u8],
+    ) -> Result<Cleartext, Unopened> {
+        let cipher = Cipher::of(&self.0).ok_or(Unopened::NotAuthentic)?;
+        cipher.open(nonce, &context.value_aad(), ciphertext).map_err(|_| Unopened::NotAuthentic)
     }
 }

@@ -8,8 +8,15 @@ use store::KeyId;
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// The longest description a secret may have.
 pub const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
+/// The shortest passphrase that is chosen here, in characters; what opens is not judged.
+pub const MIN_PASSPHRASE: usize = 8;
+/// The longest passphrase, in bytes.
+pub const MAX_PASSPHRASE: usize = 1024;
 /// The most random bytes `generate` draws.
 pub const MAX_GENERATED_BYTES: usize = 4096;
+
+/// Why a provider has no key ring, in its own words for an operator; passed on unread.
+pub type ProviderError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a sealed row does not open. People who attack rows learn nothing from it; people
 /// who run the chassis learn which of the two remedies is theirs.
@@ -107,6 +114,36 @@ pub enum Error {
         /// The id of the key handed in.
         id: KeyId,
     },
+    /// A passphrase that cannot be one.
+    #[error("a passphrase is 1 to {MAX_PASSPHRASE} bytes of text")]
+    Passphrase,
+    /// A passphrase that is too short to be chosen.
+    #[error("the passphrase is too short; choose at least {MIN_PASSPHRASE} characters")]
+    PassphraseShort,
+    /// The passphrase does not open the sealed key, or somebody altered its file.
+    #[error("the passphrase does not open the sealed key")]
+    PassphraseWrong,
+    /// What should be a sealed key is none, or costs more to open than is allowed.
+    #[error("that is not a sealed key, or a damaged one")]
+    SealedForm,
+    /// A key of the ring was sealed under another passphrase than the one that unlocked it.
+    #[error("that key was sealed under another passphrase or salt than the rest of its ring")]
+    SealedApart,
+    /// A backup for nobody.
+    #[error("a backup needs a passphrase or a recipient")]
+    NoRecipients,
+    /// The backup could not be written.
+    #[error("cannot write the backup: {0}")]
+    BackupWrite(std::io::ErrorKind),
+    /// What should be a backup of a key ring is none.
+    #[error("that is not a backup of a key ring, or a damaged one")]
+    BackupForm,
+    /// Neither the passphrase nor the identities open the backup.
+    #[error("the backup does not open with that passphrase or identity")]
+    BackupShut,
+    /// The provider of the key ring has none; the text is the provider's.
+    #[error("{0}")]
+    Provider(ProviderError),
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     NoRandomness,
@@ -144,6 +181,16 @@ impl Error {
             | Self::KeyLength { .. }
             | Self::KeyWeak
             | Self::KeyCheck { .. }
+            | Self::Passphrase
+            | Self::PassphraseShort
+            | Self::PassphraseWrong
+            | Self::SealedForm
+            | Self::SealedApart
+            | Self::NoRecipients
+            | Self::BackupWrite(_)
+            | Self::BackupForm
+            | Self::BackupShut
+            | Self::Provider(_)
             | Self::NoRandomness
             | Self::Cipher => (Fault::Internal, None),
         };

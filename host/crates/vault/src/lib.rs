@@ -14,6 +14,7 @@
 //! 4. A reference resolves inside the caller's tenant only; it cannot name another.
 //! 5. Every version has a key of its own. A row is bound to tenant, secret, version, name,
 //!    stack and key: moved or altered in the database, it does not open.
+//!    Rows open under any key of the ring and are sealed under its active one.
 //! 6. New versions are sealed under scheme 2
 //!    (`host/docs/decisions/0001-aad-scheme-2.md`); scheme 1 is only read.
 //! 7. What fails while packing fails by name and reason, and what was opened before is
@@ -29,7 +30,11 @@ mod cleartext;
 mod context;
 mod seal;
 mod master_key;
+mod ring;
+mod sealed_key;
+mod backup;
 mod dek;
+mod keeper;
 mod encoding;
 mod pem;
 mod signature;
@@ -38,17 +43,25 @@ mod credentials;
 mod bag;
 mod vault;
 mod admin;
+mod rewrap;
 mod pack;
 
 pub use admin::Written;
+pub use backup::{ByWhat, ForWhom, Recipient, Restored, back_up, read_backup, wants_passphrase};
 pub use bag::{Entry, Granted, OpBags, Reveal, SecretBag, Splice, Use};
 pub use cleartext::{Cleartext, SecretValue, Shown};
 pub use credentials::{Credentials, MAX_CREDENTIAL_BYTES, MAX_CREDENTIALS};
 pub use encoding::Encoding;
-pub use error::{Error, MAX_DESCRIPTION_BYTES, MAX_GENERATED_BYTES, MAX_VALUE_BYTES, Unopened};
+pub use error::{
+    Error, MAX_DESCRIPTION_BYTES, MAX_GENERATED_BYTES, MAX_PASSPHRASE, MAX_VALUE_BYTES, MIN_PASSPHRASE,
+    ProviderError, Unopened,
+};
 pub use key::{Algorithm, Key, KeyError, MAX_PAIR_MESSAGE_BYTES};
 pub use master_key::{CodeCacheKey, MasterKey};
 pub use model::Origin;
 pub use pack::{Caller, Wants};
+pub use rewrap::{Census, Progress, Rewrap, SchemeOne, Shut, Verify};
+pub use ring::{KeyProvider, KeyRing};
+pub use sealed_key::{Passphrase, SEALED_KEY_BYTES, Unlocked, is_sealed};
 pub use store::{KeyId, Metadata, SecretAddress};
 pub use vault::{KeyReport, Vault, key_needed};

@@ -1,4 +1,6 @@
-//! The key of the house: 32 bytes handed in, kept in locked memory, never handed out.
+//! The key of the house: 32 bytes handed in, kept in locked memory, written only to files that keep it.
+
+use std::io::{self, Write};
 
 use hkdf::Hkdf;
 use pages::Locked;
@@ -51,10 +53,37 @@ impl MasterKey {
         }
         let mut bytes = Locked::zeroed(KEY_BYTES).map_err(|_| Error::NoMemory)?;
         bytes.bytes_mut().copy_from_slice(source);
+        Self::of(bytes)
+    }
+
+    /// A new key, of the operating system's randomness.
+    ///
+    /// # Errors
+    /// [`Error::NoRandomness`], [`Error::NoMemory`].
+    pub fn mint() -> Result<Self, Error> {
+        let mut bytes = Locked::zeroed(KEY_BYTES).map_err(|_| Error::NoMemory)?;
+        getrandom::fill(bytes.bytes_mut()).map_err(|_| Error::NoRandomness)?;
+        Self::of(bytes)
+    }
+
+    fn of(bytes: Locked) -> Result<Self, Error> {
+        let wrong_length = Error::KeyLength { found: bytes.bytes().len() };
         let cipher = Box::new(Cipher::new(bytes.bytes()).ok_or(wrong_length)?);
         let id = KeyId::new(derive(&bytes, b"txco/v1/key-id")?);
         let check = CheckValue::new(derive(&bytes, b"txco/v1/kcv")?);
         Ok(Self { bytes, cipher, id, check })
+    }
+
+    /// Writes the 32 bytes as they are: a key file is made of them, and nothing else.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.bytes.bytes())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.bytes()
     }
 
     /// The key's name: says which key sealed a row, and nothing about the key (R12).

@@ -1,19 +1,23 @@
-//! The open vault: the master key beside the rows it opens.
+//! The open vault: the key ring beside the rows it opens.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use model::Id;
-use store::{AadScheme, ActiveSecret, KeyId, SealedSecret, SecretAddress, Store, WrappedRow};
+use store::{
+    AadScheme, ActiveSecret, KeyId, NONCE_BYTES, SealedSecret, SecretAddress, Store, WRAPPED_DEK_BYTES,
+    WrappedRow,
+};
 
 use crate::cleartext::Cleartext;
 use crate::context::Context;
 use crate::dek::Dek;
 use crate::error::{Error, Unopened};
-use crate::master_key::MasterKey;
+use crate::keeper::{Keeper, checked};
+use crate::ring::{KeyProvider, KeyRing};
 
-/// Sealed rows and the key that opens them. Share it; every method takes `&self`.
+/// Sealed rows and the keys that open them. Share it; every method takes `&self`.
 ///
 /// ```compile_fail,E0277
 /// fn f(v: txco_vault::Vault) { let _ = format!("{v:?}"); }
@@ -23,25 +27,27 @@ use crate::master_key::MasterKey;
 /// ```
 pub struct Vault {
     pub(crate) store: Arc<Store>,
-    key: MasterKey,
+    pub(crate) keeper: Keeper,
 }
 
-/// What the key opens of what is stored, found out at boot (D7). Only the newest versions
+/// What the keys open of what is stored, found out at boot (D7). Only the newest versions
 /// of active secrets count: those are the ones that ops will ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyReport {
-    /// The key the vault was opened with.
+    /// The active key the vault was opened with.
     pub key_id: KeyId,
+    /// How many keys the ring has.
+    pub keys: usize,
     /// How many secrets are active.
     pub secrets: u64,
-    /// How many were sealed under other keys, by key.
+    /// How many were sealed under keys that are not in the ring, by key.
     pub other_keys: BTreeMap<KeyId, u64>,
     /// How many do not open and do not say under which key they were sealed.
     pub unidentified: u64,
 }
 
 impl KeyReport {
-    /// How many secrets this key does not open.
+    /// How many secrets no key of the ring opens.
     #[must_use]
     pub fn unopened(&self) -> u64 {
         self.other_keys.values().sum::<u64>() + self.unidentified
@@ -51,10 +57,14 @@ impl KeyReport {
 /// One sentence for the log: "3 of 10 secrets do not open under key …".
 impl fmt::Display for KeyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.unopened() == 0 {
-            return write!(f, "all {} secrets open under key {}", self.secrets, self.key_id);
+        match self.unopened() {
+            0 => write!(f, "all {} secrets open under ", self.secrets)?,
+            unopened => write!(f, "{unopened} of {} secrets do not open under ", self.secrets)?,
         }
-        write!(f, "{} of {} secrets do not open under key {}", self.unopened(), self.secrets, self.key_id)?;
+        match self.keys {
+            0 | 1 => write!(f, "key {}", self.key_id)?,
+            keys => write!(f, "the {keys} keys of the ring")?,
+        }
         let mut lead = " (";
         for (key, count) in &self.other_keys {
             write!(f, "{lead}{count} sealed under key {key}")?;
@@ -63,7 +73,7 @@ impl fmt::Display for KeyReport {
         if self.unidentified > 0 {
             write!(f, "{lead}{} imported ones of an unknown key", self.unidentified)?;
         }
-        f.write_str(")")
+        if self.unopened() > 0 { f.write_str(")") } else { Ok(()) }
     }
 }
 
@@ -77,56 +87,62 @@ pub fn key_needed(store: &Store) -> Result<bool, Error> {
 }
 
 impl Vault {
-    /// Opens the vault and finds out what the key does not open. That is no error: the
-    /// secrets it opens work, the others fail by name, and `set` replaces them.
+    /// Opens the vault and finds out what the keys do not open. That is no error: the
+    /// secrets they open work, the others fail by name, and `set` replaces them.
     ///
     /// # Errors
-    /// [`Error::KeyCheck`] when the database knows another key by this id; [`Error::Store`].
-    pub fn open(store: Arc<Store>, key: MasterKey) -> Result<(Self, KeyReport), Error> {
-        let check = key.check_value();
-        match store.known_key(key.id())? {
-            Some(known) if known != check => return Err(Error::KeyCheck { id: key.id() }),
-            Some(_) => {}
-            None => store.write(|writing| writing.remember_key(key.id(), check))?,
-        }
-        let vault = Self { store, key };
+    /// [`Error::KeyCheck`] when the database knows another key by one of these ids;
+    /// [`Error::Store`].
+    pub fn open(store: Arc<Store>, ring: impl Into<KeyRing>) -> Result<(Self, KeyReport), Error> {
+        let ring = ring.into();
+        checked(&store, &ring)?;
+        remember(&store, &ring)?;
+        let vault = Self { store, keeper: Keeper::new(ring) };
         let report = vault.report()?;
         Ok((vault, report))
     }
 
+    /// The same vault with somebody to ask for the next ring.
+    #[must_use]
+    pub fn provided_by(mut self, provider: Box<dyn KeyProvider>) -> Self {
+        self.keeper.provided_by(provider);
+        self
+    }
+
+    /// Reads the key ring again from its provider, and tells what the new one opens.
+    ///
+    /// # Errors
+    /// [`Error::Provider`], [`Error::KeyCheck`], [`Error::Store`]; the ring in use stays.
+    pub fn renew(&self) -> Result<KeyReport, Error> {
+        let ring = self.keeper.renew(&self.store)?;
+        remember(&self.store, &ring)?;
+        self.report()
+    }
+
+    /// The names of the keys in use, the active one's first.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<KeyId> {
+        self.keeper.ring().ids()
+    }
+
     fn report(&self) -> Result<KeyReport, Error> {
-        let key_id = self.key.id();
-        let secrets = self.store.active_secrets()?;
-        let mut report = KeyReport { key_id, secrets, other_keys: BTreeMap::new(), unidentified: 0 };
-        if !self.store.only_key_is(key_id)? {
-            self.store.each_wrapped(|row| match row.scheme {
-                Some(AadScheme::Two { key_id: id }) if id == key_id => {}
-                Some(AadScheme::Two { key_id: id }) => *report.other_keys.entry(id).or_default() += 1,
-                // Imported rows do not name their key: trying it is the only way to know,
-                // and opens a DEK, not a value.
-                Some(AadScheme::One { .. }) if self.unwraps(row) => {}
-                Some(AadScheme::One { .. }) | None => report.unidentified += 1,
+        let ring = self.keeper.ring();
+        let mut report = KeyReport {
+            key_id: ring.active().id(),
+            keys: ring.keys().count(),
+            secrets: self.store.active_secrets()?,
+            other_keys: BTreeMap::new(),
+            unidentified: 0,
+        };
+        let known = |key: &Option<KeyId>| key.is_some_and(|key| ring.find(key).is_some());
+        if !self.store.keys_named()?.iter().all(known) {
+            self.store.each_wrapped(|row| match unwrapped(&ring, row) {
+                Ok(_) => {}
+                Err(Unopened::OtherKey(id)) => *report.other_keys.entry(id).or_default() += 1,
+                Err(_) => report.unidentified += 1,
             })?;
         }
         Ok(report)
-    }
-
-    fn unwraps(&self, row: &WrappedRow) -> bool {
-        let Some(scheme) = row.scheme else { return false };
-        // The name is in scheme 2's DEK layer only, and so is the stack.
-        let context = Context {
-            tenant_id: &row.tenant_id,
-            secret_id: &row.secret_id,
-            version_no: row.version_no,
-            name: "",
-            stack: "",
-            scheme,
-        };
-        let (nonce, wrapped) = (row.dek_nonce.as_slice().try_into(), row.wrapped_dek.as_slice().try_into());
-        match (nonce, wrapped) {
-            (Ok(nonce), Ok(wrapped)) => Dek::unwrap(&self.key, nonce, &context.dek_aad(), wrapped).is_ok(),
-            _ => false,
-        }
     }
 
     /// Seals `value` as a version of a secret, under a key of its own.
@@ -137,7 +153,9 @@ impl Vault {
         version_no: u32,
         value: &Cleartext,
     ) -> Result<SealedSecret, Error> {
-        let scheme = AadScheme::Two { key_id: self.key.id() };
+        let ring = self.keeper.newest(&self.store);
+        let key = ring.active();
+        let scheme = AadScheme::Two { key_id: key.id() };
         let context = Context {
             tenant_id: address.tenant.as_str(),
             secret_id: secret_id.as_str(),
@@ -148,7 +166,7 @@ impl Vault {
         };
         let dek = Dek::fresh()?;
         let sealed = dek.cipher()?.seal(&context.value_aad(), value)?;
-        let wrapped = dek.wrap(&self.key, &context.dek_aad())?;
+        let wrapped = dek.wrap(key, &context.dek_aad())?;
         Ok(SealedSecret {
             scheme,
             nonce: sealed.nonce,
@@ -158,15 +176,11 @@ impl Vault {
         })
     }
 
-    /// Opens a secret's newest version: the DEK with the master key, the value with the DEK.
+    /// Opens a secret's newest version: the DEK with the key that wrapped it, the value with
+    /// the DEK.
     pub(crate) fn unseal(&self, secret: &ActiveSecret) -> Result<(u32, Cleartext), Unopened> {
         let version = secret.version.as_ref().ok_or(Unopened::NoVersion)?;
         let sealed = version.sealed.as_ref().ok_or(Unopened::UnknownScheme)?;
-        if let AadScheme::Two { key_id } = sealed.scheme
-            && key_id != self.key.id()
-        {
-            return Err(Unopened::OtherKey(key_id));
-        }
         let context = Context {
             tenant_id: secret.tenant_id.as_str(),
             secret_id: secret.secret_id.as_str(),
@@ -175,8 +189,54 @@ impl Vault {
             stack: &secret.stack,
             scheme: sealed.scheme,
         };
-        let dek = Dek::unwrap(&self.key, &sealed.dek_nonce, &context.dek_aad(), &sealed.wrapped_dek);
-        let value = dek.and_then(|dek| dek.open(&sealed.nonce, &context.value_aad(), &sealed.ciphertext));
-        value.map(|value| (version.version_no, value)).map_err(|_| Unopened::NotAuthentic)
+        let dek = self.unwrap(&context, &sealed.dek_nonce, &sealed.wrapped_dek)?;
+        let value = dek.open(&context, &sealed.nonce, &sealed.ciphertext)?;
+        Ok((version.version_no, value))
     }
+
+    /// Unwraps a DEK with a key of the ring, and of the next ring when this one lacks it: a
+    /// rotated key arrives with the first row that was sealed under it.
+    fn unwrap(
+        &self,
+        context: &Context<'_>,
+        nonce: &[u8; NONCE_BYTES],
+        wrapped: &[u8; WRAPPED_DEK_BYTES],
+    ) -> Result<Dek, Unopened> {
+        let unopened = match Dek::unwrap(&self.keeper.ring(), context, nonce, wrapped) {
+            Ok(dek) => return Ok(dek),
+            Err(unopened) => unopened,
+        };
+        let key = match (unopened, context.scheme) {
+            (Unopened::OtherKey(id), _) => Some(id),
+            (_, AadScheme::One { key_id: None, .. }) => None,
+            _ => return Err(unopened),
+        };
+        let ring = self.keeper.looking_for(&self.store, key).ok_or(unopened)?;
+        Dek::unwrap(&ring, context, nonce, wrapped)
+    }
+}
+
+/// Unwraps the DEK of a row with a key of `ring`.
+pub(crate) fn unwrapped(ring: &KeyRing, row: &WrappedRow) -> Result<Dek, Unopened> {
+    let context = Context::of(row).ok_or(Unopened::UnknownScheme)?;
+    match (row.dek_nonce.as_slice().try_into(), row.wrapped_dek.as_slice().try_into()) {
+        (Ok(nonce), Ok(wrapped)) => Dek::unwrap(ring, &context, nonce, wrapped),
+        _ => Err(Unopened::UnknownScheme),
+    }
+}
+
+/// Notes the keys in the database, so that another key under the id of one is noticed.
+fn remember(store: &Store, ring: &KeyRing) -> Result<(), Error> {
+    let mut new = Vec::new();
+    for key in ring.keys() {
+        if store.known_key(key.id())?.is_none() {
+            new.push(key);
+        }
+    }
+    if new.is_empty() {
+        return Ok(());
+    }
+    store.write(|writing| {
+        new.iter().try_for_each(|key| Ok(writing.remember_key(key.id(), key.check_value())?))
+    })
 }

@@ -94,7 +94,7 @@ fn a_revocation_by_the_go_chassis_falls_through_as_it_did_there() {
     let Resolution::Found(found) = &found[0] else { panic!("{found:?}") };
     assert_eq!(found.secret_id.as_str(), "sec_TEST");
     let version = found.version.as_ref().unwrap();
-    assert_eq!(version.sealed.as_ref().unwrap().scheme, AadScheme::One { key_version: 1 });
+    assert_eq!(version.sealed.as_ref().unwrap().scheme, AadScheme::One { key_version: 1, key_id: None });
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn the_generation_of_an_imported_version_is_the_one_it_was_sealed_under() {
         let found = store.resolve(&default_tenant(), None, [&name(secret)]).unwrap().remove(0);
         let Resolution::Found(found) = found else { panic!("{found:?}") };
         match found.version.as_ref().unwrap().sealed.as_ref().unwrap().scheme {
-            AadScheme::One { key_version } => key_version,
+            AadScheme::One { key_version, .. } => key_version,
             AadScheme::Two { .. } => panic!("scheme 2"),
         }
     };

@@ -1,6 +1,6 @@
 //! Transactions: all or nothing, one at a time, and what the numbers are.
 
-use txco_store::{CheckValue, Error, KeyId, SecretAddress};
+use txco_store::{AadScheme, CheckValue, Error, KeyId, Rewrapped, SecretAddress, Versions};
 
 use crate::folder::{Folder, add, default_tenant, name, rotate, slug};
 
@@ -108,11 +108,50 @@ fn keys_are_remembered_and_rows_counted_by_them() {
     assert_eq!(store.known_key(ours).unwrap(), Some(check), "the first one stays");
 
     assert!(!store.holds_ciphertext().unwrap());
-    assert!(store.only_key_is(ours).unwrap());
+    assert_eq!(store.keys_named().unwrap(), []);
     add(&store, "", "K", 1).unwrap();
     assert!(store.holds_ciphertext().unwrap());
-    assert!(store.only_key_is(ours).unwrap());
-    assert!(!store.only_key_is(KeyId::new([0; 8])).unwrap());
-    assert!(!store.only_key_is(KeyId::new([2; 8])).unwrap());
-    assert!(!Folder::of_go().store().only_key_is(ours).unwrap(), "imported rows name no key");
+    assert_eq!(store.keys_named().unwrap(), [Some(ours)]);
+    let go = Folder::of_go();
+    assert_eq!(go.store().keys_named().unwrap(), [None], "imported rows name no key");
+}
+
+#[test]
+fn versions_come_page_by_page_in_the_order_of_their_rows() {
+    let store = Folder::of_go().store();
+    let mut after = 0;
+    let mut seen = Vec::new();
+    loop {
+        let page = store.versions_after(Versions::All, after, 3).unwrap();
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 3);
+        after = last.row;
+        seen.extend(page.iter().map(|row| (row.secret_id.clone(), row.version_no)));
+    }
+    assert_eq!(seen.len(), 8);
+    assert_eq!(store.count_versions(Versions::All).unwrap(), 8);
+    assert_eq!(store.count_versions(Versions::SchemeOne).unwrap(), 8);
+    assert_eq!(store.count_versions(Versions::Under(None)).unwrap(), 8);
+    assert_eq!(store.count_versions(Versions::Under(Some(KeyId::new([1; 8])))).unwrap(), 0);
+}
+
+#[test]
+fn a_rewrapped_row_names_its_key_and_keeps_its_value() {
+    let folder = Folder::of_go();
+    let store = folder.store();
+    let row = store.versions_after(Versions::Under(None), 0, 1).unwrap().remove(0);
+    let value = store.sealed_value(row.row).unwrap().unwrap();
+    let key = KeyId::new([1; 8]);
+    let scheme = AadScheme::One { key_version: 1, key_id: Some(key) };
+    let sealed = Rewrapped { scheme, dek_nonce: [7; 12], wrapped_dek: [8; 48] };
+    store.write(|writing| writing.rewrap(row.row, &sealed)).unwrap();
+    assert_eq!(store.keys_named().unwrap(), [None, Some(key)]);
+    let again = store.versions_after(Versions::Under(Some(key)), 0, 9).unwrap();
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].row, again[0].scheme), (row.row, Some(scheme)));
+    assert_eq!(
+        (again[0].dek_nonce.as_slice(), again[0].wrapped_dek.as_slice()),
+        (&[7; 12][..], &[8; 48][..])
+    );
+    assert_eq!(store.sealed_value(row.row).unwrap().unwrap(), value);
 }

@@ -29,7 +29,7 @@ fn context(vector: &Value) -> Context<'_> {
         name: text(vector, "name"),
         stack: text(vector, "stack"),
         scheme: match vector["scheme"].as_u64().unwrap() {
-            1 => AadScheme::One { key_version: vector["key_version"].as_i64().unwrap() },
+            1 => AadScheme::One { key_version: vector["key_version"].as_i64().unwrap(), key_id: None },
             2 => AadScheme::Two { key_id: KeyId::parse(text(vector, "key_id")).unwrap() },
             other => panic!("scheme {other}"),
         },

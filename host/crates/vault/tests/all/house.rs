@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use store::{Options, Store};
 use tempfile::TempDir;
 use txco_vault::{
-    Caller, Error, KeyReport, MasterKey, Metadata, Reveal, SecretAddress, SecretBag, SecretValue, Vault,
-    Written,
+    Caller, Error, KeyProvider, KeyReport, KeyRing, MasterKey, Metadata, Reveal, SecretAddress, SecretBag,
+    SecretValue, Vault, Written,
 };
 
 const GO_DATABASE: &str = include_str!("../../../../../tests/vectors/store/go-runtime.sql");
@@ -35,7 +35,7 @@ impl House {
     }
 
     /// Over a database of the Go chassis.
-    pub(crate) fn of_go(key: MasterKey) -> Self {
+    pub(crate) fn of_go(key: impl Into<KeyRing>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let go = Connection::open(folder.path().join("runtime-dev.db")).unwrap();
         go.execute_batch(GO_DATABASE).unwrap();
@@ -43,16 +43,21 @@ impl House {
         Self::over(folder, key)
     }
 
-    fn over(folder: TempDir, key: MasterKey) -> Self {
+    fn over(folder: TempDir, key: impl Into<KeyRing>) -> Self {
         let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
         let (vault, report) = Vault::open(Arc::new(store), key).ok().unwrap();
         Self { folder, vault, report }
     }
 
     /// The same folder under a (perhaps other) key: a restart.
-    pub(crate) fn reopened(self, key: MasterKey) -> Self {
+    pub(crate) fn reopened(self, key: impl Into<KeyRing>) -> Self {
         drop(self.vault);
         Self::over(self.folder, key)
+    }
+
+    /// The same with somebody to ask for the next ring.
+    pub(crate) fn provided_by(self, provider: impl KeyProvider + 'static) -> Self {
+        Self { vault: self.vault.provided_by(Box::new(provider)), ..self }
     }
 
     /// Somebody at the database with `sqlite3`.

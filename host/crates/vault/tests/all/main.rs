@@ -5,4 +5,5 @@ mod house;
 mod administration;
 mod keys;
 mod packing;
+mod ring;
 mod tampering;
