@@ -1,5 +1,6 @@
 //! Numbered migrations: the Go chassis's layout first, then what we add to it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,7 +11,8 @@ use crate::error::Error;
 use crate::folder;
 use crate::row::time_text;
 
-/// One step of the layout. Forward only; a released step never changes.
+/// One step of the layout. Forward only; a released step never changes. Numbers may have
+/// gaps, and a file takes every step that it lacks, also one below its highest.
 struct Migration {
     number: u32,
     /// Statements that must succeed.
@@ -44,8 +46,8 @@ pub(crate) enum Owner {
     Empty,
     /// Written by something else: the Go chassis.
     Foreign,
-    /// Ours, migrated up to this number.
-    Ours(u32),
+    /// Ours.
+    Ours,
 }
 
 /// Whose `connection`'s file is; refuses one that a later txco migrated.
@@ -66,10 +68,13 @@ pub(crate) fn owner(connection: &Connection, path: &Path) -> Result<Owner, Error
         (0, _) => Ok(Owner::Empty),
         (_, None) => Ok(Owner::Foreign),
         (_, Some(())) => {
-            let found = last_applied(connection)?;
-            match MIGRATIONS.last().map_or(0, |last| last.number) {
-                known if found > known => Err(Error::Newer { path: path.to_owned(), found, known }),
-                _ => Ok(Owner::Ours(found)),
+            let known = |number: &u32| MIGRATIONS.iter().any(|step| step.number == *number);
+            match applied(connection)?.into_iter().rfind(|number| !known(number)) {
+                Some(found) => {
+                    let known = MIGRATIONS.iter().map(|step| step.number).max().unwrap_or(0);
+                    Err(Error::Newer { path: path.to_owned(), found, known })
+                }
+                None => Ok(Owner::Ours),
             }
         }
     }
@@ -84,13 +89,11 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<Vec<u32>, Error> {
         )
         .map_err(Error::of)?;
     // Read under the write lock: another process may have migrated while we waited.
+    let done = applied(&transaction)?;
     let mut taken = Vec::new();
-    for step in MIGRATIONS {
-        // Each by itself: numbers have gaps, and a step may have come later than a higher one.
-        if !applied(&transaction, step.number)? {
-            apply(&transaction, step)?;
-            taken.push(step.number);
-        }
+    for step in MIGRATIONS.iter().filter(|step| !done.contains(&step.number)) {
+        apply(&transaction, step)?;
+        taken.push(step.number);
     }
     transaction.commit().map_err(Error::of)?;
     Ok(taken)
@@ -121,18 +124,11 @@ fn apply(transaction: &Transaction<'_>, step: &Migration) -> Result<(), Error> {
     Ok(())
 }
 
-fn applied(connection: &Connection, number: u32) -> Result<bool, Error> {
-    connection
-        .query_row("SELECT EXISTS (SELECT 1 FROM txco_migrations WHERE number = ?1)", [number], |row| {
-            row.get(0)
-        })
-        .map_err(Error::of)
-}
-
-fn last_applied(connection: &Connection) -> Result<u32, Error> {
-    connection
-        .query_row("SELECT COALESCE(MAX(number), 0) FROM txco_migrations", [], |row| row.get(0))
-        .map_err(Error::of)
+/// The numbers of the steps that the file has taken.
+fn applied(connection: &Connection) -> Result<BTreeSet<u32>, Error> {
+    let mut statement = connection.prepare("SELECT number FROM txco_migrations").map_err(Error::of)?;
+    let numbers = statement.query_map([], |row| row.get(0)).map_err(Error::of)?;
+    numbers.collect::<rusqlite::Result<_>>().map_err(Error::of)
 }
 
 /// Copies a foreign database beside itself before we change it, by SQLite's backup API so

@@ -89,7 +89,7 @@ impl Store {
         let owner = schema::owner(&writer, &path)?;
         let copied = match owner {
             Owner::Foreign => Some(schema::copy_aside(&writer, &path)?),
-            Owner::Empty | Owner::Ours(_) => None,
+            Owner::Empty | Owner::Ours => None,
         };
         let migrated = schema::migrate(&mut writer)?;
         let (mut differs, mut falls_through) = (Vec::new(), Vec::new());
