@@ -14,7 +14,7 @@ use vault::Vault;
 pub(crate) use audit::{Deed, record, record_op};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
-pub(crate) use secrets::{Asked, Stored};
+pub(crate) use secrets::{Asked, MAX_IMPORT_BYTES, MAX_IMPORTED, Stored};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod rule_files;
 mod fmt;
 mod lint;
 mod trace;
+mod backup;
 mod demo;
 mod completion;
 
@@ -100,6 +101,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Show what happened to a request
     Trace(trace::TraceArgs),
+    /// Copy the databases while they are in use, and check such a copy
+    Backup(Box<backup::BackupLine>),
     /// Master key, tenants, secrets
     Auth(AuthLine),
     /// Ops: write, build, test, push, measure and sign them
@@ -144,6 +147,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Lint(args)) => lint::run(&args, console),
         Some(Command::Demo(args)) => demo::run(&args, console),
         Some(Command::Trace(args)) => trace::run(&args, console),
+        Some(Command::Backup(line)) => backup::run(*line, console),
         Some(Command::Auth(AuthLine { command })) => auth::run(command, console),
         Some(Command::Completion(args)) => completion::completion(&args, console),
         Some(Command::Man(args)) => completion::man(&args, console),

@@ -90,6 +90,10 @@ settings! {
     secret_master_key: Option<PathBuf> = "secret-master-key" "PATH" ["./chassis/data/secrets/txco-master.key"] "The file of the master key, minted when missing; empty turns the secret store off";
     secret_master_key_b64: Option<InlineKey> = "secret-master-key-b64" "KEY" [""] "The master key itself, in base64; wins over the file. Other users can read it in `ps`: prefer the variable";
     stack_fallback: StackFallback = "stack-fallback" "RULE" ["parents"] "Which secret a nested stack sees that has none of its own: parents, or exact (only the tenant's)";
+    secret_cache: Bytes = "secret-cache" "BYTES" ["32MiB"] "Memory for sealed rows of secrets, so that each use need not read the file; 0 turns it off";
+    secrets_max: u32 = "secrets-max" "COUNT" ["10000"] "How many active secrets a tenant may have; 0 is no limit";
+    secret_versions_max: u32 = "secret-versions-max" "COUNT" ["1000"] "How many versions a secret may have, old ones included; 0 is no limit";
+    secret_bytes_max: Bytes = "secret-bytes-max" "BYTES" ["256MiB"] "How many bytes of sealed values a tenant may keep, old versions included; 0 is no limit";
     workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP";
     rule_mode: RuleMode = "rule-mode" "MODE" ["strict"] "How mistakes in rules are taken that the Go chassis lets pass: strict, or lenient (each is a warning)";
     stack: Option<StackName> = "stack" "NAME" [""] "Which stack of the workspace answers, when there are several";

@@ -1,6 +1,7 @@
 //! The two heads: admin and web, thin adapters over the rooms below.
 
 mod problem;
+pub(crate) mod ready;
 mod open_dev;
 pub(crate) mod admin;
 pub(crate) mod web;

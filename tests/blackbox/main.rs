@@ -38,6 +38,10 @@ mod demo;
 mod op_push;
 mod op_sign;
 mod op_new;
+mod backup;
+mod hard_times;
+mod readyz;
+mod secrets_import;
 
 /// The binary under test.
 const TXCO: &str = env!("CARGO_BIN_EXE_txco");

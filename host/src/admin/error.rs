@@ -1,6 +1,7 @@
 //! Everything an administrator can be told, with its code and status.
 
 use serde_json::{Value, json};
+use store::Quota;
 
 /// Why open access is not given (R32). Each is a way in that an attacker on the network, or
 /// a web page in the operator's browser, would otherwise have.
@@ -72,6 +73,9 @@ pub(crate) enum AdminError {
     /// A number that is none of bytes.
     #[error("byte_len must be 1 to {}", vault::MAX_GENERATED_BYTES)]
     InvalidByteLength,
+    /// More secrets than are stored in one step.
+    #[error("at most {} secrets are stored in one step: divide them", super::MAX_IMPORTED)]
+    TooManyAtOnce,
     /// No such op.
     #[error("no such op")]
     OpNotFound,
@@ -123,6 +127,7 @@ impl AdminError {
             Self::InvalidStack(_) => (400, "invalid_stack"),
             Self::NameImmutable => (400, "name_immutable"),
             Self::InvalidByteLength => (400, "invalid_byte_len"),
+            Self::TooManyAtOnce => (422, "too_many_at_once"),
             Self::OpNotFound => (404, "op_not_found"),
             Self::InvalidOpName(_) => (400, "invalid_op_name"),
             Self::OpInvalid(_) => (422, "op_invalid"),
@@ -130,7 +135,7 @@ impl AdminError {
             Self::TooManyOps(_) => (422, "too_many_ops"),
             Self::OpUnsigned(_) => (422, "op_unsigned"),
             Self::Vault(error) => of_vault(error),
-            Self::Store(_) => (500, "secret_store_err"),
+            Self::Store(error) => of_store(error),
             Self::Internal => (500, "internal"),
         }
     }
@@ -167,13 +172,18 @@ impl AdminError {
             Self::InvalidOpName(hint) => Extra::Detail(json!({ "hint": hint })),
             Self::OpTooLarge { .. } | Self::TooManyOps(_) => Extra::Detail(json!({ "hint": said })),
             Self::OpInvalid(_) | Self::OpUnsigned(_) => Extra::Detail(json!({ "err": said })),
-            Self::BodyTooLarge | Self::InvalidByteLength => Extra::Detail(json!({ "hint": said })),
+            Self::BodyTooLarge | Self::InvalidByteLength | Self::TooManyAtOnce => {
+                Extra::Detail(json!({ "hint": said }))
+            }
             Self::InvalidBody(_) | Self::Store(_) => Extra::Detail(json!({ "err": said })),
             Self::Vault(error)
                 if matches!(of_vault(error).1, "secret_not_found" | "secret_exists" | "empty_value") =>
             {
                 Extra::Nothing
             }
+            Self::Vault(vault::Error::Store(store::Error::QuotaReached { quota, most })) => Extra::Detail(
+                json!({ "quota": quota.word(), "most": most, "hint": format!("{said}: {}", remedy(*quota)) }),
+            ),
             Self::Vault(_) => Extra::Detail(json!({ "err": said })),
             Self::OpNotFound | Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => {
                 Extra::Nothing
@@ -202,6 +212,7 @@ fn of_vault(error: &vault::Error) -> (u16, &'static str) {
         E::ValueTooLong { .. } => (413, "value_too_large"),
         E::DescriptionTooLong { .. } => (422, "description_too_long"),
         E::ByteLength { .. } => (400, "invalid_byte_len"),
+        E::Store(error) => of_store(error),
         E::Undecryptable { .. }
         | E::TooManyCredentials { .. }
         | E::KeyLength { .. }
@@ -219,7 +230,42 @@ fn of_vault(error: &vault::Error) -> (u16, &'static str) {
         | E::Provider(_)
         | E::NoRandomness
         | E::NoMemory
-        | E::Cipher
-        | E::Store(_) => (500, "secret_store_err"),
+        | E::Cipher => (500, "secret_store_err"),
+    }
+}
+
+/// What the database says is the operator's to mend, and the code says how.
+fn of_store(error: &store::Error) -> (u16, &'static str) {
+    use store::Error as E;
+    match error {
+        E::QuotaReached { .. } => (422, "quota_reached"),
+        E::Full => (507, "disk_full"),
+        E::Busy => (503, "secret_store_busy"),
+        E::EnvName { .. }
+        | E::Folder { .. }
+        | E::File { .. }
+        | E::OtherDatabases { .. }
+        | E::Newer { .. }
+        | E::NotADatabase { .. }
+        | E::NoWriteAheadLog { .. }
+        | E::Unwritable { .. }
+        | E::ReadOnly
+        | E::Damaged
+        | E::Io
+        | E::Row { .. }
+        | E::Taken
+        | E::TooManyOps { .. }
+        | E::ReservedSlug
+        | E::NoRandomness
+        | E::Sqlite { .. } => (500, "secret_store_err"),
+    }
+}
+
+/// What to do where a tenant keeps as much as it may.
+fn remedy(quota: Quota) -> &'static str {
+    match quota {
+        Quota::Secrets => "revoke secrets that nobody uses, or raise --secrets-max",
+        Quota::Versions => "prune old versions, or raise --secret-versions-max",
+        Quota::Bytes => "prune old versions, or raise --secret-bytes-max",
     }
 }

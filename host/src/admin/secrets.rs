@@ -9,6 +9,11 @@ use super::error::AdminError;
 /// How many random bytes `generate` draws when nobody says.
 const DEFAULT_BYTES: i64 = 32;
 
+/// How many secrets are stored in one step.
+pub(crate) const MAX_IMPORTED: usize = 1000;
+/// How many bytes of values are stored in one step.
+pub(crate) const MAX_IMPORT_BYTES: usize = 1 << 20;
+
 /// The secrets of one tenant, handled by one actor.
 pub(crate) struct Secrets<'a> {
     vault: &'a Vault,
@@ -87,6 +92,26 @@ impl<'a> Secrets<'a> {
         })
     }
 
+    /// Stores several in one step, new or not: all of them or none.
+    ///
+    /// # Errors
+    /// [`AdminError`]: a name, the stack, a value, or a name that stands twice.
+    pub(crate) fn import(
+        &self,
+        stack: Option<&str>,
+        values: Vec<(String, SecretValue)>,
+    ) -> Result<Vec<Stored>, AdminError> {
+        let stack = stack_of(stack)?;
+        let named = values.into_iter().map(|(name, value)| {
+            let name = SecretName::parse(&name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
+            Ok((name, value))
+        });
+        let named = named.collect::<Result<Vec<_>, AdminError>>()?;
+        let stored = self.vault.import(self.tenant, stack.as_ref(), self.actor.author(), named)?;
+        let stored = stored.into_iter();
+        Ok(stored.map(|(metadata, written)| Stored { metadata, written, shown: None }).collect())
+    }
+
     /// Mints a new one.
     ///
     /// # Errors
@@ -154,8 +179,7 @@ impl<'a> Secrets<'a> {
         work: impl FnOnce(&SecretAddress<'_>) -> Result<T, AdminError>,
     ) -> Result<T, AdminError> {
         let name = SecretName::parse(asked.name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
-        let stack = asked.stack.filter(|stack| !stack.is_empty()).map(StackName::parse).transpose();
-        let stack = stack.map_err(|e| AdminError::InvalidStack(e.rule.to_owned()))?;
+        let stack = stack_of(asked.stack)?;
         work(&SecretAddress { tenant: self.tenant, stack: stack.as_ref(), name: &name })
     }
 }
@@ -169,6 +193,12 @@ impl<'a> Asked<'a> {
         let name = name.filter(|name| !name.is_empty()).ok_or(AdminError::MissingName)?;
         Ok(Self { name, stack })
     }
+}
+
+/// An empty stack is the whole tenant.
+fn stack_of(text: Option<&str>) -> Result<Option<StackName>, AdminError> {
+    let stack = text.filter(|stack| !stack.is_empty()).map(StackName::parse).transpose();
+    stack.map_err(|e| AdminError::InvalidStack(e.rule.to_owned()))
 }
 
 /// 0 and nothing are the default, as in the existing API.

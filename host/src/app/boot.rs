@@ -17,6 +17,7 @@ use super::{App, BootError, Role};
 use crate::admin::{Admin, OpBounds, Ops, TenantOps};
 use crate::config::{Config, EgressPolicy, Listen, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
+use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
 use crate::key_source::{KeyError, KeySource, Obtained};
 use crate::op_signature::Signers;
@@ -74,9 +75,10 @@ impl App {
         let ready = chassis.ready();
         tracing::info!(compiled = ready.compiled, cached = ready.cached, "ops ready");
 
+        let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
         let admin = Admin::new(store, vault, Arc::clone(&ops));
-        let admin_router = admin::router(AdminHead::new(admin, open_until));
+        let admin_router = admin::router(AdminHead::new(admin, open_until)).merge(ready::router(&readiness));
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
             tenant: tenant.id.clone(),
@@ -84,7 +86,8 @@ impl App {
             max_body: config.web_max_body_bytes.0,
             body_within: BODY_WITHIN,
             detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
-        });
+        })
+        .merge(ready::router(&readiness));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("txco-web")
@@ -236,7 +239,16 @@ fn store_options(config: &Config) -> store::Options {
         StackFallback::Parents => store::StackFallback::Parents,
         StackFallback::Exact => store::StackFallback::Exact,
     };
-    store::Options { fallback }
+    let most = |count: u64| Some(count).filter(|count| *count > 0);
+    store::Options {
+        fallback,
+        cache_bytes: config.secret_cache.0,
+        quotas: store::Quotas {
+            secrets: most(config.secrets_max.into()),
+            versions: most(config.secret_versions_max.into()),
+            bytes: most(u64::try_from(config.secret_bytes_max.0).unwrap_or(u64::MAX)),
+        },
+    }
 }
 
 fn limits(config: &Config) -> Limits {

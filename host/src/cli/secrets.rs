@@ -2,6 +2,8 @@
 
 mod flags;
 mod show;
+mod dotenv;
+mod import;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ pub(super) fn run(verb: Verb, console: &mut Console<'_>) -> ExitCode {
         Verb::Show(flags) => show(&flags, console),
         Verb::Describe(flags) => describe(&flags, console),
         Verb::Revoke(flags) => revoke(&flags, console),
+        Verb::Import(flags) => import::run(&flags, console),
         Verb::Unknown(_) => Ok(()),
     };
     console.end(json, result.map_err(|complaint| complaint.of(&format!("auth tenant secrets {word}"))))

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::open_dev::{Payload, admit};
 use super::problem::{json_reply, reply};
-use crate::admin::{Actor, Admin, AdminError, Asked, Deed, record};
+use crate::admin::{Actor, Admin, AdminError, Asked, Deed, MAX_IMPORT_BYTES, MAX_IMPORTED, record};
 use ops::Turns;
 use wire::Incoming;
 
@@ -28,6 +28,9 @@ pub(crate) use super::open_dev::Until;
 
 /// The largest body: the largest value, every byte of it escaped as JSON can, and the rest.
 const MAX_BODY: usize = vault::MAX_VALUE_BYTES * 6 + vault::MAX_DESCRIPTION_BYTES * 6 + (16 << 10);
+
+/// The same for an import: all its values, and a name and what is around it for each.
+const MAX_IMPORT_BODY: usize = MAX_IMPORT_BYTES * 6 + MAX_IMPORTED * 256 + (16 << 10);
 
 /// How long a client may take to send its body.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -62,6 +65,7 @@ enum Verb {
     Revoke,
     Rotate,
     RotateGenerated,
+    Import,
 }
 
 impl Verb {
@@ -76,6 +80,7 @@ impl Verb {
             Self::Revoke => "revoke",
             Self::Rotate => "rotate",
             Self::RotateGenerated => "rotate_generated",
+            Self::Import => "import",
         }
     }
 }
@@ -95,14 +100,16 @@ pub(crate) fn router(head: AdminHead) -> Router {
         Named::Elsewhere,
     ));
     let generate = on(MethodFilter::POST, Verb::Generate, Named::Elsewhere);
+    let import = on(MethodFilter::POST, Verb::Import, Named::Elsewhere);
     let rotate = on(MethodFilter::POST, Verb::Rotate, Named::InPath);
     let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
     ops::routes()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/v1/tenants", get(tenants).post(create_tenant))
         .route(secrets, all)
-        // Only POST is the verb; otherwise it is a secret called `generate`.
-        .route(&format!("{secrets}/generate"), one(Named::Generate).merge(generate))
+        // Only POST is the verb; otherwise it is a secret of that name.
+        .route(&format!("{secrets}/generate"), one(Named::As("generate")).merge(generate))
+        .route(&format!("{secrets}/import"), one(Named::As("import")).merge(import))
         .route(&format!("{secrets}/{{name}}"), one(Named::InPath))
         .route(&format!("{secrets}/{{name}}/rotate"), rotate)
         .route(&format!("{secrets}/{{name}}/rotate-generated"), rotate_generated)
@@ -117,8 +124,8 @@ enum Named {
     Elsewhere,
     /// By a segment of the path.
     InPath,
-    /// By the path itself: it is called `generate`.
-    Generate,
+    /// By the path itself, which is also that of a verb.
+    As(&'static str),
 }
 
 /// The segments of a secret's path; `name` is absent where the path has none.
@@ -152,9 +159,10 @@ fn on(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminH
             let name = match named {
                 Named::Elsewhere => None,
                 Named::InPath => segments.name,
-                Named::Generate => Some("generate".to_owned()),
+                Named::As(name) => Some(name.to_owned()),
             };
-            let body = enter(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
+            let most = if verb == Verb::Import { MAX_IMPORT_BODY } else { MAX_BODY };
+            let body = enter(&head, peer, request, most, BODY_WITHIN).await;
             let call = Call { verb, slug: segments.slug, name, stack: scope.stack };
             // The store blocks: on a thread that may, so that other requests are answered.
             let done = spawn_blocking(move || call.answer(body, &head)).await;
@@ -253,6 +261,15 @@ impl Call {
             Verb::RotateGenerated => {
                 let byte_len = if body.is_empty() { None } else { Incoming::parse(body)?.byte_len };
                 wire::stored_reply(&secrets.rotate_generated(asked()?, byte_len)?)
+            }
+            Verb::Import => {
+                let (stack, values) = wire::import_of(body)?;
+                let stored = secrets.import(stack.as_deref(), values)?;
+                for one in &stored {
+                    let (actor, subject) = (actor.label(), one.metadata.name.as_str());
+                    record(&Deed { actor, tenant: tenant_id, subject, action: "import" }, &Ok(()));
+                }
+                wire::imported_reply(&stored)
             }
         })
     }

@@ -30,6 +30,7 @@ mod command;
 mod pty;
 mod process;
 mod golden;
+pub mod faults;
 mod host;
 
 pub use canary::Canary;

@@ -15,6 +15,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) fn writer(path: &Path) -> Result<Connection, Error> {
     let opening = Error::opening(path);
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // SQLite is content with less than it was asked for.
+    if connection.is_readonly("main").map_err(&opening)? {
+        return Err(Error::Unwritable { path: path.to_owned() });
+    }
     // Readers never wait for the writer, nor it for them (weakness S15).
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))

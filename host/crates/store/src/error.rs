@@ -1,5 +1,6 @@
 //! What the database refused, classified: kinds, names and paths, never SQL text or values.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
@@ -65,6 +66,15 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The file, its folder or its disk is read-only.
+    #[error(
+        "{path} cannot be written: look at its permissions, those of its folder, and whether the disk is mounted read-only",
+        path = path.display()
+    )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process kept the database locked for longer than the busy timeout.
     #[error("the database is busy")]
     Busy,
@@ -95,6 +105,14 @@ pub enum Error {
         /// How many it may have.
         most: usize,
     },
+    /// A tenant keeps as much as it may.
+    #[error("there may be {most} {quota}, and this would be more")]
+    QuotaReached {
+        /// Of what.
+        quota: Quota,
+        /// How much there may be.
+        most: u64,
+    },
     /// Only the chassis itself makes tenants whose slug begins with `_`.
     #[error("tenant slugs that begin with _ are the chassis's own")]
     ReservedSlug,
@@ -107,6 +125,39 @@ pub enum Error {
         /// SQLite's extended result code; 0 when the refusal came from the binding.
         code: i32,
     },
+}
+
+/// What there may be no more of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    /// Active secrets of a tenant.
+    Secrets,
+    /// Versions of one secret.
+    Versions,
+    /// Bytes of a tenant's sealed values.
+    Bytes,
+}
+
+impl Quota {
+    /// The word for machines.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Secrets => "secrets",
+            Self::Versions => "versions",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secrets => "secrets in a tenant",
+            Self::Versions => "versions of a secret",
+            Self::Bytes => "bytes of sealed values in a tenant",
+        })
+    }
 }
 
 impl Error {

@@ -16,7 +16,8 @@
 //!    whole tenant; a revocation made here ends the search where it stands.
 //! 6. An op is its tenant's own: a component is stored under its digest, which is computed
 //!    here, and nobody's push changes what another's op is.
-//! 7. Errors carry kinds, names and paths; never SQL text, never a column's content.
+//! 7. A tenant keeps no more than its quotas; a transaction that would is undone whole.
+//! 8. Errors carry kinds, names and paths; never SQL text, never a column's content.
 //!
 //! Tests: beside the code, and `tests/` over a real file in a temporary folder, with
 //! `tests/vectors/store/go-runtime.sql` as the Go chassis's file.
@@ -26,9 +27,12 @@ mod error;
 mod row;
 mod folder;
 mod connection;
+mod copy;
 mod schema;
 mod arrival;
+mod backup;
 mod cache;
+mod quota;
 mod store;
 mod tenants;
 mod secrets;
@@ -40,9 +44,11 @@ mod actors;
 
 pub use actors::active_actors;
 pub use arrival::{Before, Differs, FallsThrough};
-pub use error::Error;
+pub use backup::{Database, Holdings, back_up, check_whole, holdings};
+pub use error::{Error, Quota};
 pub use every::{Rewrapped, SealedValue, Versions};
 pub use ops::{NewBuild, Pushed, StoredBuild, StoredOp};
+pub use quota::{Quotas, Usage};
 pub use row::{
     AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, Resolution, SealedSecret,
     SealedVersion, SecretAddress, Tenant, WRAPPED_DEK_BYTES, WrappedRow,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use model::{Id, SecretName, StackName, TenantId};
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::cache::{Cache, Weighs};
 use crate::error::Error;
 use crate::row::{AadScheme, ActiveSecret, KeyId, Resolution, SealedSecret, SealedVersion};
 use crate::store::{Reader, StackFallback, Store};
@@ -28,7 +29,8 @@ const RESOLVE: &str = "
     LIMIT 1";
 
 impl Store {
-    /// What each of `names` means to rules of `stack` in `tenant`, in the order given.
+    /// What each of `names` means to rules of `stack` in `tenant`, in the order given, all
+    /// as of one moment: two secrets that were changed together are seen together.
     ///
     /// # Errors
     /// [`Error`] of the database.
@@ -36,52 +38,87 @@ impl Store {
         &self,
         tenant: &TenantId,
         stack: Option<&StackName>,
-        names: impl IntoIterator<Item = &'n SecretName>,
+        names: impl IntoIterator<Item = &'n SecretName, IntoIter: ExactSizeIterator>,
     ) -> Result<Vec<Resolution>, Error> {
         let parents = self.fallback() == StackFallback::Parents;
         let stack = stack.map_or("", StackName::as_str);
+        let names = names.into_iter();
         self.read(|reader| {
-            reader.forget_if_changed()?;
-            names.into_iter().map(|name| reader.resolve(tenant, stack, name, parents)).collect()
+            let Reader { connection, as_of, known } = reader;
+            // One statement is a moment by itself. Dropped, it ends, on every path.
+            let moment = if names.len() > 1 { Some(connection.unchecked_transaction()) } else { None };
+            let _moment = moment.transpose().map_err(Error::of)?;
+            forget_if_changed(connection, as_of, known)?;
+            names.map(|name| resolve(connection, known, &Asked { tenant, stack, name, parents })).collect()
         })
     }
 }
 
-impl Reader {
-    /// SQLite counts commits of other connections and processes in `data_version` (R16).
-    /// It is read *before* the rows: a row fetched after it can only be newer than the
-    /// number says, and then the next look forgets it. So a reader never keeps what a
-    /// writer has replaced (weakness S10).
-    fn forget_if_changed(&mut self) -> Result<(), Error> {
-        let mut statement = self.connection.prepare_cached("PRAGMA data_version").map_err(Error::of)?;
-        let now = Some(statement.query_row([], |row| row.get(0)).map_err(Error::of)?);
-        if self.as_of != now {
-            self.known.clear();
-            self.as_of = now;
-        }
-        Ok(())
-    }
+/// What is looked for.
+struct Asked<'a> {
+    tenant: &'a TenantId,
+    stack: &'a str,
+    name: &'a SecretName,
+    parents: bool,
+}
 
-    fn resolve(
-        &mut self,
-        tenant: &TenantId,
-        stack: &str,
-        name: &SecretName,
-        parents: bool,
-    ) -> Result<Resolution, Error> {
-        // Names cannot contain the separator; absence is remembered like presence.
-        let key = format!("{tenant}|{stack}|{name}");
-        if let Some(known) = self.known.find(&key) {
-            return Ok(known);
+/// SQLite counts commits of other connections and processes in `data_version` (R16).
+/// It is read *before* the rows: a row fetched after it can only be newer than the
+/// number says, and then the next look forgets it. So a reader never keeps what a
+/// writer has replaced (weakness S10).
+fn forget_if_changed(
+    connection: &Connection,
+    as_of: &mut Option<i64>,
+    known: &mut Cache<Resolution>,
+) -> Result<(), Error> {
+    let mut statement = connection.prepare_cached("PRAGMA data_version").map_err(Error::of)?;
+    let now = Some(statement.query_row([], |row| row.get(0)).map_err(Error::of)?);
+    if *as_of != now {
+        known.clear();
+        *as_of = now;
+    }
+    Ok(())
+}
+
+fn resolve(
+    connection: &Connection,
+    known: &mut Cache<Resolution>,
+    asked: &Asked<'_>,
+) -> Result<Resolution, Error> {
+    let Asked { tenant, stack, name, parents } = *asked;
+    // Names cannot contain the separator; absence is remembered like presence.
+    let key = format!("{tenant}|{stack}|{name}");
+    if let Some(known) = known.find(&key) {
+        return Ok(known);
+    }
+    let mut statement = connection.prepare_cached(RESOLVE).map_err(Error::of)?;
+    let resolution = statement
+        .query_row((tenant.as_str(), name.as_str(), stack, parents), |row| resolution(row, tenant, name))
+        .optional()
+        .map_err(Error::of)?
+        .unwrap_or(Resolution::Missing);
+    known.keep(key, resolution.clone());
+    Ok(resolution)
+}
+
+impl Weighs for Resolution {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Found(secret) => {
+                let texts = [
+                    secret.secret_id.as_str(),
+                    secret.tenant_id.as_str(),
+                    secret.name.as_str(),
+                    secret.stack.as_str(),
+                ];
+                let sealed = secret.version.as_ref().and_then(|version| version.sealed.as_ref());
+                size_of::<ActiveSecret>()
+                    + texts.iter().map(|text| text.len()).sum::<usize>()
+                    + sealed.map_or(0, |sealed| sealed.ciphertext.len())
+            }
+            Self::Revoked(stack) => stack.as_str().len(),
+            Self::Missing => 0,
         }
-        let mut statement = self.connection.prepare_cached(RESOLVE).map_err(Error::of)?;
-        let resolution = statement
-            .query_row((tenant.as_str(), name.as_str(), stack, parents), |row| resolution(row, tenant, name))
-            .optional()
-            .map_err(Error::of)?
-            .unwrap_or(Resolution::Missing);
-        self.known.keep(key, resolution.clone());
-        Ok(resolution)
     }
 }
 
@@ -126,5 +163,104 @@ pub(crate) fn scheme(scheme: i64, key_id: Option<&str>, key_version: i64) -> Opt
         (1, key_id) => Some(AadScheme::One { key_version, key_id: key_id.flatten() }),
         (2, Some(Some(key_id))) => Some(AadScheme::Two { key_id }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::IdKind;
+
+    use super::*;
+    use crate::row::SecretAddress;
+    use crate::store::Options;
+
+    fn version(mark: u8) -> SealedSecret {
+        SealedSecret {
+            scheme: AadScheme::Two { key_id: KeyId::new([1; 8]) },
+            nonce: [mark; 12],
+            ciphertext: vec![mark; 40],
+            dek_nonce: [mark; 12],
+            wrapped_dek: [mark; 48],
+        }
+    }
+
+    /// Weakness S10, with its interleaving fixed: a reader looks whether anything changed, a
+    /// writer commits, the reader still reads the row of before and keeps it. The next look
+    /// must not find it.
+    #[test]
+    fn a_row_read_from_before_a_commit_is_forgotten_by_the_next_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
+        let (tenant, name) =
+            (TenantId::parse("tnt_default").unwrap(), SecretName::parse("PASSWORD").unwrap());
+        let id = store
+            .write(|writing| {
+                let id = writing.mint(IdKind::Secret)?;
+                let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
+                writing.add_secret(&id, &address, None, None)?;
+                writing.add_version(&id, 1, &version(1), None)?;
+                Ok::<_, Error>(id)
+            })
+            .unwrap();
+        let asked = Asked { tenant: &tenant, stack: "", name: &name, parents: true };
+        let seen = |resolution: Resolution| match resolution {
+            Resolution::Found(found) => found.version.as_ref().map(|version| version.version_no),
+            Resolution::Revoked(_) | Resolution::Missing => None,
+        };
+        store
+            .read(|reader| {
+                let Reader { connection, as_of, known } = reader;
+                forget_if_changed(connection, as_of, known)?;
+                // The reader's view of the file is the one of before the commit.
+                connection.execute_batch("BEGIN; SELECT COUNT(*) FROM tenants").map_err(Error::of)?;
+                store.write(|writing| writing.add_version(&id, 2, &version(2), None))?;
+                assert_eq!(seen(resolve(connection, known, &asked)?), Some(1));
+                connection.execute_batch("COMMIT").map_err(Error::of)?;
+                assert_eq!(seen(resolve(connection, known, &asked)?), Some(1), "it was kept");
+
+                forget_if_changed(connection, as_of, known)?;
+                assert_eq!(seen(resolve(connection, known, &asked)?), Some(2));
+
+                store.write(|writing| writing.revoke(&id))?;
+                assert_eq!(seen(resolve(connection, known, &asked)?), Some(2), "nobody has looked yet");
+                forget_if_changed(connection, as_of, known)?;
+                assert_eq!(seen(resolve(connection, known, &asked)?), None);
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    /// However many secrets there are, each is found by an index: no table is scanned. The
+    /// figures are those of `vault/benches/materialise.rs`.
+    #[test]
+    fn nothing_is_scanned() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
+        let plan = store.read(|reader| {
+            let sql = format!("EXPLAIN QUERY PLAN {RESOLVE}");
+            let mut statement = reader.connection.prepare(&sql).map_err(Error::of)?;
+            let steps = statement.query_map(("t", "n", "s", true), |row| row.get(3)).map_err(Error::of)?;
+            steps.collect::<rusqlite::Result<Vec<String>>>().map_err(Error::of)
+        });
+        let plan = plan.unwrap();
+        assert!(plan.iter().any(|step| step.contains("USING INDEX txco_secrets_by_name_idx")), "{plan:#?}");
+        let scans: Vec<_> = plan.iter().filter(|step| step.contains("SCAN")).collect();
+        assert!(scans.is_empty(), "{scans:?}");
+    }
+
+    #[test]
+    fn what_is_kept_weighs_at_least_its_ciphertext() {
+        let secret = |bytes: usize| {
+            let sealed = SealedSecret { ciphertext: vec![0; bytes], ..version(1) };
+            Resolution::Found(Arc::new(ActiveSecret {
+                secret_id: Id::from_row("sec_1".to_owned()),
+                tenant_id: TenantId::parse("tnt_default").unwrap(),
+                name: SecretName::parse("K").unwrap(),
+                stack: String::new(),
+                version: Some(SealedVersion { version_no: 1, sealed: Some(sealed) }),
+            }))
+        };
+        assert_eq!(secret(70_000).weight() - secret(0).weight(), 70_000);
+        assert!(secret(0).weight() >= size_of::<ActiveSecret>());
     }
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use crate::error::Error;
-use crate::folder;
 use crate::row::time_text;
+use crate::{copy, folder};
 
 /// One step of the layout. Forward only; a released step never changes. Numbers may have
 /// gaps, and a file takes every step that it lacks, also one below its highest.
@@ -37,6 +36,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, sql: include_str!("schema/0002_sealed_by_us.sql"), if_clean: &[] },
     Migration { number: 3, sql: include_str!("schema/0003_ops.sql"), if_clean: &[] },
     Migration { number: 10, sql: include_str!("schema/0010_scheme_one.sql"), if_clean: &[] },
+    Migration { number: 50, sql: include_str!("schema/0050_usage.sql"), if_clean: &[] },
 ];
 
 /// Whose a file is.
@@ -139,22 +139,16 @@ pub(crate) fn copy_aside(connection: &Connection, path: &Path) -> Result<PathBuf
         1 => folder::with_suffix(path, ".before-txco"),
         _ => folder::with_suffix(path, &format!(".before-txco.{n}")),
     };
-    let copy = (1..).map(name).find(|copy| !copy.exists()).unwrap_or_else(|| name(1));
-    let unfinished = folder::with_suffix(&copy, ".unfinished");
+    let aside = (1..).map(name).find(|aside| !aside.exists()).unwrap_or_else(|| name(1));
+    let unfinished = folder::with_suffix(&aside, ".unfinished");
     match std::fs::remove_file(&unfinished) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(Error::file(&unfinished)(error));
         }
         _ => {}
     }
-    folder::create(&unfinished).map_err(Error::file(&unfinished))?;
-    let mut to = Connection::open(&unfinished).map_err(Error::opening(&unfinished))?;
-    Backup::new(connection, &mut to)
-        .and_then(|backup| backup.run_to_completion(i32::MAX, std::time::Duration::ZERO, None))
-        .map_err(Error::of)?;
-    to.close().map_err(|(_, error)| Error::of(error))?;
-    folder::settle(&unfinished).map_err(Error::file(&unfinished))?;
-    std::fs::rename(&unfinished, &copy).map_err(Error::file(&copy))?;
-    folder::settle(&copy).map_err(Error::file(&copy))?;
-    Ok(copy)
+    copy::into_file(connection, &unfinished)?;
+    std::fs::rename(&unfinished, &aside).map_err(Error::file(&aside))?;
+    folder::settle(&aside).map_err(Error::file(&aside))?;
+    Ok(aside)
 }

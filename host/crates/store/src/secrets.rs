@@ -4,6 +4,7 @@ use model::{Id, IdKind, SecretName, StackName, TenantId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::Error;
+use crate::quota::{self, Usage};
 use crate::row::{AadScheme, Metadata, SealedSecret, SecretAddress, said};
 use crate::store::{Store, Writing};
 
@@ -47,6 +48,16 @@ impl Store {
     }
 }
 
+impl Store {
+    /// What a tenant keeps.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub fn usage(&self, tenant: &TenantId) -> Result<Usage, Error> {
+        self.read(|reader| quota::counted(&reader.connection, tenant))
+    }
+}
+
 impl Writing<'_> {
     /// The active secret at exactly this place, as of this transaction.
     ///
@@ -59,7 +70,7 @@ impl Writing<'_> {
     /// Adds a secret without a version.
     ///
     /// # Errors
-    /// [`Error::Taken`] when an active one is there, or of the database.
+    /// [`Error::Taken`] when an active one is there, [`Error::QuotaReached`], or of the database.
     pub fn add_secret(
         &self,
         id: &Id,
@@ -80,7 +91,8 @@ impl Writing<'_> {
                 self.time(),
                 by,
             ),
-        )
+        )?;
+        self.quotas.hold_tenant(self.transaction, address.tenant.as_str())
     }
 
     /// The number of the next version: above all there ever were, revoked ones too.
@@ -102,7 +114,7 @@ impl Writing<'_> {
     /// Adds a version.
     ///
     /// # Errors
-    /// [`Error`] of the database.
+    /// [`Error::QuotaReached`], or of the database.
     pub fn add_version(
         &self,
         secret: &Id,
@@ -130,7 +142,8 @@ impl Writing<'_> {
                 key_id,
                 key_version,
             ),
-        )
+        )?;
+        self.quotas.hold_versions(self.transaction, secret)
     }
 
     /// Notes on the secret that its newest version was made now.

@@ -11,12 +11,13 @@ use crate::arrival::{self, Differs, FallsThrough};
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::folder::{self, Origin};
+use crate::quota::Quotas;
 use crate::row::Resolution;
 use crate::schema::Owner;
 use crate::{connection, schema};
 
-/// How many secrets' sealed rows each reader keeps.
-const CACHED_PER_READER: usize = 1024;
+/// What all readers together keep of sealed rows, unless an operator says otherwise.
+const CACHE_BYTES: usize = 32 << 20;
 const MOST_READERS: usize = 4;
 
 /// Where a name that a stack does not have itself is looked for next.
@@ -30,10 +31,20 @@ pub enum StackFallback {
 }
 
 /// What an operator may choose about the store.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Where a name that a stack does not have itself is looked for next.
     pub fallback: StackFallback,
+    /// How many bytes of sealed rows are kept in memory; with 0 each use reads the file.
+    pub cache_bytes: usize,
+    /// What each tenant may keep.
+    pub quotas: Quotas,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fallback: StackFallback::default(), cache_bytes: CACHE_BYTES, quotas: Quotas::default() }
+    }
 }
 
 /// What opening found and did, for the log.
@@ -60,6 +71,7 @@ pub struct Store {
     turn: AtomicUsize,
     writer: Mutex<Connection>,
     fallback: StackFallback,
+    quotas: Quotas,
 }
 
 /// A reading connection with the sealed rows it knows.
@@ -74,6 +86,7 @@ pub(crate) struct Reader {
 pub struct Writing<'a> {
     pub(crate) transaction: &'a Transaction<'a>,
     pub(crate) now: Timestamp,
+    pub(crate) quotas: Quotas,
 }
 
 impl Store {
@@ -100,12 +113,15 @@ impl Store {
             }
         }
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_READERS);
-        let readers = (0..count).map(|_| Reader::open(&path).map(Mutex::new)).collect::<Result<_, _>>()?;
+        let share = options.cache_bytes / count.max(1);
+        let readers = (0..count).map(|_| Reader::open(&path, share).map(Mutex::new));
+        let readers = readers.collect::<Result<_, _>>()?;
         let store = Self {
             readers,
             turn: AtomicUsize::new(0),
             writer: Mutex::new(writer),
             fallback: options.fallback,
+            quotas: options.quotas,
         };
         Ok((store, Opened { path, created, copied, migrated, differs, falls_through }))
     }
@@ -122,7 +138,8 @@ impl Store {
     pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction().map_err(Error::of)?;
-        let done = work(&Writing { transaction: &transaction, now: Timestamp::now() })?;
+        let writing = Writing { transaction: &transaction, now: Timestamp::now(), quotas: self.quotas };
+        let done = work(&writing)?;
         transaction.commit().map_err(Error::of)?;
         Ok(done)
     }
@@ -146,7 +163,7 @@ impl Store {
 }
 
 impl Reader {
-    fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { connection: connection::reader(path)?, as_of: None, known: Cache::new(CACHED_PER_READER) })
+    fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
+        Ok(Self { connection: connection::reader(path)?, as_of: None, known: Cache::new(cache_bytes) })
     }
 }

@@ -1,6 +1,8 @@
 //! What administration does to secrets: every verb but looking at a value.
 
-use model::{IdKind, TenantId};
+use std::collections::BTreeSet;
+
+use model::{IdKind, SecretName, StackName, TenantId};
 use store::{Metadata, SecretAddress, Writing};
 
 use crate::cleartext::{Cleartext, SecretValue, Shown};
@@ -48,18 +50,30 @@ impl Vault {
         value: SecretValue,
     ) -> Result<(Metadata, Written), Error> {
         bounded(description)?;
-        self.store.write(|writing| match writing.secret(address)? {
-            Some(found) => {
-                if let Some(description) = description {
-                    writing.describe(&found.secret_id, description)?;
-                }
-                let metadata = self.append_in(writing, address, &found, by, &value.0)?;
-                Ok((metadata, Written::Rotated))
-            }
-            None => {
-                let metadata = self.create_in(writing, address, description, by, &value.0)?;
-                Ok((metadata, Written::Created))
-            }
+        self.store.write(|writing| self.set_in(writing, address, description, by, &value.0))
+    }
+
+    /// Stores all of `values` in one place, each as [`set`](Self::set) does, in one
+    /// transaction: all of them are stored or none is.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set); [`Error::NameTaken`] when a name stands twice.
+    pub fn import(
+        &self,
+        tenant: &TenantId,
+        stack: Option<&StackName>,
+        by: Option<&str>,
+        values: Vec<(SecretName, SecretValue)>,
+    ) -> Result<Vec<(Metadata, Written)>, Error> {
+        let mut names = BTreeSet::new();
+        if let Some((name, _)) = values.iter().find(|(name, _)| !names.insert(name)) {
+            return Err(Error::NameTaken { name: name.clone() });
+        }
+        self.store.write(|writing| {
+            let set = |(name, value): &(SecretName, SecretValue)| {
+                self.set_in(writing, &SecretAddress { tenant, stack, name }, None, by, &value.0)
+            };
+            values.iter().map(set).collect()
         })
     }
 
@@ -150,6 +164,29 @@ impl Vault {
     /// [`Error::Store`].
     pub fn list(&self, tenant: &TenantId) -> Result<Vec<Metadata>, Error> {
         Ok(self.store.secrets(tenant)?)
+    }
+
+    fn set_in(
+        &self,
+        writing: &Writing<'_>,
+        address: &SecretAddress<'_>,
+        description: Option<&str>,
+        by: Option<&str>,
+        value: &Cleartext,
+    ) -> Result<(Metadata, Written), Error> {
+        match writing.secret(address)? {
+            Some(found) => {
+                if let Some(description) = description {
+                    writing.describe(&found.secret_id, description)?;
+                }
+                let metadata = self.append_in(writing, address, &found, by, value)?;
+                Ok((metadata, Written::Rotated))
+            }
+            None => {
+                let metadata = self.create_in(writing, address, description, by, value)?;
+                Ok((metadata, Written::Created))
+            }
+        }
     }
 
     fn create_in(

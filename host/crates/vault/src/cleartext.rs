@@ -122,6 +122,13 @@ impl SecretValue {
         value
     }
 
+    /// How many bytes it has; never none.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a value is never empty")]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn check(bytes: &[u8]) -> Result<Self, Error> {
         match bytes.len() {
             0 => Err(Error::EmptyValue),

@@ -125,7 +125,11 @@ impl Vault {
         self.keeper.ring().ids()
     }
 
-    fn report(&self) -> Result<KeyReport, Error> {
+    /// What the ring in use opens of what is stored now.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn report(&self) -> Result<KeyReport, Error> {
         let ring = self.keeper.ring();
         let mut report = KeyReport {
             key_id: ring.active().id(),

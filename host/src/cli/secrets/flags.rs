@@ -24,6 +24,8 @@ pub(crate) enum Verb {
     /// Revoke a secret and free its name
     #[command(visible_alias = "rm")]
     Revoke(Revoke),
+    /// Store everything in a dotenv file, all of it or nothing
+    Import(Import),
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
@@ -41,6 +43,7 @@ impl Verb {
             Self::Show(_) => "show",
             Self::Describe(_) => "describe",
             Self::Revoke(_) => "revoke",
+            Self::Import(_) => "import",
             Self::Unknown(_) => "",
         }
     }
@@ -55,6 +58,7 @@ impl Verb {
             Self::Show(f) => f.named.common.json,
             Self::Describe(f) => f.named.common.json,
             Self::Revoke(f) => f.named.common.json,
+            Self::Import(f) => f.common.json,
             Self::Unknown(_) => false,
         }
     }
@@ -169,6 +173,25 @@ pub(crate) struct Describe {
 pub(crate) struct Revoke {
     #[command(flatten)]
     pub(super) named: Named,
+    /// Do not ask before changing another machine's chassis
+    #[arg(long, short = 'y')]
+    pub(super) yes: bool,
+}
+
+/// Flags of `import`.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Import {
+    /// The dotenv file; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Option<PathBuf>,
+    /// Admin URL of the chassis, when --url is absent
+    #[arg(value_name = "TARGET")]
+    pub(super) target: Option<String>,
+    /// As secrets of this stack instead of the tenant's
+    #[arg(long, value_name = "STACK")]
+    pub(super) stack: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
     /// Do not ask before changing another machine's chassis
     #[arg(long, short = 'y')]
     pub(super) yes: bool,

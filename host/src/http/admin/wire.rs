@@ -12,7 +12,7 @@ use store::Tenant;
 use vault::{Metadata, SecretValue, Written};
 use zeroize::Zeroizing;
 
-use crate::admin::{AdminError, Stored};
+use crate::admin::{AdminError, MAX_IMPORT_BYTES, MAX_IMPORTED, Stored};
 use crate::http::problem::json_reply;
 
 /// What the verbs that store may be given; what is unknown is ignored.
@@ -40,6 +40,38 @@ impl Incoming {
     pub(super) fn parse(body: &[u8]) -> Result<Self, AdminError> {
         first_of(body)
     }
+}
+
+/// What an import may be given.
+#[derive(Deserialize)]
+struct Importing {
+    #[serde(default)]
+    secrets: Vec<Incoming>,
+    stack: Option<String>,
+}
+
+/// The stack of an import, and its names and values, as far as they may be stored in one step.
+pub(super) fn import_of(body: &[u8]) -> Result<(Option<String>, Vec<(String, SecretValue)>), AdminError> {
+    let importing: Importing = first_of(body)?;
+    if importing.secrets.len() > MAX_IMPORTED {
+        return Err(AdminError::TooManyAtOnce);
+    }
+    let mut left = MAX_IMPORT_BYTES;
+    let mut values = Vec::with_capacity(importing.secrets.len());
+    for one in importing.secrets {
+        let name = one.name.filter(|name| !name.is_empty()).ok_or(AdminError::MissingName)?;
+        let value = value_of(one.value, one.value_b64)?;
+        left = left.checked_sub(value.len()).ok_or(AdminError::BodyTooLarge)?;
+        values.push((name, value));
+    }
+    Ok((importing.stack, values))
+}
+
+/// What an import answers: how many are new, and the record of each in the order given.
+pub(super) fn imported_reply(stored: &[Stored]) -> Response<Body> {
+    let created = stored.iter().filter(|one| one.written == Written::Created).count();
+    let records: Vec<_> = stored.iter().map(|one| record_of(&one.metadata)).collect();
+    json_reply(200, &json!({ "created": created, "rotated": stored.len() - created, "secrets": records }))
 }
 
 /// What creating a tenant may be given.

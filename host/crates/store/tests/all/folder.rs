@@ -58,7 +58,8 @@ impl Folder {
     }
 
     pub(crate) fn exact(&self) -> (Store, Opened) {
-        Store::open(&self.path(), "dev", Options { fallback: StackFallback::Exact }).unwrap()
+        Store::open(&self.path(), "dev", Options { fallback: StackFallback::Exact, ..Options::default() })
+            .unwrap()
     }
 }
 

@@ -4,5 +4,6 @@
 mod folder;
 mod ops;
 mod opening;
+mod quotas;
 mod resolving;
 mod writing;

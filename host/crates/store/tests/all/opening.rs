@@ -183,8 +183,7 @@ fn a_step_below_the_highest_is_taken_when_it_is_missing() {
         .foreign("runtime-dev.db")
         .execute_batch(
             "DROP TABLE txco_op_builds; DROP TABLE txco_ops; DROP TABLE txco_components;
-             DELETE FROM txco_migrations WHERE number = 3;
-             INSERT OR IGNORE INTO txco_migrations VALUES (2, '2030-01-01T00:00:00Z')",
+             DELETE FROM txco_migrations WHERE number = 3",
         )
         .unwrap();
     let (_, opened) = folder.open().unwrap();

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use txco_store::{AadScheme, Resolution, Store};
+use txco_store::{AadScheme, Error, Options, Resolution, Store};
 
-use crate::folder::{Folder, add, default_tenant, name, rotate, stack, tenant};
+use crate::folder::{Folder, add, default_tenant, name, rotate, sealed, stack, tenant};
 
 /// The mark of the secret found, or how the search ended.
 fn seen(store: &Store, stack_text: &str, secret: &str) -> String {
@@ -164,6 +164,56 @@ fn what_another_process_changes_is_seen_at_once() {
     assert_eq!((seen(&store, "", "K"), seen(&store, "", "L")), ("missing".to_owned(), "1v1".to_owned()));
     operator.execute_batch("DELETE FROM tenant_secret_versions; DELETE FROM tenant_secrets;").unwrap();
     assert_eq!(seen(&store, "", "L"), "missing");
+}
+
+/// A user and its password, changed in one transaction, are one pair to whoever asks for both.
+#[test]
+fn names_that_were_changed_together_are_seen_together() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let pair = [add(&store, "", "USER", 0).unwrap(), add(&store, "", "PASSWORD", 0).unwrap()];
+    let done = AtomicU32::new(0);
+    std::thread::scope(|threads| {
+        for _ in 0..3 {
+            threads.spawn(|| {
+                let mut seen = 0;
+                while done.load(Ordering::SeqCst) == 0 {
+                    let names = [name("USER"), name("PASSWORD")];
+                    let found = store.resolve(&default_tenant(), None, &names).unwrap();
+                    let versions = found.iter().map(|one| match one {
+                        Resolution::Found(found) => found.version.as_ref().unwrap().version_no,
+                        other => panic!("{other:?}"),
+                    });
+                    let versions: Vec<_> = versions.collect();
+                    assert_eq!(versions[0], versions[1]);
+                    seen += 1;
+                }
+                assert!(seen > 0);
+            });
+        }
+        for version_no in 2..300 {
+            let both: Result<(), Error> = store.write(|writing| {
+                for id in &pair {
+                    writing.add_version(id, version_no, &sealed(1), None)?;
+                }
+                Ok(())
+            });
+            both.unwrap();
+        }
+        done.store(1, Ordering::SeqCst);
+    });
+}
+
+/// Without room for it, nothing is kept, and everything is found all the same.
+#[test]
+fn a_store_without_a_cache_answers_the_same() {
+    let folder = Folder::new();
+    let options = Options { cache_bytes: 0, ..Options::default() };
+    let (store, _) = Store::open(&folder.path(), "dev", options).unwrap();
+    let id = add(&store, "", "K", 1).unwrap();
+    assert_eq!(seen(&store, "shop", "K"), "1v1");
+    rotate(&store, &id, 2).unwrap();
+    assert_eq!(seen(&store, "shop", "K"), "2v2");
 }
 
 /// Weakness S10: a reader that fetched before a commit must not keep the old row after it.

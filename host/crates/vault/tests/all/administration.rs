@@ -2,7 +2,7 @@
 
 use txco_vault::{Error, MAX_DESCRIPTION_BYTES, Written};
 
-use crate::house::{House, on, tenant, value};
+use crate::house::{House, name, on, tenant, value};
 
 #[test]
 fn what_is_created_is_what_ops_get() {
@@ -157,4 +157,32 @@ fn concurrent_writers_lose_no_version_and_readers_always_get_a_whole_one() {
         let last = on("", "K", |a| house.vault.show(a)).unwrap();
         assert_eq!(last.version_no, 101);
     });
+}
+
+#[test]
+fn an_import_stores_all_or_nothing() {
+    let house = House::new();
+    house.create("", "OLD", "before").unwrap();
+    let import = |pairs: &[(&str, &str)]| {
+        let values = pairs.iter().map(|(n, text)| (name(n), value(text))).collect();
+        house.vault.import(&tenant(), None, Some("actor_test"), values)
+    };
+    let done = import(&[("OLD", "after"), ("NEW", "first")]).unwrap();
+    let told: Vec<_> = done.iter().map(|(m, how)| (m.name.as_str(), m.version_no, *how)).collect();
+    assert_eq!(told, [("OLD", 2, Written::Rotated), ("NEW", 1, Written::Created)]);
+    assert_eq!(house.value_of("", "OLD").ok().unwrap(), b"after");
+    assert_eq!(house.value_of("", "NEW").ok().unwrap(), b"first");
+
+    let twice = import(&[("A", "1"), ("B", "2"), ("A", "3")]);
+    assert!(matches!(twice, Err(Error::NameTaken { name: n }) if n == name("A")));
+    // The last one is over the quota: none of them is stored.
+    let quotas = store::Quotas { secrets: Some(3), ..store::Quotas::default() };
+    let house = house.with_quotas(quotas);
+    let values = ["A", "B"].map(|n| (name(n), value("one too many"))).into_iter().collect();
+    let refused = house.vault.import(&tenant(), None, None, values).err().unwrap();
+    let reached = store::Error::QuotaReached { quota: store::Quota::Secrets, most: 3 };
+    assert_eq!(refused.to_string(), Error::Store(reached).to_string());
+    let names: Vec<_> = house.vault.list(&tenant()).unwrap().into_iter().map(|m| m.name).collect();
+    assert_eq!(names, [name("NEW"), name("OLD")]);
+    assert!(house.create("", "A", "the third").is_ok());
 }

@@ -44,7 +44,17 @@ impl House {
     }
 
     fn over(folder: TempDir, key: impl Into<KeyRing>) -> Self {
-        let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
+        Self::with_options(folder, key, Options::default())
+    }
+
+    /// The same folder, with quotas.
+    pub(crate) fn with_quotas(self, quotas: store::Quotas) -> Self {
+        drop(self.vault);
+        Self::with_options(self.folder, key(0), Options { quotas, ..Options::default() })
+    }
+
+    fn with_options(folder: TempDir, key: impl Into<KeyRing>, options: Options) -> Self {
+        let (store, _) = Store::open(folder.path(), "dev", options).unwrap();
         let (vault, report) = Vault::open(Arc::new(store), key).ok().unwrap();
         Self { folder, vault, report }
     }
