@@ -58,6 +58,7 @@ impl Vault {
     ///
     /// # Errors
     /// Those of [`set`](Self::set); [`Error::NameTaken`] when a name stands twice.
+    #[expect(clippy::needless_pass_by_value, reason = "values are used up by being stored")]
     pub fn import(
         &self,
         tenant: &TenantId,

@@ -7,3 +7,4 @@ mod keys;
 mod packing;
 mod ring;
 mod tampering;
+mod wiping;
