@@ -35,7 +35,7 @@ fn every_moment(fault: fn(u32) -> Fault, expected: &[&str]) {
                 [error, "done"] => {
                     assert!(expected.contains(error), "{} at {n}: {error}", deed.name);
                     refusals += 1;
-                    assert_eq!(state.len(), is.len(), "{} at {n}: {was:?} became {state:?}", deed.name);
+                    assert_eq!(state, is, "{} at {n}, from {was:?}", deed.name);
                 }
                 other => panic!("{} at {n}: {other:?}", deed.name),
             }

@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use store::{Options, Store};
 use txco_vault::{Caller, Error, MasterKey, SecretAddress, SecretValue, Vault};
 
-/// What each secret is: its version and its value, or why it has none.
-pub(crate) type State = BTreeMap<String, (u32, String)>;
+/// What each secret is: its version, its value and its description.
+pub(crate) type State = BTreeMap<String, (u32, String, String)>;
 
 /// The master key of the vectors, 00 01 … 1f.
 pub(crate) fn key() -> MasterKey {
@@ -51,7 +51,8 @@ pub(crate) fn state(vault: &Vault) -> State {
         let bag = vault.pack_reveal(&caller, &op, &refs).unwrap_or_else(|e| panic!("{}: {e}", metadata.name));
         let text = String::from_utf8_lossy(bag.cleartext("key", 0).unwrap().expose()).into_owned();
         let place = metadata.stack.as_ref().map_or_else(String::new, |stack| format!("{stack}:"));
-        (format!("{place}{}", metadata.name), (metadata.version_no, text))
+        let description = metadata.description.clone().unwrap_or_default();
+        (format!("{place}{}", metadata.name), (metadata.version_no, text, description))
     };
     vault.list(&tenant).unwrap().iter().map(told).collect()
 }

@@ -36,5 +36,5 @@ fn every_deed(seconds: &str) {
     let create = Deed::called("create again");
     assert!(acknowledged(&create.child(folder.path(), &[])));
     let state = left(folder.path());
-    assert_eq!(state["shop:PASSWORD"], (1, "made again".to_owned()));
+    assert_eq!(state["shop:PASSWORD"], (1, "made again".to_owned(), String::new()));
 }
