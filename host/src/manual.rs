@@ -8,3 +8,9 @@ pub mod life_of_a_secret {}
 
 #[doc = include_str!("../docs/threat-model.md")]
 pub mod threat_model {}
+
+#[doc = include_str!("../docs/materialisation.md")]
+pub mod materialisation {}
+
+#[doc = include_str!("../docs/survival.md")]
+pub mod survival {}

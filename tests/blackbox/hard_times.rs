@@ -40,7 +40,7 @@ fn a_read_only_folder_ends_the_start_with_its_path() {
     let serve = "serve --web-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0";
     let call = support::Call::new(&serve.split(' ').collect::<Vec<_>>())
         .env(variable, &library)
-        .env("TXCO_READ_ONLY", "./chassis/data/db");
+        .env("TXCO_READ_ONLY", host.path("chassis/data/db").to_str().unwrap());
     let stderr = host.run(&call).fails(1);
     assert!(
         stderr.contains("./chassis/data/db/runtime-dev.db cannot be written: look at its permissions"),
