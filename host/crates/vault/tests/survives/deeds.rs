@@ -7,9 +7,9 @@ use std::process::{Command, Output};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use txco_vault::{Error, Vault};
+use txco_vault::{Error, KeyRing, SchemeOne, Vault};
 
-use crate::house::{State, copied, left, on, open, value};
+use crate::house::{State, copied, key, left, name, on, open, open_under, rewrapped, tenant, value};
 
 const GO_DATABASE: &str = include_str!("../../../../../tests/vectors/store/go-runtime.sql");
 
@@ -20,7 +20,7 @@ pub(crate) enum Found {
     Nothing,
     /// One of the Go chassis.
     Go,
-    /// One of ours, with three secrets.
+    /// One of ours, with three secrets and an old key.
     Ours,
 }
 
@@ -41,6 +41,9 @@ pub(crate) const DEEDS: &[Deed] = &[
     Deed { name: "rotate", found: Found::Ours, act: Some(rotate) },
     Deed { name: "describe", found: Found::Ours, act: Some(describe) },
     Deed { name: "revoke", found: Found::Ours, act: Some(revoke) },
+    Deed { name: "import", found: Found::Ours, act: Some(import) },
+    Deed { name: "rewrap", found: Found::Ours, act: Some(rewrap) },
+    Deed { name: "upgrade", found: Found::Go, act: Some(upgrade) },
 ];
 
 /// Not among the deeds that are killed: it needs a revoked secret.
@@ -71,7 +74,26 @@ fn revoke(vault: &Vault) -> Result<(), Error> {
     on("shop", "PASSWORD", |address| vault.revoke(address)).map(drop)
 }
 
+fn import(vault: &Vault) -> Result<(), Error> {
+    let pairs = [("USER", "somebody else"), ("PASSWORD", "of somebody else"), ("FRESH", "fresh")];
+    let values = pairs.map(|(secret, text)| (name(secret), value(text))).into_iter().collect();
+    vault.import(&tenant(), None, None, values).map(drop)
+}
+
+fn rewrap(vault: &Vault) -> Result<(), Error> {
+    rewrapped(vault, SchemeOne::Keep)
+}
+
+fn upgrade(vault: &Vault) -> Result<(), Error> {
+    rewrapped(vault, SchemeOne::Upgrade)
+}
+
 impl Deed {
+    /// Whether it changes keys and no value.
+    pub(crate) fn moves_keys(&self) -> bool {
+        matches!(self.name, "rewrap" | "upgrade")
+    }
+
     pub(crate) fn called(name: &str) -> Self {
         *DEEDS.iter().chain([&AGAIN]).find(|deed| deed.name == name).unwrap()
     }
@@ -86,11 +108,15 @@ impl Deed {
                 go.execute_batch(GO_DATABASE).unwrap();
             }
             Found::Ours => {
-                let vault = open(folder.path()).ok().unwrap();
-                for (stack, secret, text) in
-                    [("", "USER", "somebody"), ("", "PASSWORD", "first"), ("shop", "PASSWORD", "of the shop")]
-                {
-                    on(stack, secret, |address| vault.create(address, None, None, value(text))).unwrap();
+                // Under the key that is the old one later.
+                let vault = open_under(folder.path(), KeyRing::new(key(0))).ok().unwrap();
+                for (stack, secret, text) in [
+                    ("", "USER", "somebody"),
+                    ("", "PASSWORD", "zeroth"),
+                    ("", "PASSWORD", "first"),
+                    ("shop", "PASSWORD", "of the shop"),
+                ] {
+                    on(stack, secret, |address| vault.set(address, None, None, value(text))).unwrap();
                 }
             }
         }

@@ -7,14 +7,18 @@ use std::sync::Arc;
 use model::{OpName, OpRef, SecretName, SecretRef, Slot, StackName, TenantId};
 use rusqlite::Connection;
 use store::{Options, Store};
-use txco_vault::{Caller, Error, MasterKey, SecretAddress, SecretValue, Vault};
+use txco_vault::{
+    Caller, Error, KeyRing, MasterKey, Progress, SchemeOne, SecretAddress, SecretValue, Vault, Verify,
+};
 
 /// What each secret is: its version, its value and its description.
 pub(crate) type State = BTreeMap<String, (u32, String, String)>;
 
-/// The master key of the vectors, 00 01 … 1f.
-pub(crate) fn key() -> MasterKey {
-    MasterKey::from_bytes(&mut (0..32).collect::<Vec<u8>>()).ok().unwrap()
+/// The master key of the vectors, 00 01 … 1f, or with another first byte.
+pub(crate) fn key(first: u8) -> MasterKey {
+    let mut bytes: Vec<u8> = (0..32).collect();
+    bytes[0] = first;
+    MasterKey::from_bytes(&mut bytes).ok().unwrap()
 }
 
 pub(crate) fn tenant() -> TenantId {
@@ -29,9 +33,37 @@ pub(crate) fn value(text: &str) -> SecretValue {
     SecretValue::new(text.as_bytes().to_vec()).ok().unwrap()
 }
 
+/// Opens a database as after a rotation of the master key: the old one is kept.
 pub(crate) fn open(folder: &Path) -> Result<Vault, Error> {
+    open_under(folder, KeyRing::new(key(1)).and(key(0)))
+}
+
+pub(crate) fn open_under(folder: &Path, ring: KeyRing) -> Result<Vault, Error> {
     let (store, _) = Store::open(folder, "dev", Options::default())?;
-    Ok(Vault::open(Arc::new(store), key())?.0)
+    Ok(Vault::open(Arc::new(store), ring)?.0)
+}
+
+/// Moves what is left to the new key, however far that had come, and does without the old one.
+pub(crate) fn moved(folder: &Path) -> State {
+    rewrapped(&open(folder).ok().unwrap(), SchemeOne::Upgrade).unwrap();
+    let vault = open_under(folder, KeyRing::new(key(1))).ok().unwrap();
+    verified(&vault);
+    state(&vault)
+}
+
+/// Rewraps all rows, two in each transaction.
+pub(crate) fn rewrapped(vault: &Vault, scheme_one: SchemeOne) -> Result<(), Error> {
+    let mut rewrap = vault.rewrap(scheme_one)?;
+    while vault.rewrap_step(&mut rewrap, 2)? == Progress::More {}
+    assert_eq!(rewrap.shut, 0, "{:?}", rewrap.first_shut);
+    Ok(())
+}
+
+/// Every version opens, old ones and those of revoked secrets too.
+fn verified(vault: &Vault) {
+    let mut verify = Verify::default();
+    while vault.verify_step(&mut verify, 100).unwrap() == Progress::More {}
+    assert_eq!(verify.shut, 0, "{:?}", verify.first_shut);
 }
 
 pub(crate) fn on<T>(stack: &str, secret: &str, act: impl FnOnce(&SecretAddress<'_>) -> T) -> T {
@@ -75,6 +107,7 @@ pub(crate) fn left(folder: &Path) -> State {
         )
         .unwrap();
     assert_eq!(orphans, 0, "halves of secrets");
+    verified(&vault);
     let state = state(&vault);
     on("", "AFTERWARDS", |address| vault.set(address, None, None, value("goes on"))).unwrap();
     state

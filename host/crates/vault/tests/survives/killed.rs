@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use support::faults::{Fault, From, was_killed};
 
 use crate::deeds::{DEEDS, Deed, Found, acknowledged};
-use crate::house::{copied, left};
+use crate::house::{copied, left, moved};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("killed_at_every_change_of_every_deed", every_deed),
@@ -34,7 +34,7 @@ fn every_deed() {
 fn die_at_every_change(deed: &Deed) -> u32 {
     let before = deed.before();
     let (was, is) = deed.states(before.path());
-    assert!(was != is || deed.found != Found::Ours, "{} does nothing", deed.name);
+    assert!(was != is || deed.moves_keys() || deed.found != Found::Ours, "{} does nothing", deed.name);
     let mut deaths = 0;
     for fault in [Fault::Kill as fn(u32) -> Fault, Fault::Torn] {
         let mut outcomes = BTreeSet::new();
@@ -51,6 +51,15 @@ fn die_at_every_change(deed: &Deed) -> u32 {
                 assert_eq!(state, is, "{} {fault:?}: it was acknowledged", deed.name);
             } else {
                 assert!(state == was || state == is, "{} {fault:?}: {state:?}", deed.name);
+            }
+            if deed.moves_keys() {
+                // From wherever it had come to.
+                let moved = moved(folder.path());
+                assert!(
+                    is.iter().all(|(name, one)| moved[name] == *one),
+                    "{} {fault:?}: {moved:?}",
+                    deed.name
+                );
             }
             outcomes.insert(state == is);
             if through {
