@@ -1,4 +1,4 @@
-//! What a tenant may keep: at the limit it is kept, one above it nothing is.
+//! What a tenant may keep (weakness S3): at the limit it is kept, one above it nothing is.
 
 use model::{Id, IdKind};
 use rusqlite::Connection;

@@ -166,7 +166,26 @@ fn what_another_process_changes_is_seen_at_once() {
     assert_eq!(seen(&store, "", "L"), "missing");
 }
 
-/// A user and its password, changed in one transaction, are one pair to whoever asks for both.
+/// Weakness S15: names resolve while a write is under way, as of before it.
+#[test]
+fn readers_do_not_wait_for_the_writer() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let id = add(&store, "", "K", 1).unwrap();
+    let written: Result<(), Error> = store.write(|writing| {
+        writing.add_version(&id, 2, &sealed(2), None)?;
+        let seen = std::thread::scope(|threads| {
+            let readers: Vec<_> = (0..8).map(|_| threads.spawn(|| seen(&store, "shop", "K"))).collect();
+            readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(seen, ["1v1"; 8]);
+        Ok(())
+    });
+    written.unwrap();
+    assert_eq!(seen(&store, "shop", "K"), "2v2");
+}
+
+/// A user and its password, changed in one transaction, are one pair to whoever asks for both (weakness S12).
 #[test]
 fn names_that_were_changed_together_are_seen_together() {
     let folder = Folder::new();
