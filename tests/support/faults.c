@@ -5,6 +5,7 @@
  *
  *   TXCO_FAULT        kill   the N-th call never happens, nor anything after it
  *                     torn   of the N-th call, if it writes, the first half happens; anything else happens whole
+ *                     cut    as kill, and what was written and not yet synced is gone: the power was cut
  *                     full   from the N-th call on there is no room on the disk
  *                     io     from the N-th call on writing fails in the device
  *   TXCO_FAULT_AT     N, from 1
@@ -18,9 +19,11 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +33,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-enum fault { NONE, KILL, TORN, FULL, IO };
+enum fault { NONE, KILL, TORN, CUT, FULL, IO };
 
 static enum fault fault;
 static long at;
@@ -42,7 +45,11 @@ static long clock_off;
 __attribute__((constructor)) static void begin(void) {
     const char *word = getenv("TXCO_FAULT"), *number = getenv("TXCO_FAULT_AT"), *from = getenv("TXCO_FAULT_FROM");
     if (word) {
-        fault = !strcmp(word, "kill") ? KILL : !strcmp(word, "torn") ? TORN : !strcmp(word, "full") ? FULL : IO;
+        fault = !strcmp(word, "kill")   ? KILL
+                : !strcmp(word, "torn") ? TORN
+                : !strcmp(word, "cut")  ? CUT
+                : !strcmp(word, "full") ? FULL
+                                        : IO;
         at = number ? atol(number) : 0;
         armed = from && !strcmp(from, "start");
     }
@@ -52,7 +59,68 @@ __attribute__((constructor)) static void begin(void) {
         clock_off = atol(getenv("TXCO_CLOCK"));
 }
 
+/* What a file had where something was written that is not synced yet, the newest first. */
+struct unsynced {
+    struct unsynced *older;
+    dev_t device;
+    ino_t file;
+    int fd;
+    off_t size, from;
+    size_t length;
+    char was[];
+};
+
+static struct unsynced *unsynced;
+static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Before `length` bytes from `from` on are written or cut off. */
+static void remember(int fd, off_t from, size_t length) {
+    struct stat facts;
+    char name[64];
+    if (fault != CUT || !armed || fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+        return;
+    struct unsynced *one = malloc(sizeof *one + length);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    *one = (struct unsynced){.device = facts.st_dev, .file = facts.st_ino, .size = facts.st_size, .from = from};
+    one->fd = REAL(open64)(name, O_RDWR | O_CLOEXEC);
+    ssize_t had = pread(one->fd, one->was, length, from);
+    one->length = had > 0 ? (size_t)had : 0;
+    pthread_mutex_lock(&unsynced_lock);
+    one->older = unsynced;
+    unsynced = one;
+    pthread_mutex_unlock(&unsynced_lock);
+}
+
+/* What was written to this file is on the disk now. */
+static void synced(int fd) {
+    struct stat facts;
+    if (fault != CUT || fstat(fd, &facts) != 0)
+        return;
+    pthread_mutex_lock(&unsynced_lock);
+    for (struct unsynced **at = &unsynced; *at;) {
+        struct unsynced *one = *at;
+        if (one->device == facts.st_dev && one->file == facts.st_ino) {
+            *at = one->older;
+            close(one->fd);
+            free(one);
+        } else
+            at = &one->older;
+    }
+    pthread_mutex_unlock(&unsynced_lock);
+}
+
+static void lose(void) {
+    pthread_mutex_lock(&unsynced_lock);
+    for (struct unsynced *one = unsynced; one; one = one->older) {
+        ssize_t back = REAL(pwrite64)(one->fd, one->was, one->length, one->from);
+        if (back < 0 || REAL(ftruncate64)(one->fd, one->size) != 0)
+            abort();
+    }
+}
+
 static void die(void) {
+    if (fault == CUT)
+        lose();
     kill(getpid(), SIGKILL);
     for (;;)
         pause();
@@ -76,7 +144,7 @@ static int change(int *after) {
     *after = 0;
     if (!struck())
         return 0;
-    if (fault == KILL)
+    if (fault == KILL || fault == CUT)
         die();
     if (fault == TORN)
         *after = 1;
@@ -100,7 +168,7 @@ static int is_file(int fd) {
 }
 
 /* Before a write of `length` bytes; how many of them happen before the end, -1 when it does not strike. */
-static ssize_t write_struck(int fd, size_t length, int *failed) {
+static ssize_t write_struck(int fd, off_t from, size_t length, int *failed) {
     *failed = 0;
     if (!is_file(fd))
         return -1;
@@ -108,9 +176,11 @@ static ssize_t write_struck(int fd, size_t length, int *failed) {
         *failed = ENOSPC;
         return -1;
     }
-    if (!struck())
+    if (!struck()) {
+        remember(fd, from, length);
         return -1;
-    if (fault == KILL)
+    }
+    if (fault == KILL || fault == CUT)
         die();
     if (fault == TORN)
         return (ssize_t)(length / 2);
@@ -118,10 +188,10 @@ static ssize_t write_struck(int fd, size_t length, int *failed) {
     return -1;
 }
 
-#define WRITE(fd, length, torn, whole)                                                                                 \
+#define WRITE(fd, from, length, torn, whole)                                                                                 \
     do {                                                                                                               \
         int failed;                                                                                                    \
-        ssize_t half = write_struck(fd, length, &failed);                                                              \
+        ssize_t half = write_struck(fd, from, length, &failed);                                                              \
         if (failed)                                                                                                    \
             return fails(failed);                                                                                      \
         if (half >= 0) {                                                                                               \
@@ -133,28 +203,43 @@ static ssize_t write_struck(int fd, size_t length, int *failed) {
     } while (0)
 
 ssize_t write(int fd, const void *from, size_t length) {
-    WRITE(fd, length, REAL(write)(fd, from, (size_t)half), REAL(write)(fd, from, length));
+    WRITE(fd, lseek(fd, 0, SEEK_CUR), length, REAL(write)(fd, from, (size_t)half), REAL(write)(fd, from, length));
 }
 
 ssize_t pwrite(int fd, const void *from, size_t length, off_t offset) {
-    WRITE(fd, length, REAL(pwrite)(fd, from, (size_t)half, offset), REAL(pwrite)(fd, from, length, offset));
+    WRITE(fd, offset, length, REAL(pwrite)(fd, from, (size_t)half, offset), REAL(pwrite)(fd, from, length, offset));
 }
 
 ssize_t pwrite64(int fd, const void *from, size_t length, off64_t offset) {
-    WRITE(fd, length, REAL(pwrite64)(fd, from, (size_t)half, offset), REAL(pwrite64)(fd, from, length, offset));
+    WRITE(fd, offset, length, REAL(pwrite64)(fd, from, (size_t)half, offset), REAL(pwrite64)(fd, from, length, offset));
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-    WRITE(fd, 0, 0, REAL(writev)(fd, parts, count));
+    size_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += parts[i].iov_len;
+    WRITE(fd, lseek(fd, 0, SEEK_CUR), length, 0, REAL(writev)(fd, parts, count));
 }
 
-int fsync(int fd) { CHANGE(REAL(fsync)(fd)); }
+static int sync_of(int fd, int done) {
+    if (done == 0)
+        synced(fd);
+    return done;
+}
 
-int fdatasync(int fd) { CHANGE(REAL(fdatasync)(fd)); }
+int fsync(int fd) { CHANGE(sync_of(fd, REAL(fsync)(fd))); }
 
-int ftruncate(int fd, off_t length) { CHANGE(REAL(ftruncate)(fd, length)); }
+int fdatasync(int fd) { CHANGE(sync_of(fd, REAL(fdatasync)(fd))); }
 
-int ftruncate64(int fd, off64_t length) { CHANGE(REAL(ftruncate64)(fd, length)); }
+static void before_cutting(int fd, off_t length) {
+    struct stat facts;
+    if (fstat(fd, &facts) == 0)
+        remember(fd, length, facts.st_size > length ? (size_t)(facts.st_size - length) : 0);
+}
+
+int ftruncate(int fd, off_t length) { CHANGE((before_cutting(fd, length), REAL(ftruncate)(fd, length))); }
+
+int ftruncate64(int fd, off64_t length) { CHANGE((before_cutting(fd, length), REAL(ftruncate64)(fd, length))); }
 
 static int is_read_only(const char *path) {
     return read_only && !strncmp(path, read_only, strlen(read_only));

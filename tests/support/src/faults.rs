@@ -19,6 +19,8 @@ pub enum Fault {
     Kill(u32),
     /// The n-th change, if it writes, happens by half; then `kill -9`.
     Torn(u32),
+    /// The n-th change never happens, and what was written and not synced before is gone: the power was cut.
+    Cut(u32),
     /// From the n-th change on the disk is full.
     Full(u32),
     /// From the n-th change on the device fails.
@@ -41,6 +43,7 @@ impl Fault {
         let (word, at) = match self {
             Self::Kill(at) => ("kill", at),
             Self::Torn(at) => ("torn", at),
+            Self::Cut(at) => ("cut", at),
             Self::Full(at) => ("full", at),
             Self::Io(at) => ("io", at),
         };
@@ -75,7 +78,7 @@ fn library() -> &'static Path {
         let built = Command::new("cc")
             .args(["-Wall", "-Werror", "-O1", "-shared", "-fPIC", "-o"])
             .args([&library, &source])
-            .arg("-ldl")
+            .args(["-ldl", "-pthread"])
             .output()
             .expect("a C compiler, which SQLite needs too");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
@@ -90,9 +93,9 @@ mod tests {
 
     use super::*;
 
-    /// A shell that makes a file, writes ten bytes to it and renames it.
+    /// A shell that makes a file, writes ten bytes to it and one more, and renames it.
     fn run(folder: &Path, variables: Vec<(&'static str, String)>) -> Output {
-        let script = "exec 3>one && printf 0123456789 >&3 && mv one two && echo done";
+        let script = "exec 3>one && printf 0123456789 >&3 && printf x >&3 && mv one two && echo done";
         Command::new("sh").args(["-c", script]).current_dir(folder).envs(variables).output().unwrap()
     }
 
@@ -107,6 +110,8 @@ mod tests {
         assert_eq!(at(Fault::Kill(1)), (true, false, None));
         assert_eq!(at(Fault::Kill(2)), (true, false, Some(String::new())));
         assert_eq!(at(Fault::Torn(2)), (true, false, Some("01234".to_owned())));
+        // Nobody synced what was written: from the second write on, the first is gone too.
+        assert_eq!(at(Fault::Cut(3)), (true, false, Some(String::new())));
         assert_eq!(at(Fault::Full(2)), (false, false, Some(String::new())));
         assert_eq!(at(Fault::Io(1)), (false, false, None));
         assert_eq!(at(Fault::Kill(100)), (false, true, None), "it was renamed");

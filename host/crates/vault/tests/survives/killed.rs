@@ -1,4 +1,4 @@
-//! `kill -9` at every change of a file: what was committed is there and opens, and nothing is half there.
+//! `kill -9` and cuts of the power at every change of a file: what was committed is there and opens, and nothing is half there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,14 +29,14 @@ fn every_deed() {
     assert!(deaths >= AT_LEAST, "killed only {deaths} times");
 }
 
-/// Kills a child at its first change, its second … until one comes through; each time whole
-/// calls, and calls that happen by half.
+/// Kills a child at its first change, its second … until one comes through: before a change,
+/// in the middle of one, and with all that was not synced gone.
 fn die_at_every_change(deed: &Deed) -> u32 {
     let before = deed.before();
     let (was, is) = deed.states(before.path());
     assert!(was != is || deed.moves_keys() || deed.found != Found::Ours, "{} does nothing", deed.name);
     let mut deaths = 0;
-    for fault in [Fault::Kill as fn(u32) -> Fault, Fault::Torn] {
+    for fault in [Fault::Kill as fn(u32) -> Fault, Fault::Torn, Fault::Cut] {
         let mut outcomes = BTreeSet::new();
         for n in 1.. {
             let folder = copied(before.path());
