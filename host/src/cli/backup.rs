@@ -79,7 +79,8 @@ fn take(flags: &TakeFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let manifest = backup::take(&config.db_root_dir, &config.env, to)
         .map_err(|error| Complaint::failed(error.to_string()))?;
     if flags.json {
-        return console.print(&json!({ "backup": to, "manifest": manifest }).to_string());
+        return console
+            .print(&json!({ "backup": to.display().to_string(), "manifest": manifest }).to_string());
     }
     console.print(&format!("backed up {} to {}", plural(manifest.files.len(), "database"), to.display()))?;
     tell(&manifest, console)?;

@@ -124,8 +124,7 @@ impl SecretValue {
 
     /// How many bytes it has; never none.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a value is never empty")]
-    pub const fn len(&self) -> usize {
+    pub const fn length(&self) -> usize {
         self.0.len()
     }
 

@@ -61,7 +61,7 @@ pub(super) fn import_of(body: &[u8]) -> Result<(Option<String>, Vec<(String, Sec
     for one in importing.secrets {
         let name = one.name.filter(|name| !name.is_empty()).ok_or(AdminError::MissingName)?;
         let value = value_of(one.value, one.value_b64)?;
-        left = left.checked_sub(value.len()).ok_or(AdminError::BodyTooLarge)?;
+        left = left.checked_sub(value.length()).ok_or(AdminError::BodyTooLarge)?;
         values.push((name, value));
     }
     Ok((importing.stack, values))
