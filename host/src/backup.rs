@@ -115,7 +115,8 @@ pub(crate) fn take(folder: &Path, env: &str, to: &Path) -> Result<Manifest, Back
     if fs::read_dir(to).map_or_else(|_| to.exists(), |mut entries| entries.next().is_some()) {
         return Err(BackupError::Occupied { path: to.to_owned() });
     }
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent =
+        to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(parent).map_err(at(parent))?;
     // Beside its place, so that it can be moved there; removed when anything fails.
     let unfinished = tempfile::Builder::new()

@@ -272,7 +272,8 @@ int unlink(const char *path) {
 }
 
 int mkdir(const char *path, mode_t mode) {
-    if (is_read_only(path))
+    /* What is there is there, the kernel says, whatever the disk. */
+    if (is_read_only(path) && access(path, F_OK) != 0)
         return fails(EROFS);
     CHANGE(REAL(mkdir)(path, mode));
 }

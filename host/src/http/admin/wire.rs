@@ -50,8 +50,11 @@ struct Importing {
     stack: Option<String>,
 }
 
+/// The stack of an import, and its names and values.
+type Arriving = (Option<String>, Vec<(String, SecretValue)>);
+
 /// The stack of an import, and its names and values, as far as they may be stored in one step.
-pub(super) fn import_of(body: &[u8]) -> Result<(Option<String>, Vec<(String, SecretValue)>), AdminError> {
+pub(super) fn import_of(body: &[u8]) -> Result<Arriving, AdminError> {
     let importing: Importing = first_of(body)?;
     if importing.secrets.len() > MAX_IMPORTED {
         return Err(AdminError::TooManyAtOnce);

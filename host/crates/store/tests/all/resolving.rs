@@ -199,9 +199,9 @@ fn names_that_were_changed_together_are_seen_together() {
                 while done.load(Ordering::SeqCst) == 0 {
                     let names = [name("USER"), name("PASSWORD")];
                     let found = store.resolve(&default_tenant(), None, &names).unwrap();
-                    let versions = found.iter().map(|one| match one {
-                        Resolution::Found(found) => found.version.as_ref().unwrap().version_no,
-                        other => panic!("{other:?}"),
+                    let versions = found.iter().map(|one| {
+                        let Resolution::Found(found) = one else { panic!("{one:?}") };
+                        found.version.as_ref().unwrap().version_no
                     });
                     let versions: Vec<_> = versions.collect();
                     assert_eq!(versions[0], versions[1]);

@@ -118,7 +118,8 @@ fn keys_are_remembered_and_rows_counted_by_them() {
 
 #[test]
 fn versions_come_page_by_page_in_the_order_of_their_rows() {
-    let store = Folder::of_go().store();
+    let folder = Folder::of_go();
+    let store = folder.store();
     let mut after = 0;
     let mut seen = Vec::new();
     loop {

@@ -23,8 +23,11 @@ fn verified(house: &House) -> Verify {
     verify
 }
 
+/// Nonces and sealed values.
+type Values = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What rewrap must not touch, and what it must.
-fn sealed(database: &Connection) -> (Vec<(Vec<u8>, Vec<u8>)>, Vec<Vec<u8>>) {
+fn sealed(database: &Connection) -> (Values, Vec<Vec<u8>>) {
     let sql = "SELECT nonce, ciphertext, wrapped_dek FROM tenant_secret_versions ORDER BY version_id";
     let mut statement = database.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?))).unwrap();
@@ -113,10 +116,11 @@ fn k3_the_go_chassiss_rows_are_rewrapped_in_their_layout_and_upgraded_into_ours(
     let (values, _) = sealed(&house.attacker());
     assert_eq!(rewrapped(&house, SchemeOne::Keep, 3).rewrapped, rows);
     assert_eq!(sealed(&house.attacker()).0, values);
-    let schemes = |scheme: u32| -> u64 {
+    let schemes = |scheme: u32| {
         let sql = "SELECT COUNT(*) FROM tenant_secret_versions WHERE aad_scheme = ?1 AND key_id = ?2";
         let key = key(1).id().to_string();
-        house.attacker().query_row(sql, (scheme, key), |row| row.get(0)).unwrap()
+        let count: u32 = house.attacker().query_row(sql, (scheme, key), |row| row.get(0)).unwrap();
+        u64::from(count)
     };
     assert_eq!((schemes(1), schemes(2)), (rows, 0));
     assert_eq!(house.vault.census().unwrap().scheme_one, rows);

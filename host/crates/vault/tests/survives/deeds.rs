@@ -24,13 +24,15 @@ pub(crate) enum Found {
     Ours,
 }
 
+type Act = fn(&Vault) -> Result<(), Error>;
+
 /// A deed: what it is called, what it finds, and how it is done to an open vault; nothing is
 /// done beyond opening where opening itself is the deed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deed {
     pub(crate) name: &'static str,
     pub(crate) found: Found,
-    act: Option<fn(&Vault) -> Result<(), Error>>,
+    act: Option<Act>,
 }
 
 pub(crate) const DEEDS: &[Deed] = &[
@@ -158,12 +160,12 @@ pub(crate) fn child(deed: &str) {
         let mut out = std::io::stdout();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap();
     };
-    let mark = |name: &str| {
-        // Outside of the database's folder, whose files are looked at.
-        let marks = tempfile::tempdir().unwrap();
-        fs::write(marks.path().join(name), "").unwrap();
-        fs::remove_file(marks.path().join(name)).unwrap();
-    };
+    // Outside of the database's folder, whose files are looked at.
+    let marks = tempfile::tempdir().unwrap();
+    for mark in ["faults-begin", "faults-end"] {
+        fs::write(marks.path().join(mark), "").unwrap();
+    }
+    let mark = |name: &str| fs::remove_file(marks.path().join(name)).unwrap();
     let attempt = |vault: Option<Vault>| -> Result<(), Error> {
         let vault = vault.map_or_else(|| open(folder), Ok)?;
         if let Some(act) = deed.act {
