@@ -10,10 +10,10 @@ fn a_file_is_stored_whole_and_counted() {
     let mut host = Host::serve(TXCO).start();
     host.store("OLD");
     let (one, two) = (host.canary("one"), host.canary("two"));
+    let escaped = two.text().replace('\\', "\\\\").replace('"', "\\\"");
     let file = format!(
-        "# vendors\nOLD={}\nexport PEM=\"-----BEGIN-----\\n{}\\n-----END-----\"\nSPACES=' edge '\n",
+        "# vendors\nOLD={}\nexport PEM=\"-----BEGIN-----\\n{escaped}\\n-----END-----\"\nSPACES=' edge '\n",
         one.text(),
-        two.text()
     );
     let call = host.secrets_call(&["import", "--env-file", "-"]).stdin(file);
     let output = host.run(&call);
@@ -38,8 +38,8 @@ fn a_file_is_stored_whole_and_counted() {
 fn a_wrong_line_stores_nothing_and_is_told_by_its_number() {
     let mut host = Host::serve(TXCO).start();
     let canary = host.canary("value");
-    // The file itself is a place where the value stands.
-    host.allow(&canary, "file vendor.env", 2);
+    // The file itself is a place where the value stands, twice; it is searched twice.
+    host.allow(&canary, "file vendor.env", 4);
     host.write("vendor.env", format!("GOOD={}\nnot an assignment {}\n", canary.text(), canary.text()));
     let call = host.secrets_call(&["import", "--env-file", "vendor.env"]);
     let stderr = host.run(&call).fails(1);

@@ -74,8 +74,11 @@ pub(crate) enum AdminError {
     #[error("byte_len must be 1 to {}", vault::MAX_GENERATED_BYTES)]
     InvalidByteLength,
     /// More secrets than are stored in one step.
-    #[error("at most {} secrets are stored in one step: divide them", super::MAX_IMPORTED)]
-    TooManyAtOnce,
+    #[error("at most {most} secrets are stored in one step: divide them")]
+    TooManyAtOnce {
+        /// How many.
+        most: usize,
+    },
     /// No such op.
     #[error("no such op")]
     OpNotFound,
@@ -127,7 +130,7 @@ impl AdminError {
             Self::InvalidStack(_) => (400, "invalid_stack"),
             Self::NameImmutable => (400, "name_immutable"),
             Self::InvalidByteLength => (400, "invalid_byte_len"),
-            Self::TooManyAtOnce => (422, "too_many_at_once"),
+            Self::TooManyAtOnce { .. } => (422, "too_many_at_once"),
             Self::OpNotFound => (404, "op_not_found"),
             Self::InvalidOpName(_) => (400, "invalid_op_name"),
             Self::OpInvalid(_) => (422, "op_invalid"),
@@ -172,7 +175,7 @@ impl AdminError {
             Self::InvalidOpName(hint) => Extra::Detail(json!({ "hint": hint })),
             Self::OpTooLarge { .. } | Self::TooManyOps(_) => Extra::Detail(json!({ "hint": said })),
             Self::OpInvalid(_) | Self::OpUnsigned(_) => Extra::Detail(json!({ "err": said })),
-            Self::BodyTooLarge | Self::InvalidByteLength | Self::TooManyAtOnce => {
+            Self::BodyTooLarge | Self::InvalidByteLength | Self::TooManyAtOnce { .. } => {
                 Extra::Detail(json!({ "hint": said }))
             }
             Self::InvalidBody(_) | Self::Store(_) => Extra::Detail(json!({ "err": said })),

@@ -57,7 +57,7 @@ type Arriving = (Option<String>, Vec<(String, SecretValue)>);
 pub(super) fn import_of(body: &[u8]) -> Result<Arriving, AdminError> {
     let importing: Importing = first_of(body)?;
     if importing.secrets.len() > MAX_IMPORTED {
-        return Err(AdminError::TooManyAtOnce);
+        return Err(AdminError::TooManyAtOnce { most: MAX_IMPORTED });
     }
     let mut left = MAX_IMPORT_BYTES;
     let mut values = Vec::with_capacity(importing.secrets.len());
