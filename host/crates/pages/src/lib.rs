@@ -1,8 +1,8 @@
 //! Locked, wiped, undumpable memory behind a safe interface.
 //!
 //! **Use it when** bytes are a secret's or a guest's: [`Locked`] for keys and credentials,
-//! [`Reservations`] for the linear memories of guests, [`harden`] once at the start of the
-//! process. **Not when** bytes may be seen (use the heap), or when they are opened secrets
+//! [`Reservations`] for the linear memories of guests, [`clearing_stack`] for code that works
+//! on secrets, [`harden`] once at the start of the process. **Not when** bytes may be seen (use the heap), or when they are opened secrets
 //! of one call (`vault::Cleartext`).
 //!
 //! Invariants:
@@ -13,7 +13,8 @@
 //! 3. It is in no core dump and zero in forked children.
 //! 4. It is locked into memory as far as `RLIMIT_MEMLOCK` goes, guests within half of it;
 //!    what is not is used all the same and counted ([`unlocked_bytes`]).
-//! 5. `unsafe` stands in one file, `region.rs`.
+//! 5. What work spilled on its thread's stack is gone after [`clearing_stack`], however deep.
+//! 6. `unsafe` stands in two files, `region.rs` and `stack.rs`.
 //!
 //! Tests: `tests.rs`, `tests/limits.rs`; what a guest sees, in `sandbox/tests`.
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -23,6 +24,7 @@ mod ledger;
 mod region;
 mod reservations;
 mod locked;
+mod stack;
 mod harden;
 
 #[cfg(test)]
@@ -33,3 +35,4 @@ pub use harden::{Hardened, harden};
 pub use ledger::unlocked_bytes;
 pub use locked::Locked;
 pub use reservations::{Reservation, Reservations, Shape};
+pub use stack::clearing_stack;

@@ -19,12 +19,17 @@ use crate::{Error, Limits, OpInput, OpOutput, Over, Trust};
 
 /// An op with a longer budget does not run on the thread that has the request (R26).
 const INLINE_BUDGET_MS: u32 = 5;
+/// How much stack the host itself uses for a call, at most: around the guest, and in host calls.
+const HOST_STACK: usize = 96 << 10;
 /// How many fields fit beside the bytes of the output, in the engine's own account.
 const FIELDS: usize = 1024;
 /// The engine's words for an argument or result beyond that account; it has no type for it.
 const FUEL_SPENT: &str = "fuel allocated for hostcalls has been exhausted";
 /// Its words for more handles at once than it was told there may be, lent ones included.
 const HANDLES_SPENT: &str = "store handle limit exceeded";
+
+/// The store of a call that is over, and what the guest returned.
+pub(crate) type Called = (Store<Host>, Result<Returned, Error>);
 
 /// An op, compiled and linked; it can be called from many threads at once.
 pub struct Op {
@@ -82,11 +87,26 @@ impl Op {
     }
 
     /// Calls it once, on this thread. The bags are used up: what they held is wiped when this
-    /// returns, as is all the memory of the guest, whatever the outcome.
+    /// returns, as is all the memory of the guest and what the call left on the stack, whatever
+    /// the outcome.
     ///
     /// # Errors
     /// [`Error`] with the exact reason.
     pub fn call(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
+        let most = self.limits.stack.saturating_add(HOST_STACK);
+        pages::clearing_stack(most, || self.call_once(input, bags, credentials))
+    }
+
+    fn call_once(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
+        let (store, returned) = self.called(input, bags)?;
+        // The guest's memory goes, wiped, before its output is looked at.
+        let host = store.into_data();
+        let terms = Terms { trust: self.trust, manifest: self.manifest(), limits: &self.limits };
+        output::take(returned?, &host, terms, credentials)
+    }
+
+    /// Calls it once, and gives what it returned and its store, memory and all.
+    pub(crate) fn called(&self, input: OpInput, bags: OpBags) -> Result<Called, Error> {
         // A grant to an op is a grant to its very bytes.
         if bags.reveal.op().is_some_and(|op| op != self.reference()) {
             return Err(Error::PackedForAnother);
@@ -112,10 +132,7 @@ impl Op {
             })
         });
         let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error));
-        // The guest's memory goes, wiped, before its output is looked at.
-        let host = store.into_data();
-        let terms = Terms { trust: self.trust, manifest: self.manifest(), limits: &self.limits };
-        output::take(returned?, &host, terms, credentials)
+        Ok((store, returned))
     }
 
     fn run(&self, linked: &InstancePre<Host>, store: &mut Store<Host>) -> wasmtime::Result<Returned> {

@@ -8,6 +8,46 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use vault::OpBags;
+use wasmtime::Store;
+
+use crate::engine::Memories;
+use crate::hostcalls::Host;
+use crate::{CodeCache, Error, Limits, Op, OpInput, Sandbox};
+
+/// A sandbox whose guests run in memory as the engine hands it out by default: neither locked
+/// nor wiped. To measure against; no secret that matters belongs in it.
+///
+/// # Errors
+/// [`Error::Engine`].
+pub fn stock(limits: Limits) -> Result<Sandbox, Error> {
+    Sandbox::on(Memories::Stock, limits, CodeCache::Off)
+}
+
+/// An instance after its one call, with all its memory, until it is dropped.
+pub struct Live {
+    _store: Store<Host>,
+}
+
+impl Live {
+    /// Calls `op` and keeps the instance.
+    ///
+    /// # Errors
+    /// As [`Op::call`].
+    pub fn after(op: &Op, input: OpInput, bags: OpBags) -> Result<Self, Error> {
+        let (store, returned) = op.called(input, bags)?;
+        returned.map(|_| Self { _store: store })
+    }
+}
+
+/// Bytes of this process that are in memory; `None` where the system does not tell.
+#[must_use]
+pub fn resident() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let kib = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(kib.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+}
+
 /// What is measured.
 pub struct Subject<'a, T> {
     /// Makes what one call uses up, such as its bags of secrets; its time is not taken.

@@ -7,7 +7,7 @@ use model::OpName;
 use wasmtime::Engine;
 
 use crate::builtins::Builtin;
-use crate::engine::engine;
+use crate::engine::{Memories, engine};
 use crate::epoch::Ticker;
 use crate::guest::{Guest, Linkers, Origin};
 use crate::{CodeCache, Error, Limits, Op, Trust};
@@ -39,7 +39,11 @@ impl Sandbox {
     /// # Errors
     /// [`Error::Engine`].
     pub fn new(limits: Limits, cache: CodeCache) -> Result<Self, Error> {
-        let engine = engine(&limits)?;
+        Self::on(Memories::Own, limits, cache)
+    }
+
+    pub(crate) fn on(memories: Memories, limits: Limits, cache: CodeCache) -> Result<Self, Error> {
+        let engine = engine(&limits, memories)?;
         Ok(Self {
             linkers: Linkers::new(&engine)?,
             ticker: Arc::new(Ticker::start(&engine)?),

@@ -7,7 +7,10 @@ use crate::context::Context;
 use crate::error::{Error, Unopened};
 use crate::master_key::MasterKey;
 use crate::ring::KeyRing;
-use crate::seal::{Cipher, KEY_BYTES, NONCE_BYTES};
+use crate::seal::{Cipher, KEY_BYTES, NONCE_BYTES, Sealed};
+
+/// How much stack the cipher uses, at most; what it leaves there is cleared.
+const CIPHER_STACK: usize = 64 << 10;
 
 /// A data-encryption key. Deleting its row destroys that version.
 pub(crate) struct Dek(Cleartext);
@@ -23,12 +26,14 @@ impl Dek {
         Cleartext::random(KEY_BYTES).map(Self)
     }
 
-    pub(crate) fn cipher(&self) -> Result<Cipher, Error> {
-        Cipher::of(&self.0).ok_or(Error::Cipher)
+    /// Seals a value under this DEK.
+    pub(crate) fn seal(&self, aad: &[u8], value: &Cleartext) -> Result<Sealed, Error> {
+        pages::clearing_stack(CIPHER_STACK, || Cipher::of(&self.0).ok_or(Error::Cipher)?.seal(aad, value))
     }
 
     pub(crate) fn wrap(&self, key: &MasterKey, aad: &[u8]) -> Result<WrappedDek, Error> {
-        let sealed = key.cipher().seal(aad, &self.0)?;
+        let seal = || key.cipher().ok_or(Error::Cipher)?.seal(aad, &self.0);
+        let sealed = pages::clearing_stack(CIPHER_STACK, seal)?;
         let bytes = sealed.ciphertext.try_into().map_err(|_| Error::Cipher)?;
         Ok(WrappedDek { nonce: sealed.nonce, bytes })
     }
@@ -42,7 +47,9 @@ impl Dek {
         wrapped: &[u8; WRAPPED_DEK_BYTES],
     ) -> Result<Self, Unopened> {
         let aad = context.dek_aad();
-        let open = |key: &MasterKey| key.cipher().open(nonce, &aad, wrapped).ok().map(Self);
+        let open = |key: &MasterKey| {
+            pages::clearing_stack(CIPHER_STACK, || key.cipher()?.open(nonce, &aad, wrapped).ok()).map(Self)
+        };
         match context.scheme {
             AadScheme::Two { key_id } | AadScheme::One { key_id: Some(key_id), .. } => {
                 let key = ring.find(key_id).ok_or(Unopened::OtherKey(key_id))?;
@@ -59,7 +66,8 @@ impl Dek {
         nonce: &[u8; NONCE_BYTES],
         ciphertext: &[u8],
     ) -> Result<Cleartext, Unopened> {
-        let cipher = Cipher::of(&self.0).ok_or(Unopened::NotAuthentic)?;
-        cipher.open(nonce, &context.value_aad(), ciphertext).map_err(|_| Unopened::NotAuthentic)
+        let aad = context.value_aad();
+        let open = || Cipher::of(&self.0)?.open(nonce, &aad, ciphertext).ok();
+        pages::clearing_stack(CIPHER_STACK, open).ok_or(Unopened::NotAuthentic)
     }
 }

@@ -26,8 +26,6 @@ use crate::seal::{Cipher, KEY_BYTES};
 /// ```
 pub struct MasterKey {
     bytes: Locked,
-    /// Expanded once: a pack costs two opens and no key schedule of the master key.
-    cipher: Box<Cipher>,
     id: KeyId,
     check: CheckValue,
 }
@@ -44,9 +42,8 @@ impl MasterKey {
     }
 
     fn check(source: &[u8]) -> Result<Self, Error> {
-        let wrong_length = Error::KeyLength { found: source.len() };
         if source.len() != KEY_BYTES {
-            return Err(wrong_length);
+            return Err(Error::KeyLength { found: source.len() });
         }
         if source.windows(2).all(|pair| pair.first() == pair.last()) {
             return Err(Error::KeyWeak);
@@ -67,11 +64,9 @@ impl MasterKey {
     }
 
     fn of(bytes: Locked) -> Result<Self, Error> {
-        let wrong_length = Error::KeyLength { found: bytes.bytes().len() };
-        let cipher = Box::new(Cipher::new(bytes.bytes()).ok_or(wrong_length)?);
         let id = KeyId::new(derive(&bytes, b"txco/v1/key-id")?);
         let check = CheckValue::new(derive(&bytes, b"txco/v1/kcv")?);
-        Ok(Self { bytes, cipher, id, check })
+        Ok(Self { bytes, id, check })
     }
 
     /// Writes the 32 bytes as they are: a key file is made of them, and nothing else.
@@ -108,8 +103,10 @@ impl MasterKey {
         Ok(CodeCacheKey(bytes))
     }
 
-    pub(crate) const fn cipher(&self) -> &Cipher {
-        &self.cipher
+    /// Expanded for each use: the first words of a key schedule are the key itself, and one that
+    /// is kept would lie in ordinary memory, for every core dump.
+    pub(crate) fn cipher(&self) -> Option<Cipher> {
+        Cipher::new(self.bytes.bytes())
     }
 }
 

@@ -282,7 +282,7 @@ impl Step {
         };
         let new = Context::under(row, AadScheme::Two { key_id: ring.active().id() });
         let dek = Dek::fresh()?;
-        let sealed = dek.cipher()?.seal(&new.value_aad(), &value)?;
+        let sealed = dek.seal(&new.value_aad(), &value)?;
         let wrapped = dek.wrap(ring.active(), &new.dek_aad())?;
         writing.reseal(
             row.row,

@@ -169,7 +169,7 @@ impl Vault {
             scheme,
         };
         let dek = Dek::fresh()?;
-        let sealed = dek.cipher()?.seal(&context.value_aad(), value)?;
+        let sealed = dek.seal(&context.value_aad(), value)?;
         let wrapped = dek.wrap(key, &context.dek_aad())?;
         Ok(SealedSecret {
             scheme,
