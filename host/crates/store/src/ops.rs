@@ -189,8 +189,10 @@ fn put_build(
     stored: &StoredBuild,
 ) -> Result<(), Error> {
     let digest = stored.digest.to_string();
-    // Whoever stored these bytes first: they are the same, or the digest would be another.
-    let sql = "INSERT OR IGNORE INTO txco_components (digest, bytes) VALUES (?1, ?2)";
+    // Whoever stored these bytes first: they are the same, or the digest would be another. Unless
+    // somebody damaged the row; then these are the right ones.
+    let sql = "INSERT INTO txco_components (digest, bytes) VALUES (?1, ?2)
+               ON CONFLICT DO UPDATE SET bytes = ?2 WHERE bytes <> ?2";
     transaction.execute(sql, (&digest, build.component)).map_err(Error::of)?;
     let sql = "INSERT INTO txco_op_builds (tenant_id, name, delivery, digest, size, signature)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
