@@ -11,7 +11,7 @@ use model::StackName;
 pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use setting::{
     Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, RuleMode, Setting,
-    StackFallback, TraceMode, TrustKey,
+    StackFallback, StackSize, TraceMode, TrustKey,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -115,7 +115,7 @@ settings! {
     only_signed: OnlySigned = "only-signed" "YES|NO" ["no"] "Run ops of tenants only when they are signed by a trusted key";
     sandbox_memory: Bytes = "sandbox-memory" "BYTES" ["32MiB"] "Memory of one op call";
     sandbox_wall: Duration = "sandbox-wall" "TIME" ["250ms"] "Wall-clock time of one op call";
-    sandbox_stack: Bytes = "sandbox-stack" "BYTES" ["512KiB"] "WebAssembly stack of one op call";
+    sandbox_stack: StackSize = "sandbox-stack" "BYTES" ["512KiB"] "WebAssembly stack of one op call, 64KiB to 1MiB";
     sandbox_tables: u32 = "sandbox-tables" "COUNT" ["1000"] "Table elements of one op call";
     sandbox_host_calls: u32 = "sandbox-host-calls" "COUNT" ["10000"] "Host calls of one op call";
     sandbox_arguments: Bytes = "sandbox-arguments" "BYTES" ["1MiB"] "Bytes that one op call may hand to the host in all";

@@ -99,6 +99,19 @@ impl Setting for Bytes {
     }
 }
 
+/// The stack of a guest: 64 KiB to 1 MiB, half of what a thread has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StackSize(pub usize);
+
+impl Setting for StackSize {
+    fn parse(text: &str) -> Result<Self, String> {
+        // A guest that may go deeper than its thread has stack would end the process.
+        let Bytes(bytes) = Bytes::parse(text)?;
+        let fits = (64 << 10..=1 << 20).contains(&bytes);
+        if fits { Ok(Self(bytes)) } else { Err("expected 64KiB to 1MiB".to_owned()) }
+    }
+}
+
 /// An address to listen on: `127.0.0.1:8081`, `[::1]:8081`, `localhost:8081`, or `:8080`
 /// for every interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -335,6 +348,11 @@ mod tests {
         assert_eq!(Bytes::parse("4194304"), Ok(Bytes(4_194_304)));
         for wrong in ["", "KiB", "-1", "99999999999999999MiB", "4MB"] {
             assert!(Bytes::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(StackSize::parse("64KiB"), Ok(StackSize(65_536)));
+        assert_eq!(StackSize::parse("1MiB"), Ok(StackSize(1_048_576)));
+        for wrong in ["", "65535", "1048577", "64MiB"] {
+            assert!(StackSize::parse(wrong).is_err(), "{wrong}");
         }
     }
 
