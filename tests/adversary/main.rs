@@ -1,7 +1,8 @@
 //! Attacks, one file each, against the built `txco`: each must end in its exact fault.
 //!
-//! Hostile guests (memory, time, host calls) are tried in `host/crates/sandbox`, where a guest can be handed
-//! in; here stand the attacks of clients, upstreams, rule authors and whoever can write the database file.
+//! Here stand the attacks of clients, upstreams, rule authors, ops and whoever can write the database file; each
+//! limit of an op as a pair, at it and above it, is tried in `host/crates/sandbox`. After an attack by an op the
+//! memory of the chassis is searched from outside.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
@@ -31,6 +32,14 @@ mod rows_swapped;
 mod rows_damaged;
 mod wrong_master_key;
 mod killed_during_set;
+mod hostile;
+mod op_uses_too_much;
+mod op_tells_a_secret;
+mod op_reaches_for_more;
+mod op_outlives_its_deadline;
+mod op_is_not_what_was_granted;
+mod ops_loop_all_at_once;
+mod memory_is_read_from_outside;
 
 /// The binary under test.
 const TXCO: &str = env!("CARGO_BIN_EXE_txco");

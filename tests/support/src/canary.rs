@@ -70,6 +70,17 @@ impl Canary {
         }
         needles
     }
+
+    /// What it looks like in memory: in every form above, or any eight bytes of it, as they are or as the pads
+    /// of HMAC (RFC 2104), which are as good as the key.
+    pub(crate) fn in_memory(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let windows = self.core.windows(8);
+        let pad = |form, pad: u8| {
+            windows.clone().map(move |w| (form, w.iter().map(|b| b ^ pad).collect::<Vec<u8>>()))
+        };
+        let pieces = pad("piece", 0).chain(pad("inner pad", 0x36)).chain(pad("outer pad", 0x5c));
+        self.needles().into_iter().chain(pieces).collect()
+    }
 }
 
 /// The characters of a base64 text that `bytes` alone decide when they stand `offset` bytes behind a

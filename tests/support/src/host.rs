@@ -1,5 +1,7 @@
 //! A chassis under test with its folder, its commands and everything it produced; finishing it searches for leaks.
 
+mod memory;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -23,6 +23,7 @@
 
 mod canary;
 mod leaks;
+mod memory;
 mod http;
 mod authority;
 mod upstream;
@@ -39,6 +40,7 @@ pub use golden::golden;
 pub use host::{Builder, Host};
 pub use http::{Reply, Request, send};
 pub use leaks::Place;
+pub use memory::{Found, Sighting};
 pub use pty::Pty;
 pub use rustix::process::Signal;
 pub use upstream::{Answer, Received, Upstream};

@@ -69,8 +69,11 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the chassis runs");
+        kill_process(self.pid(), signal).expect("the chassis runs");
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Waits for its end: exit code (none after a signal) and all of its log.

@@ -1,0 +1,45 @@
+;; Looks for what others left: grows its memory by as many pages as the rule's parameter "pages"
+;; says, and returns as data "p" whether anything but zeros stands behind its first 8 KiB:
+;; "clean" or "dirty".
+(module
+  (import "txco:op/call@1.0.0" "param" (func $param (param i32 i32 i32)))
+  (memory (export "memory") 1)
+  (global $next (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (global.get $next))
+    (global.set $next (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  (data (i32.const 128) "pages")
+  (data (i32.const 136) "p")
+  (data (i32.const 144) "cleandirty")
+  (func $pages (result i32)
+    (local $at i32) (local $end i32) (local $n i32)
+    (call $param (i32.const 128) (i32.const 5) (i32.const 64))
+    (local.set $at (i32.load (i32.const 72)))
+    (local.set $end (i32.add (local.get $at) (i32.load (i32.const 76))))
+    (loop $digit
+      (if (i32.lt_u (local.get $at) (local.get $end)) (then
+        (local.set $n (i32.add
+          (i32.mul (local.get $n) (i32.const 10))
+          (i32.sub (i32.load8_u (local.get $at)) (i32.const 48))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $digit))))
+    (local.get $n))
+  (func (export "handle") (result i32)
+    (local $at i32) (local $end i32) (local $seen v128)
+    (if (i32.eq (memory.grow (call $pages)) (i32.const -1)) (then (unreachable)))
+    (local.set $at (i32.const 8192))
+    (local.set $end (i32.shl (memory.size) (i32.const 16)))
+    (loop $more
+      (local.set $seen (v128.or (local.get $seen) (v128.load (local.get $at))))
+      (local.set $at (i32.add (local.get $at) (i32.const 16)))
+      (br_if $more (i32.lt_u (local.get $at) (local.get $end))))
+    (i32.store (i32.const 20) (i32.const 32))
+    (i32.store (i32.const 24) (i32.const 1))
+    (i32.store (i32.const 32) (i32.const 136))
+    (i32.store (i32.const 36) (i32.const 1))
+    (i32.store (i32.const 48) (i32.const 144))
+    (if (v128.any_true (local.get $seen)) (then (i32.store (i32.const 48) (i32.const 149))))
+    (i32.store (i32.const 52) (i32.const 5))
+    (i32.const 16)))
