@@ -17,6 +17,8 @@ mod keys;
 mod says;
 /// What is left of a call.
 mod memory;
+/// What a warm call asks of the kernel: nothing.
+mod silent;
 /// Compiled code between starts.
 mod cache;
 /// The embedded ops against public vectors.

@@ -1,4 +1,4 @@
-//! What is left of a call: nothing, and a warm call costs no page fault.
+//! What is left of a call: nothing.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use sandbox::{Error, Limits, Over, Trust};
 use vault::Credentials;
 
-use crate::bench::{Secrets, declared, dialled, guest, input, name, nothing, op, sandbox};
+use crate::bench::{Secrets, declared, dialled, guest, input, name, sandbox};
 
 #[test]
 fn a_guest_never_reads_past_its_end_after_one_that_grew() {
@@ -105,23 +105,4 @@ fn no_copy_of_a_secret_outlives_its_call() {
         assert!(searched > 1 << 20, "only {searched} bytes were searched");
         assert_eq!(found, 0, "copies of the secret after {outcome}");
     }
-}
-
-/// Minor page faults of this thread so far.
-fn faults() -> u64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-    stat.rsplit(')').next().unwrap().split_whitespace().nth(7).unwrap().parse().unwrap()
-}
-
-#[test]
-fn a_warm_call_faults_no_page() {
-    let op = op("spin", Limits::default());
-    let credentials = Credentials::new();
-    let call = || op.call(input(1), nothing(), &credentials).unwrap();
-    (0..1_000).for_each(|_| drop(call()));
-    let before = faults();
-    (0..10_000).for_each(|_| drop(call()));
-    let faults = faults() - before;
-    // One in a thousand calls for what is not the call: the allocator's own pages.
-    assert!(faults <= 10, "{faults} page faults in 10,000 warm calls");
 }
