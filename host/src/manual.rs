@@ -14,3 +14,6 @@ pub mod materialisation {}
 
 #[doc = include_str!("../docs/survival.md")]
 pub mod survival {}
+
+#[doc = include_str!("../docs/speed.md")]
+pub mod speed {}
