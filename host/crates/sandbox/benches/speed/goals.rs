@@ -75,7 +75,7 @@ fn small(house: &House) -> Vec<Row> {
 
 fn large(house: &House) -> Vec<Row> {
     let sandbox = sandbox();
-    let one = |how, size| {
+    let one = |how, size: usize| {
         let calls = u32::try_from((4 * MIB / size).clamp(2, 60)).unwrap();
         house.signer(&sandbox, how, size).measured(|subject| subject.beside(ROUNDS, calls)).ratio
     };
