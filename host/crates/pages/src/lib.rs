@@ -13,7 +13,8 @@
 //! 3. It is in no core dump and zero in forked children.
 //! 4. It is locked into memory as far as `RLIMIT_MEMLOCK` goes, guests within half of it;
 //!    what is not is used all the same and counted ([`unlocked_bytes`]).
-//! 5. What work spilled on its thread's stack is gone after [`clearing_stack`], however deep.
+//! 5. What work spilled on its thread's stack is gone after [`clearing_stack`], however deep;
+//!    what the kernel saved of a crash is gone after [`clear_signal_stack`].
 //! 6. `unsafe` stands in two files, `region.rs` and `stack.rs`.
 //!
 //! Tests: `tests.rs`, `tests/limits.rs`; what a guest sees, in `sandbox/tests`.
@@ -35,4 +36,4 @@ pub use harden::{Hardened, harden};
 pub use ledger::unlocked_bytes;
 pub use locked::Locked;
 pub use reservations::{Reservation, Reservations, Shape};
-pub use stack::clearing_stack;
+pub use stack::{clear_signal_stack, clearing_stack};

@@ -1,7 +1,7 @@
-//! Clears the stack that work on secrets used: what it spilled there may be one.
+//! Clears the stacks that work on secrets used: what was spilled or saved there may be one.
 #![allow(
     unsafe_code,
-    reason = "what a call left on the stack cannot be read in Rust, only by an instruction of our own"
+    reason = "what a call left on the stack cannot be read in Rust, only by an instruction of our own; where the signal stack is, the system says"
 )]
 
 use std::hint::black_box;
@@ -72,6 +72,23 @@ fn frame(pass: Pass) -> Depth {
     };
     black_box(&mut frame);
     depth
+}
+
+/// Clears the stack on which this thread's signals are handled, if it has one. When a guest
+/// crashes, the kernel saves its registers there, and they stay until the next signal.
+pub fn clear_signal_stack() {
+    let mut stack = MaybeUninit::<libc::stack_t>::zeroed();
+    // SAFETY: without a new stack it only writes where the present one is.
+    let asked = unsafe { libc::sigaltstack(std::ptr::null(), stack.as_mut_ptr()) };
+    // SAFETY: zero is a value of this type, and so is what the system wrote over it.
+    let stack = unsafe { stack.assume_init() };
+    let idle = asked == 0 && stack.ss_flags & (libc::SS_DISABLE | libc::SS_ONSTACK) == 0;
+    if idle && !stack.ss_sp.is_null() {
+        // SAFETY: it is this thread's own, mapped for as long as it is installed, and no signal
+        // is being handled on it: that would have been said.
+        unsafe { stack.ss_sp.cast::<u8>().write_bytes(0, stack.ss_size) };
+        black_box(stack.ss_sp);
+    }
 }
 
 /// Clears `most` bytes, a piece per frame.

@@ -87,14 +87,18 @@ impl Op {
     }
 
     /// Calls it once, on this thread. The bags are used up: what they held is wiped when this
-    /// returns, as is all the memory of the guest and what the call left on the stack, whatever
+    /// returns, as is all the memory of the guest and what the call left on the stacks, whatever
     /// the outcome.
     ///
     /// # Errors
     /// [`Error`] with the exact reason.
     pub fn call(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
         let most = self.limits.stack.saturating_add(HOST_STACK);
-        pages::clearing_stack(most, || self.call_once(input, bags, credentials))
+        let result = pages::clearing_stack(most, || self.call_once(input, bags, credentials));
+        if result.is_err() {
+            pages::clear_signal_stack();
+        }
+        result
     }
 
     fn call_once(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
