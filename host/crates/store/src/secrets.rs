@@ -100,14 +100,9 @@ impl Writing<'_> {
     /// # Errors
     /// [`Error`] of the database, or [`Error::Row`] at the end of the numbers.
     pub fn next_version(&self, id: &Id) -> Result<u32, Error> {
-        let last: Option<u32> = self
-            .transaction
-            .query_row(
-                "SELECT MAX(version_no) FROM tenant_secret_versions WHERE secret_id = ?1",
-                [id.as_str()],
-                |row| row.get(0),
-            )
-            .map_err(Error::of)?;
+        let sql = "SELECT MAX(version_no) FROM tenant_secret_versions WHERE secret_id = ?1";
+        let mut statement = self.transaction.prepare_cached(sql).map_err(Error::of)?;
+        let last: Option<u32> = statement.query_row([id.as_str()], |row| row.get(0)).map_err(Error::of)?;
         last.unwrap_or(0).checked_add(1).ok_or(Error::Row { table: "tenant_secret_versions" })
     }
 
@@ -181,7 +176,9 @@ impl Writing<'_> {
     }
 
     fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
-        self.transaction.execute(sql, parameters).map(drop).map_err(Error::of)
+        // Kept prepared: an import says the same a thousand times.
+        let mut statement = self.transaction.prepare_cached(sql).map_err(Error::of)?;
+        statement.execute(parameters).map(drop).map_err(Error::of)
     }
 }
 
