@@ -2,6 +2,9 @@
 
 mod error;
 mod audit;
+mod moment;
+mod policy;
+mod explain;
 mod secrets;
 mod tenants;
 mod ops;
@@ -13,8 +16,10 @@ use vault::Vault;
 
 pub(crate) use audit::{Deed, record, record_op};
 pub(crate) use error::{AdminError, Denial, Extra};
+pub(crate) use explain::Ask;
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
-pub(crate) use secrets::{Asked, MAX_IMPORT_BYTES, MAX_IMPORTED, Stored};
+pub(crate) use policy::PolicyAsked;
+pub(crate) use secrets::{Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, Secrets, Stored};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,13 +51,20 @@ pub(crate) struct Admin {
     store: Arc<Store>,
     vault: Option<Arc<Vault>>,
     ops: Arc<Ops>,
+    demand: Demand,
 }
 
 impl Admin {
     /// Administration of `store`; without a vault the secret verbs answer that it is off.
     #[must_use]
     pub(crate) fn new(store: Arc<Store>, vault: Option<Arc<Vault>>, ops: Arc<Ops>) -> Self {
-        Self { store, vault, ops }
+        Self { store, vault, ops, demand: Demand::Nothing }
+    }
+
+    /// The same, wanting this of every secret that is stored.
+    #[must_use]
+    pub(crate) fn demanding(self, demand: Demand) -> Self {
+        Self { demand, ..self }
     }
 
     /// The ops of tenants.

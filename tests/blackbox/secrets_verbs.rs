@@ -88,7 +88,7 @@ fn rotate_of_nothing_fails() {
 }
 
 #[test]
-fn list_is_a_table_and_show_nine_lines() {
+fn list_is_a_table_and_show_its_lines() {
     let mut host = Host::serve(TXCO).start();
     assert_eq!(host.secrets(&["list"]).succeeds(), "(no secrets in tenant \"default\")\n");
     host.store("B_KEY");
@@ -96,7 +96,7 @@ fn list_is_a_table_and_show_nine_lines() {
     let list = host.secrets(&["list"]).succeeds();
     let lines: Vec<_> = list.lines().collect();
     let columns: Vec<_> = lines[0].split_whitespace().collect();
-    assert_eq!(columns, ["NAME", "STACK", "VERSION", "CREATED_AT", "LAST_ROTATED", "DESCRIPTION"]);
+    assert_eq!(columns, ["NAME", "STACK", "VERSION", "CREATED_AT", "LAST_ROTATED", "POLICY", "DESCRIPTION"]);
     assert!(lines[1].starts_with("A_KEY  -      v1       2"), "{list}");
     assert!(lines[2].starts_with("B_KEY  -      v1       2") && lines.len() == 3, "{list}");
 
@@ -112,6 +112,12 @@ fn list_is_a_table_and_show_nine_lines() {
         "created_by:",
         "last_rotated:",
         "secret_id:",
+        "policy:",
+        "key_encoding:",
+        "expires_at:",
+        "retiring:",
+        "versions:",
+        "uses:",
     ];
     assert_eq!(labels, expected);
     assert!(show.starts_with("name:           A_KEY\nstack:          -\nversion:        v1\n"), "{show}");
@@ -211,5 +217,25 @@ fn a_value_never_goes_over_plain_http_to_another_machine() {
     let stderr = host.run(&call).fails(1);
     assert!(stderr.contains("http"), "{stderr}");
     assert!(!stderr.contains("can't connect"), "it did not even try: {stderr}");
+    host.finish();
+}
+
+/// S3, S4: sizes are limits of the chassis, each met exactly and passed by one byte.
+#[test]
+fn sizes_are_bounded_as_the_chassis_was_told() {
+    let flags = ["--secret-value-max", "100", "--secret-description-max", "10"];
+    let mut host = Host::serve(TXCO).flags(&flags).start();
+    let set = |host: &mut Host, bytes: usize, description: usize| {
+        let description = "d".repeat(description);
+        let call = host.secrets_call(&["set", "A_KEY", "--description", &description]);
+        host.run(&call.stdin("v".repeat(bytes)))
+    };
+    set(&mut host, 100, 10).succeeds();
+    let refused = set(&mut host, 101, 10).fails(1);
+    assert!(refused.contains("413 Payload Too Large: value_too_large"), "{refused}");
+    let refused = set(&mut host, 100, 11).fails(1);
+    assert!(refused.contains("422 Unprocessable Entity: description_too_long"), "{refused}");
+    let refused = host.secrets(&["describe", "A_KEY", "--set", &"d".repeat(11)]).fails(1);
+    assert!(refused.contains("description_too_long"), "{refused}");
     host.finish();
 }

@@ -55,6 +55,6 @@ impl Admin {
         actor: &'a Actor,
     ) -> Result<Secrets<'a>, AdminError> {
         let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
-        Ok(Secrets::new(vault, &tenant.id, actor))
+        Ok(Secrets { vault, store: &self.store, tenant: &tenant.id, actor, demand: self.demand })
     }
 }

@@ -10,12 +10,12 @@ use chassis::{Chassis, Parts, Trace};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Opened, Store};
-use vault::{CodeCacheKey, Vault};
+use vault::{CodeCacheKey, Sizes, Vault};
 
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::{Admin, OpBounds, Ops, TenantOps};
-use crate::config::{Config, EgressPolicy, Listen, StackFallback, TraceMode};
+use crate::admin::{Admin, Demand, OpBounds, Ops, TenantOps};
+use crate::config::{Config, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
 use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
@@ -49,6 +49,11 @@ impl App {
             tables: limits.tables,
         };
         let signers = Signers::new(config.op_trust_key.clone(), config.only_signed);
+        let demand = match config.secrets_require_policy {
+            RequirePolicy::Yes => Demand::Policy,
+            RequirePolicy::No => Demand::Nothing,
+        };
+        let sizes = sizes(&config);
         let settings = settings(&config);
         let egress = egress_settings(&config)?;
         let open_until = match role {
@@ -56,7 +61,7 @@ impl App {
             Role::Dev => Until::Forever,
         };
         let Keyed { vault, cache_key } =
-            open_vault(KeySource::of(config.secret_master_key_b64, config.secret_master_key), &store)?;
+            open_vault(KeySource::of(config.secret_master_key_b64, config.secret_master_key), &store, sizes)?;
 
         let admin_socket = bind("admin", config.admin_addr)?;
         let web_socket = bind("web", config.web_addr)?;
@@ -77,7 +82,7 @@ impl App {
 
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
-        let admin = Admin::new(store, vault, Arc::clone(&ops));
+        let admin = Admin::new(store, vault, Arc::clone(&ops)).demanding(demand);
         let admin_router = admin::router(AdminHead::new(admin, open_until)).merge(ready::router(&readiness));
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
@@ -136,7 +141,7 @@ struct Keyed {
 
 /// Opens the vault. Whatever is wrong with the key turns the store off and not the
 /// chassis; whatever is wrong with the database ends the start.
-fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError> {
+fn open_vault(source: KeySource, store: &Arc<Store>, sizes: Sizes) -> Result<Keyed, BootError> {
     let off = Keyed { vault: None, cache_key: None };
     let path = source.label();
     let refused = |err: &dyn std::fmt::Display| {
@@ -174,7 +179,7 @@ fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError>
                     "secret store: {report}; those fail until they are set again or their key is restored"
                 );
             }
-            Ok(Keyed { vault: Some(Arc::new(vault)), cache_key: Some(cache_key) })
+            Ok(Keyed { vault: Some(Arc::new(vault.sized(sizes))), cache_key: Some(cache_key) })
         }
         (Err(vault::Error::Store(error)), _) => Err(BootError::Store(error)),
         (Err(error), _) | (_, Err(error)) => {
@@ -272,6 +277,14 @@ fn settings(config: &Config) -> chassis::Settings {
         op_timeout_max: config.op_timeout_max,
         stage_entries: config.op_scope_ttl_max,
         ..chassis::Settings::default()
+    }
+}
+
+/// What is asked for beyond what the protocol of the admin head holds is what it holds.
+fn sizes(config: &Config) -> Sizes {
+    Sizes {
+        value: config.secret_value_max.0.min(vault::MAX_VALUE_BYTES),
+        description: config.secret_description_max.0.min(vault::MAX_DESCRIPTION_BYTES),
     }
 }
 

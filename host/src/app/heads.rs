@@ -17,6 +17,9 @@ use crate::http::serve;
 /// How long requests under way may take once the chassis is asked to end.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// How often what is only in memory is written down.
+const SETTLE: Duration = Duration::from_secs(30);
+
 /// A bound port and who answers there.
 pub(super) struct Listener {
     pub(super) socket: std::net::TcpListener,
@@ -84,6 +87,7 @@ impl Serving {
                 tracing::error!(%error, "web head ended");
             }
         });
+        drop(runtime.spawn(settle_now_and_then(Arc::clone(&chassis))));
         tracing::info!(addr = %admin.address, "admin head listening");
         tracing::info!(addr = %web_address, "web head listening");
         Self { chassis, web_address, stop_web, web, admin, runtime }
@@ -152,8 +156,21 @@ impl Serving {
         admin.end();
         // An op that still runs must not keep the process.
         runtime.shutdown_timeout(Duration::from_secs(1));
+        chassis.settle();
         drop(chassis);
         tracing::info!("stopped");
+    }
+}
+
+/// Uses of secrets are written down in batches; a crash loses the last one.
+async fn settle_now_and_then(chassis: Arc<Chassis>) {
+    let mut beat = tokio::time::interval(SETTLE);
+    beat.tick().await;
+    loop {
+        beat.tick().await;
+        let chassis = Arc::clone(&chassis);
+        // A broken-off write is logged where it happens, and tried again at the next beat.
+        let _broken_off = tokio::task::spawn_blocking(move || chassis.settle()).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
@@ -72,6 +72,7 @@ pub struct Store {
     writer: Mutex<Connection>,
     fallback: StackFallback,
     quotas: Quotas,
+    path: PathBuf,
 }
 
 /// A reading connection with the sealed rows it knows.
@@ -122,8 +123,27 @@ impl Store {
             writer: Mutex::new(writer),
             fallback: options.fallback,
             quotas: options.quotas,
+            path: path.clone(),
         };
         Ok((store, Opened { path, created, copied, migrated, differs, falls_through }))
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The one connection that writes, once nobody else has it.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every reader forgets the rows it knows.
+    pub(crate) fn forget(&self) {
+        for reader in &self.readers {
+            reader.lock().unwrap_or_else(PoisonError::into_inner).known.clear();
+        }
     }
 
     pub(crate) const fn fallback(&self) -> StackFallback {
@@ -136,7 +156,7 @@ impl Store {
     /// # Errors
     /// Whatever `work` returns, or [`Error`] of the transaction itself.
     pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, E>) -> Result<T, E> {
-        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.writer();
         let transaction = connection.transaction().map_err(Error::of)?;
         let writing = Writing { transaction: &transaction, now: Timestamp::now(), quotas: self.quotas };
         let done = work(&writing)?;

@@ -150,8 +150,8 @@ async fn generate_is_a_verb_only_for_post() {
 async fn what_is_wrong_has_a_status_and_a_code() {
     let api = api();
     api.ask("POST", SECRETS, r#"{"name":"K","value":"v"}"#).await;
-    let long = "x".repeat(vault::MAX_VALUE_BYTES + 1);
-    let wordy = "x".repeat(vault::MAX_DESCRIPTION_BYTES + 1);
+    let long = "x".repeat(vault::Sizes::default().value + 1);
+    let wordy = "x".repeat(vault::Sizes::default().description + 1);
     let huge = format!("\"{}\"", "x".repeat(MAX_BODY));
     let cases = [
         ("POST", "", "{".to_owned(), 400, "invalid_body"),
@@ -198,7 +198,7 @@ async fn what_is_wrong_has_a_status_and_a_code() {
 #[tokio::test]
 async fn the_largest_value_passes_however_it_is_escaped() {
     let api = api();
-    let escaped = "\\u0001".repeat(vault::MAX_VALUE_BYTES);
+    let escaped = "\\u0001".repeat(vault::Sizes::default().value);
     let body = format!(r#"{{"name":"K","value":"{escaped}"}}"#);
     assert_eq!(api.ask("POST", SECRETS, &body).await.0, 201);
 }
@@ -325,6 +325,7 @@ fn each_action_leaves_its_line() {
             verb,
             slug: "default".to_owned(),
             name: (!name.is_empty()).then(|| name.to_owned()),
+            version: None,
             stack: None,
         };
         (call, body.map(Bytes::from_static))

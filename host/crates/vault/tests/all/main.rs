@@ -5,6 +5,8 @@ mod house;
 mod administration;
 mod keys;
 mod packing;
+mod policies;
 mod ring;
 mod tampering;
+mod versions;
 mod wiping;
