@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{IdKind, SecretName, StackName, TenantId};
-use store::{Metadata, SecretAddress, Writing};
+use store::{By, Deed, Metadata, SecretAddress, Writing};
 
 use crate::cleartext::{Cleartext, SecretValue, Shown};
 use crate::error::{Error, MAX_DESCRIPTION_BYTES};
@@ -28,11 +28,14 @@ impl Vault {
         &self,
         address: &SecretAddress<'_>,
         description: Option<&str>,
-        by: Option<&str>,
+        by: By<'_>,
         value: SecretValue,
     ) -> Result<Metadata, Error> {
         bounded(description)?;
-        self.store.write(|writing| self.create_in(writing, address, description, by, &value.0))
+        self.store.write(|writing| {
+            let metadata = self.create_in(writing, address, description, by, &value.0)?;
+            recorded(writing, Deed::on_secret(by, "create", address), &metadata)
+        })
     }
 
     /// Stores `value` whether or not there is such a secret, in one transaction. A
@@ -46,7 +49,7 @@ impl Vault {
         &self,
         address: &SecretAddress<'_>,
         description: Option<&str>,
-        by: Option<&str>,
+        by: By<'_>,
         value: SecretValue,
     ) -> Result<(Metadata, Written), Error> {
         bounded(description)?;
@@ -63,7 +66,7 @@ impl Vault {
         &self,
         tenant: &TenantId,
         stack: Option<&StackName>,
-        by: Option<&str>,
+        by: By<'_>,
         values: Vec<(SecretName, SecretValue)>,
     ) -> Result<Vec<(Metadata, Written)>, Error> {
         let mut names = BTreeSet::new();
@@ -86,10 +89,13 @@ impl Vault {
     pub fn rotate(
         &self,
         address: &SecretAddress<'_>,
-        by: Option<&str>,
+        by: By<'_>,
         value: SecretValue,
     ) -> Result<Metadata, Error> {
-        self.store.write(|writing| self.rotate_in(writing, address, by, &value.0))
+        self.store.write(|writing| {
+            let metadata = self.rotate_in(writing, address, by, &value.0)?;
+            recorded(writing, Deed::on_secret(by, "rotate", address), &metadata)
+        })
     }
 
     /// Makes a random value of `byte_len` bytes and stores its text as a new secret. What
@@ -101,13 +107,15 @@ impl Vault {
         &self,
         address: &SecretAddress<'_>,
         description: Option<&str>,
-        by: Option<&str>,
+        by: By<'_>,
         byte_len: usize,
     ) -> Result<(Metadata, Shown), Error> {
         bounded(description)?;
         let shown = Shown::generate(byte_len)?;
-        let metadata =
-            self.store.write(|writing| self.create_in(writing, address, description, by, &shown.0))?;
+        let metadata = self.store.write(|writing| {
+            let metadata = self.create_in(writing, address, description, by, &shown.0)?;
+            recorded(writing, Deed::on_secret(by, "generate", address), &metadata)
+        })?;
         Ok((metadata, shown))
     }
 
@@ -118,11 +126,14 @@ impl Vault {
     pub fn rotate_generated(
         &self,
         address: &SecretAddress<'_>,
-        by: Option<&str>,
+        by: By<'_>,
         byte_len: usize,
     ) -> Result<(Metadata, Shown), Error> {
         let shown = Shown::generate(byte_len)?;
-        let metadata = self.store.write(|writing| self.rotate_in(writing, address, by, &shown.0))?;
+        let metadata = self.store.write(|writing| {
+            let metadata = self.rotate_in(writing, address, by, &shown.0)?;
+            recorded(writing, Deed::on_secret(by, "rotate_generated", address), &metadata)
+        })?;
         Ok((metadata, shown))
     }
 
@@ -130,11 +141,17 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::DescriptionTooLong`], [`Error::Store`].
-    pub fn describe(&self, address: &SecretAddress<'_>, description: &str) -> Result<Metadata, Error> {
+    pub fn describe(
+        &self,
+        address: &SecretAddress<'_>,
+        by: By<'_>,
+        description: &str,
+    ) -> Result<Metadata, Error> {
         bounded(Some(description))?;
         self.store.write(|writing| {
             let found = existing(writing, address)?;
             writing.describe(&found.secret_id, description)?;
+            recorded(writing, Deed::on_secret(by, "describe", address), &found)?;
             existing(writing, address)
         })
     }
@@ -143,11 +160,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
-    pub fn revoke(&self, address: &SecretAddress<'_>) -> Result<Metadata, Error> {
+    pub fn revoke(&self, address: &SecretAddress<'_>, by: By<'_>) -> Result<Metadata, Error> {
         self.store.write(|writing| {
             let found = existing(writing, address)?;
             writing.revoke(&found.secret_id)?;
-            Ok(found)
+            recorded(writing, Deed::on_secret(by, "revoke", address), &found)
         })
     }
 
@@ -172,22 +189,19 @@ impl Vault {
         writing: &Writing<'_>,
         address: &SecretAddress<'_>,
         description: Option<&str>,
-        by: Option<&str>,
+        by: By<'_>,
         value: &Cleartext,
     ) -> Result<(Metadata, Written), Error> {
-        match writing.secret(address)? {
+        let (metadata, written) = match writing.secret(address)? {
             Some(found) => {
                 if let Some(description) = description {
                     writing.describe(&found.secret_id, description)?;
                 }
-                let metadata = self.append_in(writing, address, &found, by, value)?;
-                Ok((metadata, Written::Rotated))
+                (self.append_in(writing, address, &found, by, value)?, Written::Rotated)
             }
-            None => {
-                let metadata = self.create_in(writing, address, description, by, value)?;
-                Ok((metadata, Written::Created))
-            }
-        }
+            None => (self.create_in(writing, address, description, by, value)?, Written::Created),
+        };
+        Ok((recorded(writing, Deed::on_secret(by, "set", address), &metadata)?, written))
     }
 
     fn create_in(
@@ -195,7 +209,7 @@ impl Vault {
         writing: &Writing<'_>,
         address: &SecretAddress<'_>,
         description: Option<&str>,
-        by: Option<&str>,
+        by: By<'_>,
         value: &Cleartext,
     ) -> Result<Metadata, Error> {
         // Not left to the unique index: old files may lack it.
@@ -206,6 +220,7 @@ impl Vault {
         let sealed = self.seal(address, &id, 1, value)?;
         writing.add_secret(&id, address, description, by)?;
         writing.add_version(&id, 1, &sealed, by)?;
+        self.keep_value_mac(writing, &id, 1, value)?;
         existing(writing, address)
     }
 
@@ -213,7 +228,7 @@ impl Vault {
         &self,
         writing: &Writing<'_>,
         address: &SecretAddress<'_>,
-        by: Option<&str>,
+        by: By<'_>,
         value: &Cleartext,
     ) -> Result<Metadata, Error> {
         let found = existing(writing, address)?;
@@ -225,13 +240,14 @@ impl Vault {
         writing: &Writing<'_>,
         address: &SecretAddress<'_>,
         found: &Metadata,
-        by: Option<&str>,
+        by: By<'_>,
         value: &Cleartext,
     ) -> Result<Metadata, Error> {
         let id = &found.secret_id;
         let version_no = writing.next_version(id)?;
         let sealed = self.seal(address, id, version_no, value)?;
         writing.add_version(id, version_no, &sealed, by)?;
+        self.keep_value_mac(writing, id, version_no, value)?;
         writing.mark_rotated(id)?;
         existing(writing, address)
     }
@@ -239,6 +255,12 @@ impl Vault {
 
 fn existing(writing: &Writing<'_>, address: &SecretAddress<'_>) -> Result<Metadata, Error> {
     writing.secret(address)?.ok_or_else(|| Error::NotFound { name: address.name.clone() })
+}
+
+/// Records what was done to the secret that `metadata` tells of, in the same transaction.
+fn recorded(writing: &Writing<'_>, deed: Deed<'_>, metadata: &Metadata) -> Result<Metadata, Error> {
+    writing.record(&deed.fact("version", metadata.version_no))?;
+    Ok(metadata.clone())
 }
 
 fn bounded(description: Option<&str>) -> Result<(), Error> {

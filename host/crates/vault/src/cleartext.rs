@@ -62,6 +62,17 @@ impl Cleartext {
         Ok(bytes)
     }
 
+    /// Feeds the bytes to a computation that shows nothing of them.
+    pub(crate) fn feed(&self, mac: &mut impl hmac::Mac) {
+        mac.update(&self.0);
+    }
+
+    /// Derives other keys from a key that was drawn or opened as cleartext (HKDF-SHA256).
+    pub(crate) fn expand(&self, label: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        let derived = hkdf::Hkdf::<sha2::Sha256>::new(None, &self.0).expand(label, out);
+        derived.map_err(|_| Error::Cipher)
+    }
+
     pub(crate) fn buffer(&mut self) -> &mut [u8] {
         &mut self.0
     }

@@ -4,9 +4,9 @@ use model::{Failure, Fault, SecretName, StackName};
 
 use store::KeyId;
 
-/// The largest value a secret may have.
-pub const MAX_VALUE_BYTES: usize = 64 * 1024;
-/// The longest description a secret may have.
+/// The largest value a secret can have, however a chassis is set up.
+pub const MAX_VALUE_BYTES: usize = 256 * 1024;
+/// The longest description a secret can have, however a chassis is set up.
 pub const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
 /// The shortest passphrase that is chosen here, in characters; what opens is not judged.
 pub const MIN_PASSPHRASE: usize = 8;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use model::Id;
 use store::{
-    AadScheme, ActiveSecret, KeyId, NONCE_BYTES, SealedSecret, SecretAddress, Store, WRAPPED_DEK_BYTES,
-    WrappedRow,
+    AadScheme, ActiveSecret, AuditSeal, KeyId, NONCE_BYTES, SealedSecret, SecretAddress, Store,
+    WRAPPED_DEK_BYTES, WrappedRow,
 };
 
+use crate::audit::{self, AuditKey};
 use crate::cleartext::Cleartext;
 use crate::context::Context;
 use crate::dek::Dek;
@@ -28,6 +29,8 @@ use crate::ring::{KeyProvider, KeyRing};
 pub struct Vault {
     pub(crate) store: Arc<Store>,
     pub(crate) keeper: Keeper,
+    /// The audit keys that the master keys open; rows are sealed under the first.
+    pub(crate) audit: Vec<Arc<AuditKey>>,
 }
 
 /// What the keys open of what is stored, found out at boot (D7). Only the newest versions
@@ -97,7 +100,12 @@ impl Vault {
         let ring = ring.into();
         checked(&store, &ring)?;
         remember(&store, &ring)?;
-        let vault = Self { store, keeper: Keeper::new(ring) };
+        let audit = audit::open(&store, &ring)?;
+        if let Some(newest) = audit.first() {
+            store.seal_audit_with(Arc::clone(newest) as Arc<dyn AuditSeal>);
+        }
+        store.begin_audit()?;
+        let vault = Self { store, keeper: Keeper::new(ring), audit };
         let report = vault.report()?;
         Ok((vault, report))
     }
@@ -116,6 +124,8 @@ impl Vault {
     pub fn renew(&self) -> Result<KeyReport, Error> {
         let ring = self.keeper.renew(&self.store)?;
         remember(&self.store, &ring)?;
+        // The audit's key moves along, so that it needs no key that is rotated out.
+        audit::open(&self.store, &ring)?;
         self.report()
     }
 

@@ -7,7 +7,7 @@ use model::{
     Envelope, FormatTemplate, OpName, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
 };
 use sandbox::{CodeCache, Error, Limits, Op, OpInput, OpOutput, Randomness, Sandbox, Trust};
-use store::{SecretAddress, Store};
+use store::{By, SecretAddress, Store};
 use tempfile::TempDir;
 use vault::{
     Caller, Credentials, MasterKey, OpBags, Origin, Reveal, SecretBag, SecretValue, Use, Vault, Wants,
@@ -92,7 +92,7 @@ impl Secrets {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(folder.path(), "test", store::Options::default()).unwrap();
-        let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None).unwrap().id;
+        let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None, By::Local).unwrap().id;
         let (vault, _) = Vault::open(Arc::new(store), master_key()).ok().unwrap();
         Self { _folder: folder, vault, tenant }
     }
@@ -107,7 +107,7 @@ impl Secrets {
     pub(crate) fn store(&self, secret: &str, value: &[u8]) {
         let secret = SecretName::parse(secret).unwrap();
         let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
-        self.vault.set(&address, None, None, SecretValue::new(value.to_vec()).unwrap()).unwrap();
+        self.vault.set(&address, None, By::Local, SecretValue::new(value.to_vec()).unwrap()).unwrap();
     }
 
     /// Bags for `op` with these secrets in these slots.

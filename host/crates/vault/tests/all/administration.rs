@@ -1,6 +1,6 @@
 //! The verbs of administration, one by one and against each other.
 
-use txco_vault::{Error, MAX_DESCRIPTION_BYTES, Written};
+use txco_vault::{By, Error, MAX_DESCRIPTION_BYTES, Written};
 
 use crate::house::{House, name, on, tenant, value};
 
@@ -22,7 +22,7 @@ fn what_is_created_is_what_ops_get() {
 fn set_creates_then_rotates_and_keeps_what_is_not_given() {
     let house = House::new();
     let set =
-        |description, text| on("", "K", |a| house.vault.set(a, description, None, value(text))).unwrap();
+        |description, text| on("", "K", |a| house.vault.set(a, description, By::Open, value(text))).unwrap();
     let (first, how) = set(Some("first"), "one");
     assert_eq!((first.version_no, how), (1, Written::Created));
     let (second, how) = set(None, "two");
@@ -37,14 +37,15 @@ fn set_creates_then_rotates_and_keeps_what_is_not_given() {
 #[test]
 fn what_generate_shows_is_what_is_stored() {
     let house = House::new();
-    let (made, shown) = on("", "WEBHOOK_HMAC", |a| house.vault.generate(a, None, None, 32)).ok().unwrap();
+    let (made, shown) = on("", "WEBHOOK_HMAC", |a| house.vault.generate(a, None, By::Open, 32)).ok().unwrap();
     assert_eq!((made.version_no, shown.text().len()), (1, 43));
     assert_eq!(house.value_of("", "WEBHOOK_HMAC").ok().unwrap(), shown.text().as_bytes());
-    let (next, again) = on("", "WEBHOOK_HMAC", |a| house.vault.rotate_generated(a, None, 4096)).ok().unwrap();
+    let (next, again) =
+        on("", "WEBHOOK_HMAC", |a| house.vault.rotate_generated(a, By::Open, 4096)).ok().unwrap();
     assert_eq!(next.version_no, 2);
     assert_eq!(house.value_of("", "WEBHOOK_HMAC").ok().unwrap(), again.text().as_bytes());
     for byte_len in [0, 4097] {
-        let refused = on("", "W2", |a| house.vault.generate(a, None, None, byte_len)).err().unwrap();
+        let refused = on("", "W2", |a| house.vault.generate(a, None, By::Open, byte_len)).err().unwrap();
         assert!(matches!(refused, Error::ByteLength { asked } if asked == byte_len));
     }
     assert_eq!(house.vault.list(&tenant()).unwrap().len(), 1, "a refused one leaves nothing");
@@ -56,7 +57,7 @@ fn a_value_under_eight_bytes_is_told() {
     assert!(house.create("", "SHORT", "1234567").unwrap().short_value);
     let (metadata, _) = house.set("", "SHORT", "12345678").unwrap();
     assert!(!metadata.short_value);
-    assert!(on("", "SHORT", |a| house.vault.rotate(a, None, value("1"))).unwrap().short_value);
+    assert!(on("", "SHORT", |a| house.vault.rotate(a, By::Open, value("1"))).unwrap().short_value);
     assert!(house.vault.list(&tenant()).unwrap()[0].short_value);
 }
 
@@ -64,18 +65,18 @@ fn a_value_under_eight_bytes_is_told() {
 fn describing_touches_nothing_else() {
     let house = House::new();
     let made = house.create("", "K", "v").unwrap();
-    let described = on("", "K", |a| house.vault.describe(a, "what for")).unwrap();
+    let described = on("", "K", |a| house.vault.describe(a, By::Open, "what for")).unwrap();
     assert_eq!(described.description.as_deref(), Some("what for"));
     assert_eq!((described.version_no, &described.last_rotated_at), (1, &None));
-    assert_eq!(on("", "K", |a| house.vault.describe(a, "")).unwrap(), made);
+    assert_eq!(on("", "K", |a| house.vault.describe(a, By::Open, "")).unwrap(), made);
     let at_limit = "x".repeat(MAX_DESCRIPTION_BYTES);
-    assert!(on("", "K", |a| house.vault.describe(a, &at_limit)).is_ok());
+    assert!(on("", "K", |a| house.vault.describe(a, By::Open, &at_limit)).is_ok());
     let over = "x".repeat(MAX_DESCRIPTION_BYTES + 1);
     for refused in [
-        on("", "K", |a| house.vault.describe(a, &over)).err(),
-        on("", "L", |a| house.vault.create(a, Some(&over), None, value("v"))).err(),
-        on("", "K", |a| house.vault.set(a, Some(&over), None, value("v"))).err(),
-        on("", "L", |a| house.vault.generate(a, Some(&over), None, 32)).err(),
+        on("", "K", |a| house.vault.describe(a, By::Open, &over)).err(),
+        on("", "L", |a| house.vault.create(a, Some(&over), By::Open, value("v"))).err(),
+        on("", "K", |a| house.vault.set(a, Some(&over), By::Open, value("v"))).err(),
+        on("", "L", |a| house.vault.generate(a, Some(&over), By::Open, 32)).err(),
     ] {
         assert!(matches!(refused, Some(Error::DescriptionTooLong { found }) if found == over.len()));
     }
@@ -86,7 +87,7 @@ fn describing_touches_nothing_else() {
 fn revoking_frees_the_name_for_a_new_identity() {
     let house = House::new();
     let first = house.create("", "K", "one").unwrap();
-    assert_eq!(on("", "K", |a| house.vault.revoke(a)).unwrap(), first);
+    assert_eq!(on("", "K", |a| house.vault.revoke(a, By::Open)).unwrap(), first);
     assert!(matches!(house.value_of("", "K"), Err(Error::NotFound { .. })));
     assert!(house.vault.list(&tenant()).unwrap().is_empty());
     let second = house.create("", "K", "two").unwrap();
@@ -101,10 +102,10 @@ fn administration_never_looks_beyond_the_place_it_names() {
     house.create("", "K", "tenant-wide").unwrap();
     on("shop", "K", |a| {
         assert!(matches!(house.vault.show(a), Err(Error::NotFound { .. })));
-        assert!(matches!(house.vault.describe(a, "d"), Err(Error::NotFound { .. })));
-        assert!(matches!(house.vault.revoke(a), Err(Error::NotFound { .. })));
-        assert!(matches!(house.vault.rotate(a, None, value("v")), Err(Error::NotFound { .. })));
-        assert!(matches!(house.vault.rotate_generated(a, None, 32), Err(Error::NotFound { .. })));
+        assert!(matches!(house.vault.describe(a, By::Open, "d"), Err(Error::NotFound { .. })));
+        assert!(matches!(house.vault.revoke(a, By::Open), Err(Error::NotFound { .. })));
+        assert!(matches!(house.vault.rotate(a, By::Open, value("v")), Err(Error::NotFound { .. })));
+        assert!(matches!(house.vault.rotate_generated(a, By::Open, 32), Err(Error::NotFound { .. })));
     });
     house.create("shop", "K", "of shop").unwrap();
     let listed = house.vault.list(&tenant()).unwrap();
@@ -165,7 +166,7 @@ fn an_import_stores_all_or_nothing() {
     house.create("", "OLD", "before").unwrap();
     let import = |pairs: &[(&str, &str)]| {
         let values = pairs.iter().map(|(n, text)| (name(n), value(text))).collect();
-        house.vault.import(&tenant(), None, Some("actor_test"), values)
+        house.vault.import(&tenant(), None, By::Actor("actor_test"), values)
     };
     let done = import(&[("OLD", "after"), ("NEW", "first")]).unwrap();
     let told: Vec<_> = done.iter().map(|(m, how)| (m.name.as_str(), m.version_no, *how)).collect();
@@ -179,7 +180,7 @@ fn an_import_stores_all_or_nothing() {
     let quotas = store::Quotas { secrets: Some(3), ..store::Quotas::default() };
     let house = house.with_quotas(quotas);
     let values = ["A", "B"].map(|n| (name(n), value("one too many"))).into_iter().collect();
-    let refused = house.vault.import(&tenant(), None, None, values).err().unwrap();
+    let refused = house.vault.import(&tenant(), None, By::Open, values).err().unwrap();
     let reached = store::Error::QuotaReached { quota: store::Quota::Secrets, most: 3 };
     assert_eq!(refused.to_string(), Error::Store(reached).to_string());
     let names: Vec<_> = house.vault.list(&tenant()).unwrap().into_iter().map(|m| m.name).collect();

@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use store::{Options, Store};
 use tempfile::TempDir;
 use txco_vault::{
-    Caller, Error, KeyProvider, KeyReport, KeyRing, MasterKey, Metadata, Reveal, SecretAddress, SecretBag,
-    SecretValue, Vault, Written,
+    By, Caller, Error, KeyProvider, KeyReport, KeyRing, MasterKey, Metadata, Reveal, SecretAddress,
+    SecretBag, SecretValue, Vault, Written,
 };
 
 const GO_DATABASE: &str = include_str!("../../../../../tests/vectors/store/go-runtime.sql");
@@ -81,11 +81,11 @@ impl House {
     }
 
     pub(crate) fn create(&self, stack: &str, secret: &str, text: &str) -> Result<Metadata, Error> {
-        on(stack, secret, |address| self.vault.create(address, None, Some("actor_test"), value(text)))
+        on(stack, secret, |address| self.vault.create(address, None, By::Actor("actor_test"), value(text)))
     }
 
     pub(crate) fn set(&self, stack: &str, secret: &str, text: &str) -> Result<(Metadata, Written), Error> {
-        on(stack, secret, |address| self.vault.set(address, None, Some("actor_test"), value(text)))
+        on(stack, secret, |address| self.vault.set(address, None, By::Actor("actor_test"), value(text)))
     }
 
     pub(crate) fn pack(&self, from: &str, names: &[&str]) -> Result<SecretBag<Reveal>, Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use store::{Options, Store};
-use txco_vault::{Error, Unopened, Vault, Written, key_needed};
+use txco_vault::{By, Error, Unopened, Vault, Written, key_needed};
 
 use crate::house::{House, key, on};
 
@@ -60,7 +60,7 @@ fn a_key_that_opens_nothing_is_told_and_set_replaces() {
     assert_eq!(house.value_of("", "A").ok().unwrap(), b"again");
     let house = house.reopened(key(1));
     assert_eq!((house.report.secrets, house.report.unopened()), (2, 1), "old versions do not count");
-    on("shop", "B", |a| house.vault.revoke(a)).unwrap();
+    on("shop", "B", |a| house.vault.revoke(a, By::Open)).unwrap();
     assert_eq!(house.reopened(key(1)).report.unopened(), 0, "neither do revoked secrets");
 }
 
@@ -97,6 +97,6 @@ fn a_database_with_ciphertext_needs_its_key() {
     let (vault, report) = Vault::open(Arc::clone(&store), key(0)).ok().unwrap();
     assert_eq!((report.secrets, report.unopened()), (0, 0));
     assert!(!key_needed(&store).unwrap(), "a key that has sealed nothing is not needed");
-    on("", "K", |a| vault.create(a, None, None, crate::house::value("v"))).unwrap();
+    on("", "K", |a| vault.create(a, None, By::Open, crate::house::value("v"))).unwrap();
     assert!(key_needed(&store).unwrap());
 }

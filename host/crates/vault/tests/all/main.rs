@@ -8,3 +8,4 @@ mod packing;
 mod ring;
 mod tampering;
 mod wiping;
+mod audit;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 
 use model::Class;
-use txco_vault::{Caller, Credentials, Error, Origin, SecretValue, Wants};
+use txco_vault::{By, Caller, Credentials, Error, Origin, SecretValue, Wants};
 
 use crate::house::{House, destination, on, op, reference, tenant};
 
@@ -60,8 +60,10 @@ fn a_value_is_in_memory_once_and_only_while_a_call_has_it() {
     let store = |secret| {
         let mut bytes = Vec::with_capacity(LENGTH);
         bytes.extend((0..LENGTH).map(byte));
-        on("", secret, |address| house.vault.create(address, None, None, SecretValue::new(bytes).unwrap()))
-            .unwrap();
+        on("", secret, |address| {
+            house.vault.create(address, None, By::Open, SecretValue::new(bytes).unwrap())
+        })
+        .unwrap();
     };
     store("K");
     assert_eq!(copies(), 0, "after it was stored");

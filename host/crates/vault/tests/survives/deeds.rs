@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use txco_vault::{Error, KeyRing, SchemeOne, Vault};
+use txco_vault::{By, Error, KeyRing, SchemeOne, Vault};
 
 use crate::house::{State, copied, key, left, name, on, open, open_under, rewrapped, tenant, value};
 
@@ -52,34 +52,34 @@ pub(crate) const DEEDS: &[Deed] = &[
 const AGAIN: Deed = Deed { name: "create again", found: Found::Ours, act: Some(create_again) };
 
 fn create_again(vault: &Vault) -> Result<(), Error> {
-    on("shop", "PASSWORD", |address| vault.create(address, None, None, value("made again"))).map(drop)
+    on("shop", "PASSWORD", |address| vault.create(address, None, By::Open, value("made again"))).map(drop)
 }
 
 fn create(vault: &Vault) -> Result<(), Error> {
-    on("shop", "FRESH", |address| vault.create(address, Some("new"), None, value("fresh"))).map(drop)
+    on("shop", "FRESH", |address| vault.create(address, Some("new"), By::Open, value("fresh"))).map(drop)
 }
 
 fn set(vault: &Vault) -> Result<(), Error> {
-    on("", "PASSWORD", |address| vault.set(address, Some("changed"), None, value("second"))).map(drop)
+    on("", "PASSWORD", |address| vault.set(address, Some("changed"), By::Open, value("second"))).map(drop)
 }
 
 /// A value of many pages, so that the change is many writes.
 fn rotate(vault: &Vault) -> Result<(), Error> {
-    on("shop", "PASSWORD", |address| vault.rotate(address, None, value(&"long ".repeat(6000)))).map(drop)
+    on("shop", "PASSWORD", |address| vault.rotate(address, By::Open, value(&"long ".repeat(6000)))).map(drop)
 }
 
 fn describe(vault: &Vault) -> Result<(), Error> {
-    on("", "PASSWORD", |address| vault.describe(address, "what for")).map(drop)
+    on("", "PASSWORD", |address| vault.describe(address, By::Open, "what for")).map(drop)
 }
 
 fn revoke(vault: &Vault) -> Result<(), Error> {
-    on("shop", "PASSWORD", |address| vault.revoke(address)).map(drop)
+    on("shop", "PASSWORD", |address| vault.revoke(address, By::Open)).map(drop)
 }
 
 fn import(vault: &Vault) -> Result<(), Error> {
     let pairs = [("USER", "somebody else"), ("PASSWORD", "of somebody else"), ("FRESH", "fresh")];
     let values = pairs.map(|(secret, text)| (name(secret), value(text))).into_iter().collect();
-    vault.import(&tenant(), None, None, values).map(drop)
+    vault.import(&tenant(), None, By::Open, values).map(drop)
 }
 
 fn rewrap(vault: &Vault) -> Result<(), Error> {
@@ -118,7 +118,7 @@ impl Deed {
                     ("", "PASSWORD", "first"),
                     ("shop", "PASSWORD", "of the shop"),
                 ] {
-                    on(stack, secret, |address| vault.set(address, None, None, value(text))).unwrap();
+                    on(stack, secret, |address| vault.set(address, None, By::Open, value(text))).unwrap();
                 }
             }
         }
