@@ -5,16 +5,18 @@ mod audit;
 mod secrets;
 mod tenants;
 mod ops;
+mod inquiry;
 
 use std::sync::Arc;
 
-use store::Store;
+use store::{By, Store};
 use vault::Vault;
 
-pub(crate) use audit::{Deed, record, record_op};
+pub(crate) use audit::{Audit, Deed, Effect};
 pub(crate) use error::{AdminError, Denial, Extra};
+pub(crate) use inquiry::Wanted;
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
-pub(crate) use secrets::{Asked, MAX_IMPORT_BYTES, MAX_IMPORTED, Stored};
+pub(crate) use secrets::{Asked, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Stored};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +26,11 @@ pub(crate) enum Actor {
 }
 
 impl Actor {
-    /// How the actor is called in the log.
+    /// The actor as the log, the audit and rows know it.
     #[must_use]
-    pub(crate) const fn label(&self) -> &str {
+    pub(crate) const fn by(&self) -> By<'_> {
         match self {
-            Self::Open => "open",
-        }
-    }
-
-    /// What a row remembers as its author.
-    #[must_use]
-    pub(crate) const fn author(&self) -> Option<&str> {
-        match self {
-            Self::Open => None,
+            Self::Open => By::Open,
         }
     }
 }
@@ -46,13 +40,27 @@ pub(crate) struct Admin {
     store: Arc<Store>,
     vault: Option<Arc<Vault>>,
     ops: Arc<Ops>,
+    audit: Audit,
+    bounds: SecretBounds,
 }
 
 impl Admin {
     /// Administration of `store`; without a vault the secret verbs answer that it is off.
     #[must_use]
-    pub(crate) fn new(store: Arc<Store>, vault: Option<Arc<Vault>>, ops: Arc<Ops>) -> Self {
-        Self { store, vault, ops }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        vault: Option<Arc<Vault>>,
+        ops: Arc<Ops>,
+        bounds: SecretBounds,
+    ) -> Self {
+        let audit = Audit::new(Arc::clone(&store));
+        Self { store, vault, ops, audit, bounds }
+    }
+
+    /// Where what is asked here is written down.
+    #[must_use]
+    pub(crate) const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The ops of tenants.

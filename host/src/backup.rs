@@ -257,7 +257,7 @@ mod tests {
 
     use model::{SecretName, TenantId};
     use store::Store;
-    use vault::{MasterKey, SecretAddress, SecretValue, Vault};
+    use vault::{By, MasterKey, SecretAddress, SecretValue, Vault};
 
     use super::*;
 

@@ -79,6 +79,22 @@ pub(crate) enum AdminError {
         /// How many.
         most: usize,
     },
+    /// A value over what this chassis takes.
+    #[error("the value has {found} bytes; at most {most} are stored (--secret-value-max)")]
+    ValueTooLarge {
+        /// How many bytes were given.
+        found: usize,
+        /// How many it takes.
+        most: usize,
+    },
+    /// A description over what this chassis takes.
+    #[error("the description has {found} bytes; at most {most} are stored (--secret-description-max)")]
+    DescriptionTooLong {
+        /// How many bytes were given.
+        found: usize,
+        /// How many it takes.
+        most: usize,
+    },
     /// No such op.
     #[error("no such op")]
     OpNotFound,
@@ -131,6 +147,8 @@ impl AdminError {
             Self::NameImmutable => (400, "name_immutable"),
             Self::InvalidByteLength => (400, "invalid_byte_len"),
             Self::TooManyAtOnce { .. } => (422, "too_many_at_once"),
+            Self::ValueTooLarge { .. } => (413, "value_too_large"),
+            Self::DescriptionTooLong { .. } => (422, "description_too_long"),
             Self::OpNotFound => (404, "op_not_found"),
             Self::InvalidOpName(_) => (400, "invalid_op_name"),
             Self::OpInvalid(_) => (422, "op_invalid"),
@@ -178,7 +196,10 @@ impl AdminError {
             Self::BodyTooLarge | Self::InvalidByteLength | Self::TooManyAtOnce { .. } => {
                 Extra::Detail(json!({ "hint": said }))
             }
-            Self::InvalidBody(_) | Self::Store(_) => Extra::Detail(json!({ "err": said })),
+            Self::InvalidBody(_)
+            | Self::Store(_)
+            | Self::ValueTooLarge { .. }
+            | Self::DescriptionTooLong { .. } => Extra::Detail(json!({ "err": said })),
             Self::Vault(error)
                 if matches!(of_vault(error).1, "secret_not_found" | "secret_exists" | "empty_value") =>
             {

@@ -19,6 +19,34 @@ pub(crate) struct Secrets<'a> {
     vault: &'a Vault,
     tenant: &'a TenantId,
     actor: &'a Actor,
+    bounds: SecretBounds,
+}
+
+/// How large what is stored may be (weakness S3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SecretBounds {
+    /// The largest value.
+    pub value: usize,
+    /// The longest description.
+    pub description: usize,
+}
+
+impl Default for SecretBounds {
+    fn default() -> Self {
+        Self { value: 64 << 10, description: 1 << 10 }
+    }
+}
+
+impl SecretBounds {
+    fn value(self, value: &SecretValue) -> Result<(), AdminError> {
+        let (found, most) = (value.length(), self.value);
+        if found > most { Err(AdminError::ValueTooLarge { found, most }) } else { Ok(()) }
+    }
+
+    fn description(self, text: Option<&str>) -> Result<(), AdminError> {
+        let (found, most) = (text.map_or(0, str::len), self.description);
+        if found > most { Err(AdminError::DescriptionTooLong { found, most }) } else { Ok(()) }
+    }
 }
 
 /// Which secret, as it was asked for.
@@ -39,8 +67,13 @@ pub(crate) struct Stored {
 }
 
 impl<'a> Secrets<'a> {
-    pub(super) fn new(vault: &'a Vault, tenant: &'a TenantId, actor: &'a Actor) -> Self {
-        Self { vault, tenant, actor }
+    pub(super) fn new(
+        vault: &'a Vault,
+        tenant: &'a TenantId,
+        actor: &'a Actor,
+        bounds: SecretBounds,
+    ) -> Self {
+        Self { vault, tenant, actor, bounds }
     }
 
     /// All active ones, by name and stack.
@@ -71,7 +104,9 @@ impl<'a> Secrets<'a> {
     ) -> Result<Stored, AdminError> {
         let description = description.filter(|text| !text.is_empty());
         self.at(asked, |address| {
-            let metadata = self.vault.create(address, description, self.actor.author(), value)?;
+            self.bounds.description(description)?;
+            self.bounds.value(&value)?;
+            let metadata = self.vault.create(address, description, self.actor.by(), value)?;
             Ok(Stored { metadata, written: Written::Created, shown: None })
         })
     }
@@ -87,7 +122,9 @@ impl<'a> Secrets<'a> {
         value: SecretValue,
     ) -> Result<Stored, AdminError> {
         self.at(asked, |address| {
-            let (metadata, written) = self.vault.set(address, description, self.actor.author(), value)?;
+            self.bounds.description(description)?;
+            self.bounds.value(&value)?;
+            let (metadata, written) = self.vault.set(address, description, self.actor.by(), value)?;
             Ok(Stored { metadata, written, shown: None })
         })
     }
@@ -104,10 +141,11 @@ impl<'a> Secrets<'a> {
         let stack = stack_of(stack)?;
         let named = values.into_iter().map(|(name, value)| {
             let name = SecretName::parse(&name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
+            self.bounds.value(&value)?;
             Ok((name, value))
         });
         let named = named.collect::<Result<Vec<_>, AdminError>>()?;
-        let stored = self.vault.import(self.tenant, stack.as_ref(), self.actor.author(), named)?;
+        let stored = self.vault.import(self.tenant, stack.as_ref(), self.actor.by(), named)?;
         let stored = stored.into_iter();
         Ok(stored.map(|(metadata, written)| Stored { metadata, written, shown: None }).collect())
     }
@@ -125,7 +163,8 @@ impl<'a> Secrets<'a> {
         let description = description.filter(|text| !text.is_empty());
         let length = length(byte_len)?;
         self.at(asked, |address| {
-            let (metadata, shown) = self.vault.generate(address, description, self.actor.author(), length)?;
+            self.bounds.description(description)?;
+            let (metadata, shown) = self.vault.generate(address, description, self.actor.by(), length)?;
             Ok(Stored { metadata, written: Written::Created, shown: Some(shown) })
         })
     }
@@ -136,7 +175,8 @@ impl<'a> Secrets<'a> {
     /// [`AdminError`]: the name, the stack, or there is none.
     pub(crate) fn rotate(&self, asked: Asked<'_>, value: SecretValue) -> Result<Stored, AdminError> {
         self.at(asked, |address| {
-            let metadata = self.vault.rotate(address, self.actor.author(), value)?;
+            self.bounds.value(&value)?;
+            let metadata = self.vault.rotate(address, self.actor.by(), value)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: None })
         })
     }
@@ -152,7 +192,7 @@ impl<'a> Secrets<'a> {
     ) -> Result<Stored, AdminError> {
         let length = length(byte_len)?;
         self.at(asked, |address| {
-            let (metadata, shown) = self.vault.rotate_generated(address, self.actor.author(), length)?;
+            let (metadata, shown) = self.vault.rotate_generated(address, self.actor.by(), length)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: Some(shown) })
         })
     }
@@ -162,7 +202,10 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, the description, or there is none.
     pub(crate) fn describe(&self, asked: Asked<'_>, description: &str) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.describe(address, description)?))
+        self.at(asked, |address| {
+            self.bounds.description(Some(description))?;
+            Ok(self.vault.describe(address, self.actor.by(), description)?)
+        })
     }
 
     /// Revokes one and frees its name.
@@ -170,7 +213,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
     pub(crate) fn revoke(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.revoke(address)?))
+        self.at(asked, |address| Ok(self.vault.revoke(address, self.actor.by())?))
     }
 
     fn at<T>(

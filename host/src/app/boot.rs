@@ -14,12 +14,15 @@ use vault::{CodeCacheKey, Vault};
 
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::{Admin, OpBounds, Ops, TenantOps};
-use crate::config::{Config, EgressPolicy, Listen, StackFallback, TraceMode};
+use crate::admin::{Admin, OpBounds, Ops, SecretBounds, TenantOps};
+use crate::bookkeeping::Bookkeeping;
+use crate::config::{Config, ConfigError, EgressPolicy, Listen, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
+use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
 use crate::key_source::{KeyError, KeySource, Obtained};
+use crate::meter::Meter;
 use crate::op_signature::Signers;
 
 /// How long a client may take to send its body.
@@ -50,6 +53,7 @@ impl App {
         };
         let signers = Signers::new(config.op_trust_key.clone(), config.only_signed);
         let settings = settings(&config);
+        let secret_bounds = secret_bounds(&config)?;
         let egress = egress_settings(&config)?;
         let open_until = match role {
             Role::Serve => Until::Enrolment { folder: config.db_root_dir, env: config.env },
@@ -57,6 +61,8 @@ impl App {
         };
         let Keyed { vault, cache_key } =
             open_vault(KeySource::of(config.secret_master_key_b64, config.secret_master_key), &store)?;
+        // With a key the vault has begun it, under a seal.
+        store.begin_audit()?;
 
         let admin_socket = bind("admin", config.admin_addr)?;
         let web_socket = bind("web", config.web_addr)?;
@@ -77,8 +83,12 @@ impl App {
 
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
-        let admin = Admin::new(store, vault, Arc::clone(&ops));
-        let admin_router = admin::router(AdminHead::new(admin, open_until)).merge(ready::router(&readiness));
+        let books = Arc::new(Bookkeeping { store: Arc::clone(&store), chassis: Arc::clone(&chassis) });
+        let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store)));
+        let admin = Admin::new(store, vault, Arc::clone(&ops), secret_bounds);
+        let admin_router = admin::router(AdminHead::new(admin, open_until))
+            .merge(ready::router(&readiness))
+            .merge(metrics::routes(&meter));
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
             tenant: tenant.id.clone(),
@@ -96,6 +106,8 @@ impl App {
         Ok(Self {
             chassis,
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
+            books,
+            meter,
             web: Listener { socket: web_socket, router: web_router },
             admin: Listener { socket: admin_socket, router: admin_router },
             runtime,
@@ -232,6 +244,25 @@ fn say_opened(opened: &Opened) {
             "secret is revoked in this stack and still resolves there, to a wider one of the same name"
         );
     }
+}
+
+/// What an operator may choose below what the vault takes at all.
+fn secret_bounds(config: &Config) -> Result<SecretBounds, ConfigError> {
+    let within = |flag: &str, asked: usize, most: usize| match asked {
+        0 => Err(ConfigError { place: format!("--{flag}"), reason: "expected at least 1 byte".to_owned() }),
+        asked if asked > most => {
+            Err(ConfigError { place: format!("--{flag}"), reason: format!("expected at most {most} bytes") })
+        }
+        asked => Ok(asked),
+    };
+    Ok(SecretBounds {
+        value: within("secret-value-max", config.secret_value_max.0, vault::MAX_VALUE_BYTES)?,
+        description: within(
+            "secret-description-max",
+            config.secret_description_max.0,
+            vault::MAX_DESCRIPTION_BYTES,
+        )?,
+    })
 }
 
 fn store_options(config: &Config) -> store::Options {

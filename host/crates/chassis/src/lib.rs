@@ -33,6 +33,7 @@ mod trace;
 mod protect;
 mod reply;
 mod request;
+mod count;
 mod rooms;
 mod outbound;
 mod walk;
@@ -43,6 +44,7 @@ mod scope;
 mod chassis;
 
 pub use chassis::{Chassis, Parts};
+pub use count::{Counted, Totals, Use};
 pub use lint::Lint;
 pub use registry::OpSource;
 pub use request::{Outcome, Request, RequestFailure};
