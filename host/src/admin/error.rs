@@ -279,6 +279,7 @@ fn of_store(error: &store::Error) -> (u16, &'static str) {
         | E::Row { .. }
         | E::Taken
         | E::TooManyOps { .. }
+        | E::Unrecorded { .. }
         | E::ReservedSlug
         | E::NoRandomness
         | E::Sqlite { .. } => (500, "secret_store_err"),

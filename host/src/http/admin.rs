@@ -283,8 +283,10 @@ impl Call {
                 let (stack, values) = wire::import_of(body)?;
                 let stored = secrets.import(stack.as_deref(), values)?;
                 for one in &stored {
-                    let (actor, subject) = (actor.label(), one.metadata.name.as_str());
-                    record(&Deed { actor, tenant: tenant_id, subject, action: "import" }, &Ok(()));
+                    let (action, effect) = (self.verb.word(), self.verb.effect());
+                    let subject = one.metadata.name.as_str();
+                    let deed = Deed { by: actor.by(), tenant: tenant_id, subject, action, effect };
+                    head.admin.audit().of_secret(&deed, &Ok(()));
                 }
                 wire::imported_reply(&stored)
             }

@@ -53,7 +53,9 @@ impl Vault {
         value: SecretValue,
     ) -> Result<(Metadata, Written), Error> {
         bounded(description)?;
-        self.store.write(|writing| self.set_in(writing, address, description, by, &value.0))
+        self.store.write(|writing| {
+            self.set_in(writing, Deed::on_secret(by, "set", address), address, (description, by), &value.0)
+        })
     }
 
     /// Stores all of `values` in one place, each as [`set`](Self::set) does, in one
@@ -75,7 +77,9 @@ impl Vault {
         }
         self.store.write(|writing| {
             let set = |(name, value): &(SecretName, SecretValue)| {
-                self.set_in(writing, &SecretAddress { tenant, stack, name }, None, by, &value.0)
+                let address = SecretAddress { tenant, stack, name };
+                let deed = Deed::on_secret(by, "import", &address);
+                self.set_in(writing, deed, &address, (None, by), &value.0)
             };
             values.iter().map(set).collect()
         })
@@ -187,9 +191,9 @@ impl Vault {
     fn set_in(
         &self,
         writing: &Writing<'_>,
+        deed: Deed<'_>,
         address: &SecretAddress<'_>,
-        description: Option<&str>,
-        by: By<'_>,
+        (description, by): (Option<&str>, By<'_>),
         value: &Cleartext,
     ) -> Result<(Metadata, Written), Error> {
         let (metadata, written) = match writing.secret(address)? {
@@ -201,7 +205,7 @@ impl Vault {
             }
             None => (self.create_in(writing, address, description, by, value)?, Written::Created),
         };
-        Ok((recorded(writing, Deed::on_secret(by, "set", address), &metadata)?, written))
+        Ok((recorded(writing, deed, &metadata)?, written))
     }
 
     fn create_in(
