@@ -13,7 +13,6 @@ use crate::cli::output::{Complaint, Console};
 use crate::cli::prompt::read_whole;
 use crate::cli::target::Carries;
 use crate::cli::value;
-use crate::cli::value;
 
 pub(super) fn run(flags: &flags::Import, console: &mut Console<'_>) -> Result<(), Complaint> {
     let place = Place::of(&flags.common, flags.target.as_deref(), console)?;
