@@ -2,6 +2,9 @@
 
 mod error;
 mod audit;
+mod moment;
+mod policy;
+mod explain;
 mod secrets;
 mod tenants;
 mod ops;
@@ -14,9 +17,13 @@ use vault::Vault;
 
 pub(crate) use audit::{Audit, Deed, Effect};
 pub(crate) use error::{AdminError, Denial, Extra};
+pub(crate) use explain::Ask;
 pub(crate) use inquiry::Wanted;
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
-pub(crate) use secrets::{Asked, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Stored};
+pub(crate) use policy::PolicyAsked;
+pub(crate) use secrets::{
+    Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored,
+};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +49,7 @@ pub(crate) struct Admin {
     ops: Arc<Ops>,
     audit: Audit,
     bounds: SecretBounds,
+    demand: Demand,
 }
 
 impl Admin {
@@ -54,7 +62,13 @@ impl Admin {
         bounds: SecretBounds,
     ) -> Self {
         let audit = Audit::new(Arc::clone(&store));
-        Self { store, vault, ops, audit, bounds }
+        Self { store, vault, ops, audit, bounds, demand: Demand::Nothing }
+    }
+
+    /// The same, wanting this of every secret that is stored.
+    #[must_use]
+    pub(crate) fn demanding(self, demand: Demand) -> Self {
+        Self { demand, ..self }
     }
 
     /// Where what is asked here is written down.

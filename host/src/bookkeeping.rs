@@ -58,6 +58,7 @@ impl Bookkeeping {
 
     /// One row for each minute and kind of use (R36). What cannot be written now is written later.
     fn write_uses(&self, now: Option<Timestamp>) {
+        self.chassis.settle();
         let uses = self.chassis.take_uses(now);
         if uses.is_empty() {
             return;

@@ -18,6 +18,7 @@ mod dev;
 mod rule_files;
 mod fmt;
 mod lint;
+mod doctor;
 mod trace;
 mod backup;
 mod demo;
@@ -49,7 +50,6 @@ const LATER: &[&str] = &[
     "deactivate",
     "diff",
     "dns",
-    "doctor",
     "draft",
     "edit",
     "init",
@@ -98,6 +98,8 @@ enum Command {
     Fmt(fmt::FmtArgs),
     /// Say everything that is wrong with rules, without running them
     Lint(lint::LintArgs),
+    /// Say whether rules, chassis and secrets fit together
+    Doctor(Box<doctor::DoctorArgs>),
     /// Show what txco does, in a temporary folder
     Demo(demo::DemoArgs),
     /// Show what happened to a request
@@ -146,6 +148,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Dev(args)) => dev::run(*args, console),
         Some(Command::Fmt(args)) => fmt::run(&args, console),
         Some(Command::Lint(args)) => lint::run(&args, console),
+        Some(Command::Doctor(args)) => doctor::run(&args, console),
         Some(Command::Demo(args)) => demo::run(&args, console),
         Some(Command::Trace(args)) => trace::run(&args, console),
         Some(Command::Backup(line)) => backup::run(*line, console),

@@ -12,8 +12,8 @@ use model::StackName;
 pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use otel::Otel;
 pub use setting::{
-    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, RuleMode, Setting,
-    StackFallback, StackSize, TraceMode, TrustKey,
+    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, RequirePolicy, RuleMode,
+    Setting, StackFallback, StackSize, TraceMode, TrustKey,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -98,6 +98,7 @@ settings! {
     secrets_max: u32 = "secrets-max" "COUNT" ["10000"] "How many active secrets a tenant may have; 0 is no limit";
     secret_versions_max: u32 = "secret-versions-max" "COUNT" ["1000"] "How many versions a secret may have, old ones included; 0 is no limit";
     secret_bytes_max: Bytes = "secret-bytes-max" "BYTES" ["256MiB"] "How many bytes of sealed values a tenant may keep, old versions included; 0 is no limit";
+    secrets_require_policy: RequirePolicy = "secrets-require-policy" "YES|NO" ["no"] "Refuse secrets that are set or generated without a policy";
     workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP";
     rule_mode: RuleMode = "rule-mode" "MODE" ["strict"] "How mistakes in rules are taken that the Go chassis lets pass: strict, or lenient (each is a warning)";
     stack: Option<StackName> = "stack" "NAME" [""] "Which stack of the workspace answers, when there are several";

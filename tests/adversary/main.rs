@@ -29,6 +29,7 @@ mod own_admin_head;
 mod credential_goes_astray;
 mod secret_of_another_tenant;
 mod rows_swapped;
+mod policy_edited;
 mod rows_damaged;
 mod wrong_master_key;
 mod killed_during_set;

@@ -88,7 +88,7 @@ fn rotate_of_nothing_fails() {
 }
 
 #[test]
-fn list_is_a_table_and_show_nine_lines() {
+fn list_is_a_table_and_show_its_lines() {
     let mut host = Host::serve(TXCO).start();
     assert_eq!(host.secrets(&["list"]).succeeds(), "(no secrets in tenant \"default\")\n");
     host.store("B_KEY");
@@ -96,7 +96,7 @@ fn list_is_a_table_and_show_nine_lines() {
     let list = host.secrets(&["list"]).succeeds();
     let lines: Vec<_> = list.lines().collect();
     let columns: Vec<_> = lines[0].split_whitespace().collect();
-    assert_eq!(columns, ["NAME", "STACK", "VERSION", "CREATED_AT", "LAST_ROTATED", "DESCRIPTION"]);
+    assert_eq!(columns, ["NAME", "STACK", "VERSION", "CREATED_AT", "LAST_ROTATED", "POLICY", "DESCRIPTION"]);
     assert!(lines[1].starts_with("A_KEY  -      v1       2"), "{list}");
     assert!(lines[2].starts_with("B_KEY  -      v1       2") && lines.len() == 3, "{list}");
 
@@ -112,6 +112,12 @@ fn list_is_a_table_and_show_nine_lines() {
         "created_by:",
         "last_rotated:",
         "secret_id:",
+        "policy:",
+        "key_encoding:",
+        "expires_at:",
+        "retiring:",
+        "versions:",
+        "uses:",
     ];
     assert_eq!(labels, expected);
     assert!(show.starts_with("name:           A_KEY\nstack:          -\nversion:        v1\n"), "{show}");

@@ -95,6 +95,18 @@ pub(crate) enum AdminError {
         /// How many it takes.
         most: usize,
     },
+    /// Not a policy, or one that names an op that is not there.
+    #[error("{0}")]
+    InvalidPolicy(String),
+    /// Not a time or a span.
+    #[error("{0}")]
+    InvalidTime(String),
+    /// Not an encoding of keys.
+    #[error("key encoding {0:?}: expected text, base64url, base64, hex, base32 or whsec")]
+    InvalidKeyEncoding(String),
+    /// Not a number of versions to keep.
+    #[error("keep must be at least 1")]
+    InvalidKeep,
     /// No such op.
     #[error("no such op")]
     OpNotFound,
@@ -149,6 +161,10 @@ impl AdminError {
             Self::TooManyAtOnce { .. } => (422, "too_many_at_once"),
             Self::ValueTooLarge { .. } => (413, "value_too_large"),
             Self::DescriptionTooLong { .. } => (422, "description_too_long"),
+            Self::InvalidPolicy(_) => (422, "invalid_policy"),
+            Self::InvalidTime(_) => (400, "invalid_time"),
+            Self::InvalidKeyEncoding(_) => (400, "invalid_key_encoding"),
+            Self::InvalidKeep => (400, "invalid_keep"),
             Self::OpNotFound => (404, "op_not_found"),
             Self::InvalidOpName(_) => (400, "invalid_op_name"),
             Self::OpInvalid(_) => (422, "op_invalid"),
@@ -193,9 +209,13 @@ impl AdminError {
             Self::InvalidOpName(hint) => Extra::Detail(json!({ "hint": hint })),
             Self::OpTooLarge { .. } | Self::TooManyOps(_) => Extra::Detail(json!({ "hint": said })),
             Self::OpInvalid(_) | Self::OpUnsigned(_) => Extra::Detail(json!({ "err": said })),
-            Self::BodyTooLarge | Self::InvalidByteLength | Self::TooManyAtOnce { .. } => {
-                Extra::Detail(json!({ "hint": said }))
-            }
+            Self::InvalidPolicy(_)
+            | Self::InvalidTime(_)
+            | Self::InvalidKeyEncoding(_)
+            | Self::InvalidKeep
+            | Self::BodyTooLarge
+            | Self::InvalidByteLength
+            | Self::TooManyAtOnce { .. } => Extra::Detail(json!({ "hint": said })),
             Self::InvalidBody(_)
             | Self::Store(_)
             | Self::ValueTooLarge { .. }
@@ -236,6 +256,17 @@ fn of_vault(error: &vault::Error) -> (u16, &'static str) {
         E::ValueTooLong { .. } => (413, "value_too_large"),
         E::DescriptionTooLong { .. } => (422, "description_too_long"),
         E::ByteLength { .. } => (400, "invalid_byte_len"),
+        E::KeyEncoding { .. } => (422, "value_not_encoded"),
+        E::PolicyUnproven { .. } => (409, "policy_unproven"),
+        E::PolicyTooLong => (422, "policy_too_long"),
+        E::PolicyRequired => (422, "policy_required"),
+        E::NoSuchVersion { .. } => (404, "version_not_found"),
+        E::NothingBefore { .. } => (409, "no_older_version"),
+        E::Destroyed { .. } => (409, "version_destroyed"),
+        E::InUse { .. } => (409, "version_in_use"),
+        E::Denied { .. } => (403, "secret_denied"),
+        E::Expired { .. } => (409, "secret_expired"),
+        E::NotAKey { .. } => (422, "value_not_encoded"),
         E::Store(error) => of_store(error),
         E::Undecryptable { .. }
         | E::TooManyCredentials { .. }
@@ -265,6 +296,7 @@ fn of_store(error: &store::Error) -> (u16, &'static str) {
         E::QuotaReached { .. } => (422, "quota_reached"),
         E::Full => (507, "disk_full"),
         E::Busy => (503, "secret_store_busy"),
+        E::LogInUse | E::NotErased => (500, "not_erased"),
         E::EnvName { .. }
         | E::Folder { .. }
         | E::File { .. }

@@ -1,10 +1,18 @@
 //! The secrets of one tenant: stored, listed, described, revoked, and never shown again.
 
+use jiff::Timestamp;
 use model::{SecretName, StackName, TenantId};
-use vault::{Metadata, SecretAddress, SecretValue, Shown, Vault, Written};
+use store::Store;
+use vault::{
+    Encoding, Keep, Metadata, PolicyChange, SecretAddress, SecretValue, Shown, Terms, Vault, VersionFacts,
+    Written,
+};
 
 use super::Actor;
 use super::error::AdminError;
+use super::explain::{self, Answer, Ask, MOST_ASKS};
+use super::moment::{moment, span};
+use super::policy::PolicyAsked;
 
 /// How many random bytes `generate` draws when nobody says.
 const DEFAULT_BYTES: i64 = 32;
@@ -16,10 +24,22 @@ pub(crate) const MAX_IMPORT_BYTES: usize = 1 << 20;
 
 /// The secrets of one tenant, handled by one actor.
 pub(crate) struct Secrets<'a> {
-    vault: &'a Vault,
-    tenant: &'a TenantId,
-    actor: &'a Actor,
-    bounds: SecretBounds,
+    pub(super) vault: &'a Vault,
+    /// Where the ops lie that policies name.
+    pub(super) store: &'a Store,
+    pub(super) tenant: &'a TenantId,
+    pub(super) actor: &'a Actor,
+    pub(super) bounds: SecretBounds,
+    pub(super) demand: Demand,
+}
+
+/// What a secret must have to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Nothing.
+    Nothing,
+    /// A policy (`--secrets-require-policy`).
+    Policy,
 }
 
 /// How large what is stored may be (weakness S3).
@@ -49,6 +69,21 @@ impl SecretBounds {
     }
 }
 
+/// What is said beside a value, as it came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// What it is for.
+    pub description: Option<&'a str>,
+    /// How it is read as a key.
+    pub key_encoding: Option<&'a str>,
+    /// When it expires.
+    pub expires: Option<&'a str>,
+    /// For how long the version before stays in use.
+    pub overlap: Option<&'a str>,
+    /// What it may be used for.
+    pub policy: Option<&'a PolicyAsked>,
+}
+
 /// Which secret, as it was asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
@@ -67,15 +102,6 @@ pub(crate) struct Stored {
 }
 
 impl<'a> Secrets<'a> {
-    pub(super) fn new(
-        vault: &'a Vault,
-        tenant: &'a TenantId,
-        actor: &'a Actor,
-        bounds: SecretBounds,
-    ) -> Self {
-        Self { vault, tenant, actor, bounds }
-    }
-
     /// All active ones, by name and stack.
     ///
     /// # Errors
@@ -99,14 +125,13 @@ impl<'a> Secrets<'a> {
     pub(crate) fn create(
         &self,
         asked: Asked<'_>,
-        description: Option<&str>,
+        beside: &Beside<'_>,
         value: SecretValue,
     ) -> Result<Stored, AdminError> {
-        let description = description.filter(|text| !text.is_empty());
+        let terms = self.terms(&beside.named())?;
         self.at(asked, |address| {
-            self.bounds.description(description)?;
             self.bounds.value(&value)?;
-            let metadata = self.vault.create(address, description, self.actor.by(), value)?;
+            let metadata = self.vault.create(address, &terms, value)?;
             Ok(Stored { metadata, written: Written::Created, shown: None })
         })
     }
@@ -118,13 +143,13 @@ impl<'a> Secrets<'a> {
     pub(crate) fn set(
         &self,
         asked: Asked<'_>,
-        description: Option<&str>,
+        beside: &Beside<'_>,
         value: SecretValue,
     ) -> Result<Stored, AdminError> {
+        let terms = self.terms(beside)?;
         self.at(asked, |address| {
-            self.bounds.description(description)?;
             self.bounds.value(&value)?;
-            let (metadata, written) = self.vault.set(address, description, self.actor.by(), value)?;
+            let (metadata, written) = self.vault.set(address, &terms, value)?;
             Ok(Stored { metadata, written, shown: None })
         })
     }
@@ -145,7 +170,8 @@ impl<'a> Secrets<'a> {
             Ok((name, value))
         });
         let named = named.collect::<Result<Vec<_>, AdminError>>()?;
-        let stored = self.vault.import(self.tenant, stack.as_ref(), self.actor.by(), named)?;
+        let stored =
+            self.vault.import(self.tenant, stack.as_ref(), &self.terms(&Beside::default())?, named)?;
         let stored = stored.into_iter();
         Ok(stored.map(|(metadata, written)| Stored { metadata, written, shown: None }).collect())
     }
@@ -157,14 +183,13 @@ impl<'a> Secrets<'a> {
     pub(crate) fn generate(
         &self,
         asked: Asked<'_>,
-        description: Option<&str>,
+        beside: &Beside<'_>,
         byte_len: Option<i64>,
     ) -> Result<Stored, AdminError> {
-        let description = description.filter(|text| !text.is_empty());
+        let terms = self.terms(&beside.named())?;
         let length = length(byte_len)?;
         self.at(asked, |address| {
-            self.bounds.description(description)?;
-            let (metadata, shown) = self.vault.generate(address, description, self.actor.by(), length)?;
+            let (metadata, shown) = self.vault.generate(address, &terms, length)?;
             Ok(Stored { metadata, written: Written::Created, shown: Some(shown) })
         })
     }
@@ -173,10 +198,16 @@ impl<'a> Secrets<'a> {
     ///
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
-    pub(crate) fn rotate(&self, asked: Asked<'_>, value: SecretValue) -> Result<Stored, AdminError> {
+    pub(crate) fn rotate(
+        &self,
+        asked: Asked<'_>,
+        beside: &Beside<'_>,
+        value: SecretValue,
+    ) -> Result<Stored, AdminError> {
+        let terms = self.terms(beside)?;
         self.at(asked, |address| {
             self.bounds.value(&value)?;
-            let metadata = self.vault.rotate(address, self.actor.by(), value)?;
+            let metadata = self.vault.rotate(address, &terms, value)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: None })
         })
     }
@@ -188,11 +219,13 @@ impl<'a> Secrets<'a> {
     pub(crate) fn rotate_generated(
         &self,
         asked: Asked<'_>,
+        beside: &Beside<'_>,
         byte_len: Option<i64>,
     ) -> Result<Stored, AdminError> {
+        let terms = self.terms(beside)?;
         let length = length(byte_len)?;
         self.at(asked, |address| {
-            let (metadata, shown) = self.vault.rotate_generated(address, self.actor.by(), length)?;
+            let (metadata, shown) = self.vault.rotate_generated(address, &terms, length)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: Some(shown) })
         })
     }
@@ -216,6 +249,89 @@ impl<'a> Secrets<'a> {
         self.at(asked, |address| Ok(self.vault.revoke(address, self.actor.by())?))
     }
 
+    /// The versions of one, newest first.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, or there is none.
+    pub(crate) fn versions(&self, asked: Asked<'_>) -> Result<(Metadata, Vec<VersionFacts>), AdminError> {
+        self.at(asked, |address| Ok(self.vault.versions(address)?))
+    }
+
+    /// Puts an older version back into use.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, or there is no such version to go back to.
+    pub(crate) fn roll_back(&self, asked: Asked<'_>, to: Option<u32>) -> Result<Metadata, AdminError> {
+        self.at(asked, |address| Ok(self.vault.roll_back(address, self.actor.by(), to)?))
+    }
+
+    /// Destroys all but the newest versions; tells which.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the number, or files that could not be cleaned.
+    pub(crate) fn prune(
+        &self,
+        asked: Asked<'_>,
+        keep: Option<u32>,
+    ) -> Result<(Metadata, Vec<u32>), AdminError> {
+        let keep = keep.filter(|keep| *keep > 0).ok_or(AdminError::InvalidKeep)?;
+        self.at(asked, |address| Ok(self.vault.prune(address, self.actor.by(), Keep(keep))?))
+    }
+
+    /// Destroys one version.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the version, or files that could not be cleaned.
+    pub(crate) fn destroy(&self, asked: Asked<'_>, version_no: u32) -> Result<Metadata, AdminError> {
+        self.at(asked, |address| Ok(self.vault.destroy(address, self.actor.by(), version_no)?))
+    }
+
+    /// Replaces the policy; one with nothing in it takes it away.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, the policy, or a version that does not open.
+    pub(crate) fn policy(&self, asked: Asked<'_>, policy: &PolicyAsked) -> Result<Metadata, AdminError> {
+        let terms = self.terms(&Beside { policy: Some(policy), ..Beside::default() })?;
+        self.at(asked, |address| Ok(self.vault.policy(address, &terms)?))
+    }
+
+    /// What rules would get of the secrets they name; opens none of them.
+    ///
+    /// # Errors
+    /// [`AdminError`]: too many questions, a name, a stack, or the database.
+    pub(crate) fn explain(&self, asks: &[Ask]) -> Result<Vec<Answer>, AdminError> {
+        if asks.len() > MOST_ASKS {
+            return Err(AdminError::InvalidBody(format!("at most {MOST_ASKS} asks at once")));
+        }
+        asks.iter().map(|ask| explain::answer(self.vault, self.store, self.tenant, ask)).collect()
+    }
+
+    fn terms<'t>(&self, beside: &Beside<'t>) -> Result<Terms<'t>, AdminError>
+    where
+        'a: 't,
+    {
+        let encoding = |word: &str| {
+            Encoding::parse(word)
+                .ok_or_else(|| AdminError::InvalidKeyEncoding(word.chars().take(32).collect()))
+        };
+        self.bounds.description(beside.description)?;
+        let policy = beside.policy.map(|policy| policy.resolved(self.store, self.tenant)).transpose()?;
+        let now = Timestamp::now();
+        Ok(Terms {
+            description: beside.description,
+            by: self.actor.by(),
+            key_encoding: beside.key_encoding.map(encoding).transpose()?,
+            expires_at: beside
+                .expires
+                .map(|text| moment(text, now))
+                .transpose()
+                .map_err(AdminError::InvalidTime)?,
+            overlap: beside.overlap.map(span).transpose().map_err(AdminError::InvalidTime)?,
+            policy: policy.unwrap_or(PolicyChange::Keep),
+            policy_required: self.demand == Demand::Policy,
+        })
+    }
+
     fn at<T>(
         &self,
         asked: Asked<'_>,
@@ -224,6 +340,13 @@ impl<'a> Secrets<'a> {
         let name = SecretName::parse(asked.name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
         let stack = stack_of(asked.stack)?;
         work(&SecretAddress { tenant: self.tenant, stack: stack.as_ref(), name: &name })
+    }
+}
+
+impl Beside<'_> {
+    /// The same for a new secret, where an empty description says nothing.
+    fn named(self) -> Self {
+        Self { description: self.description.filter(|text| !text.is_empty()), ..self }
     }
 }
 

@@ -60,6 +60,7 @@ impl Admin {
         actor: &'a Actor,
     ) -> Result<Secrets<'a>, AdminError> {
         let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
-        Ok(Secrets::new(vault, &tenant.id, actor, self.bounds))
+        let (store, bounds, demand) = (&self.store, self.bounds, self.demand);
+        Ok(Secrets { vault, store, tenant: &tenant.id, actor, bounds, demand })
     }
 }

@@ -14,9 +14,9 @@ use vault::{CodeCacheKey, Vault};
 
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::{Admin, OpBounds, Ops, SecretBounds, TenantOps};
+use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps};
 use crate::bookkeeping::Bookkeeping;
-use crate::config::{Config, ConfigError, EgressPolicy, Listen, StackFallback, TraceMode};
+use crate::config::{Config, ConfigError, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
 use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
@@ -52,6 +52,10 @@ impl App {
             tables: limits.tables,
         };
         let signers = Signers::new(config.op_trust_key.clone(), config.only_signed);
+        let demand = match config.secrets_require_policy {
+            RequirePolicy::Yes => Demand::Policy,
+            RequirePolicy::No => Demand::Nothing,
+        };
         let settings = settings(&config);
         let secret_bounds = secret_bounds(&config)?;
         let egress = egress_settings(&config)?;
@@ -85,7 +89,7 @@ impl App {
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
         let books = Arc::new(Bookkeeping { store: Arc::clone(&store), chassis: Arc::clone(&chassis) });
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store)));
-        let admin = Admin::new(store, vault, Arc::clone(&ops), secret_bounds);
+        let admin = Admin::new(store, vault, Arc::clone(&ops), secret_bounds).demanding(demand);
         let admin_router = admin::router(AdminHead::new(admin, open_until))
             .merge(ready::router(&readiness))
             .merge(metrics::routes(&meter));

@@ -1,7 +1,11 @@
 //! `txco auth tenant secrets …`: the operator's verbs, over the admin API.
 
-mod flags;
+mod terms;
+mod named;
 mod show;
+mod versions;
+mod policy;
+mod flags;
 mod dotenv;
 mod import;
 
@@ -16,7 +20,7 @@ use super::target::{Agreed, Carries, Target};
 use super::value;
 
 pub(crate) use flags::Verb;
-use flags::{Common, Named};
+use named::{Common, Named};
 
 /// What a verb works on.
 struct Place {
@@ -38,6 +42,12 @@ pub(super) fn run(verb: Verb, console: &mut Console<'_>) -> ExitCode {
         Verb::Describe(flags) => describe(&flags, console),
         Verb::Revoke(flags) => revoke(&flags, console),
         Verb::Import(flags) => import::run(&flags, console),
+        Verb::Versions(flags) => versions::versions(&flags, console),
+        Verb::Rollback(flags) => versions::rollback(&flags, console),
+        Verb::Prune(flags) => versions::prune(&flags, console),
+        Verb::Destroy(flags) => versions::destroy(&flags, console),
+        Verb::Policy(flags) => policy::policy(&flags, console),
+        Verb::Explain(flags) => policy::explain(&flags, console),
         Verb::Unknown(_) => Ok(()),
     };
     console.end(json, result.map_err(|complaint| complaint.of(&format!("auth tenant secrets {word}"))))
@@ -51,6 +61,8 @@ fn set(flags: &flags::Set, console: &mut Console<'_>) -> Result<(), Complaint> {
     value::put(&mut body, &value);
     put(&mut body, "description", flags.description.as_deref());
     put(&mut body, "stack", flags.named.stack.as_deref());
+    flags.version.put(&mut body);
+    flags.policy.put(&mut body);
     drop(value);
     let reply = place.call("PUT", &format!("/{name}"), "", Some(&body))?;
     let text = if reply.status == 201 {
@@ -67,6 +79,8 @@ fn generate(flags: &flags::Generate, console: &mut Console<'_>) -> Result<(), Co
     let mut body = json!({ "name": name.as_str(), "byte_len": flags.byte_len });
     put(&mut body, "description", flags.description.as_deref());
     put(&mut body, "stack", flags.named.stack.as_deref());
+    flags.version.put(&mut body);
+    flags.policy.put(&mut body);
     let reply = place.call("POST", "/generate", "", Some(&body))?;
     let note = format!(
         "generated {name} (v{}) in tenant {:?}. The value above is shown ONCE — rotate to see again.",
@@ -87,7 +101,9 @@ fn rotate(flags: &flags::Rotate, console: &mut Console<'_>) -> Result<(), Compla
     place.target.may_change(console, place.agreed(flags.yes), Carries::Value)?;
     let stack = stack_query(flags.named.stack.as_deref());
     if flags.generate {
-        let body = flags.byte_len.map_or_else(|| json!({}), |n| json!({ "byte_len": n }));
+        let mut body = flags.byte_len.map_or_else(|| json!({}), |n| json!({ "byte_len": n }));
+        put(&mut body, "overlap", flags.overlap.as_deref());
+        flags.version.put(&mut body);
         let path = format!("/{name}/rotate-generated");
         let reply = place.call("POST", &path, &stack, Some(&body))?;
         let note = format!("{}. The value above is shown ONCE.", place.rotated(&name, &reply));
@@ -96,6 +112,8 @@ fn rotate(flags: &flags::Rotate, console: &mut Console<'_>) -> Result<(), Compla
     let value = value::read(console, name.as_str(), flags.from_file.as_deref())?;
     let mut body = json!({});
     value::put(&mut body, &value);
+    put(&mut body, "overlap", flags.overlap.as_deref());
+    flags.version.put(&mut body);
     drop(value);
     let reply = place.call("POST", &format!("/{name}/rotate"), &stack, Some(&body))?;
     let text = place.rotated(&name, &reply);
@@ -159,6 +177,12 @@ impl Place {
 
     fn call(&self, method: &str, path: &str, query: &str, body: Option<&Value>) -> Result<Reply, Complaint> {
         let path = format!("/v1/tenants/{}/secrets{path}{query}", client::encoded(&self.tenant));
+        client::call(&self.target, method, &path, body)
+    }
+
+    /// A call beside the secrets of the tenant.
+    fn beside(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, Complaint> {
+        let path = format!("/v1/tenants/{}{path}", client::encoded(&self.tenant));
         client::call(&self.target, method, &path, body)
     }
 

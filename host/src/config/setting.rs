@@ -276,6 +276,15 @@ words! {
 }
 
 words! {
+    /// Whether every secret must have a policy.
+    RequirePolicy @alone "yes":
+    /// One without is refused when it is set or generated.
+    "yes" => Yes,
+    /// It may be used for anything in its tenant.
+    "no" => No,
+}
+
+words! {
     /// How mistakes in rules are taken that the Go chassis lets pass.
     RuleMode:
     /// They are errors.

@@ -18,10 +18,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use vault::Metadata;
 
 use super::open_dev::{Payload, admit};
 use super::problem::{json_reply, reply};
-use crate::admin::{Actor, Admin, AdminError, Asked, Deed, Effect, MAX_IMPORT_BYTES, MAX_IMPORTED};
+use crate::admin::{Actor, Admin, AdminError, Asked, Deed, Effect, MAX_IMPORT_BYTES, MAX_IMPORTED, Secrets};
 use ops::Turns;
 use wire::Incoming;
 
@@ -67,6 +68,31 @@ enum Verb {
     Rotate,
     RotateGenerated,
     Import,
+    Live(Live),
+}
+
+/// What happens to a secret after it was stored: to its versions, and to its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Live {
+    Versions,
+    Rollback,
+    Prune,
+    Destroy,
+    Policy,
+    Explain,
+}
+
+impl Live {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Versions => "versions",
+            Self::Rollback => "rollback",
+            Self::Prune => "prune",
+            Self::Destroy => "destroy",
+            Self::Policy => "policy",
+            Self::Explain => "explain",
+        }
+    }
 }
 
 impl Verb {
@@ -82,13 +108,15 @@ impl Verb {
             Self::Rotate => "rotate",
             Self::RotateGenerated => "rotate_generated",
             Self::Import => "import",
+            Self::Live(live) => live.word(),
         }
     }
 
     const fn effect(self) -> Effect {
         match self {
-            Self::List | Self::Show => Effect::Look,
-            Self::Create
+            Self::List | Self::Show | Self::Live(Live::Versions | Live::Explain) => Effect::Look,
+            Self::Live(Live::Rollback | Live::Prune | Live::Destroy | Live::Policy)
+            | Self::Create
             | Self::Set
             | Self::Generate
             | Self::Describe
@@ -116,6 +144,7 @@ pub(crate) fn router(head: AdminHead) -> Router {
     ));
     let generate = on(MethodFilter::POST, Verb::Generate, Named::Elsewhere);
     let import = on(MethodFilter::POST, Verb::Import, Named::Elsewhere);
+    let live = |method: MethodFilter, live: Live| on(method, Verb::Live(live), Named::InPath);
     let rotate = on(MethodFilter::POST, Verb::Rotate, Named::InPath);
     let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
     ops::routes()
@@ -129,6 +158,15 @@ pub(crate) fn router(head: AdminHead) -> Router {
         .route(&format!("{secrets}/{{name}}"), one(Named::InPath))
         .route(&format!("{secrets}/{{name}}/rotate"), rotate)
         .route(&format!("{secrets}/{{name}}/rotate-generated"), rotate_generated)
+        .route(&format!("{secrets}/{{name}}/versions"), live(MethodFilter::GET, Live::Versions))
+        .route(&format!("{secrets}/{{name}}/versions/{{version}}"), live(MethodFilter::DELETE, Live::Destroy))
+        .route(&format!("{secrets}/{{name}}/rollback"), live(MethodFilter::POST, Live::Rollback))
+        .route(&format!("{secrets}/{{name}}/prune"), live(MethodFilter::POST, Live::Prune))
+        .route(&format!("{secrets}/{{name}}/policy"), live(MethodFilter::PUT, Live::Policy))
+        .route(
+            "/v1/tenants/{slug}/explain",
+            on(MethodFilter::POST, Verb::Live(Live::Explain), Named::Elsewhere),
+        )
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
         .with_state(Arc::new(head))
 }
@@ -149,6 +187,7 @@ enum Named {
 struct Segments {
     slug: String,
     name: Option<String>,
+    version: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +200,7 @@ struct Call {
     verb: Verb,
     slug: String,
     name: Option<String>,
+    version: Option<u32>,
     stack: Option<String>,
 }
 
@@ -179,7 +219,8 @@ fn on(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminH
             };
             let most = if verb == Verb::Import { MAX_IMPORT_BODY } else { MAX_BODY };
             let body = enter(&head, peer, request, most, BODY_WITHIN).await;
-            let call = Call { verb, slug: segments.slug, name, stack: scope.stack };
+            let call =
+                Call { verb, slug: segments.slug, name, version: segments.version, stack: scope.stack };
             // The store blocks: on a thread that may, so that other requests are answered.
             let done = spawn_blocking(move || call.answer(body, &head)).await;
             done.unwrap_or_else(|_panic| reply(&AdminError::Internal))
@@ -252,32 +293,33 @@ impl Call {
                 gone
             }
             Verb::Create | Verb::Generate => {
-                let incoming = Incoming::parse(body)?;
+                let mut incoming = Incoming::parse(body)?;
                 name.clone_from(&incoming.name);
+                // The name is told first, whatever else is wrong.
+                Asked::new(incoming.name.as_deref(), incoming.stack.as_deref())?;
+                let value = if self.verb == Verb::Create { Some(incoming.value()?) } else { None };
                 let asked = Asked::new(incoming.name.as_deref(), incoming.stack.as_deref())?;
-                let description = incoming.description.as_deref();
-                let stored = if self.verb == Verb::Create {
-                    let value = wire::value_of(incoming.value, incoming.value_b64)?;
-                    secrets.create(asked, description, value)?
-                } else {
-                    secrets.generate(asked, description, incoming.byte_len)?
+                let stored = match value {
+                    Some(value) => secrets.create(asked, &incoming.beside(), value)?,
+                    None => secrets.generate(asked, &incoming.beside(), incoming.byte_len)?,
                 };
                 wire::stored_reply(&stored)
             }
             Verb::Set => {
-                let incoming = Incoming::parse(body)?;
-                let value = wire::value_of(incoming.value, incoming.value_b64)?;
+                let mut incoming = Incoming::parse(body)?;
+                let value = incoming.value()?;
                 let asked = Asked::new(self.name.as_deref(), incoming.stack.as_deref().or(stack))?;
-                wire::stored_reply(&secrets.set(asked, incoming.description.as_deref(), value)?)
+                wire::stored_reply(&secrets.set(asked, &incoming.beside(), value)?)
             }
             Verb::Rotate => {
-                let incoming = Incoming::parse(body)?;
-                let value = wire::value_of(incoming.value, incoming.value_b64)?;
-                wire::stored_reply(&secrets.rotate(asked()?, value)?)
+                let mut incoming = Incoming::parse(body)?;
+                let value = incoming.value()?;
+                wire::stored_reply(&secrets.rotate(asked()?, &incoming.beside(), value)?)
             }
             Verb::RotateGenerated => {
-                let byte_len = if body.is_empty() { None } else { Incoming::parse(body)?.byte_len };
-                wire::stored_reply(&secrets.rotate_generated(asked()?, byte_len)?)
+                let incoming = if body.is_empty() { Incoming::default() } else { Incoming::parse(body)? };
+                let stored = secrets.rotate_generated(asked()?, &incoming.beside(), incoming.byte_len)?;
+                wire::stored_reply(&stored)
             }
             Verb::Import => {
                 let (stack, values) = wire::import_of(body)?;
@@ -289,6 +331,42 @@ impl Call {
                     head.admin.audit().of_secret(&deed, &Ok(()));
                 }
                 wire::imported_reply(&stored)
+            }
+            Verb::Live(live) => self.live(live, body, &secrets, asked)?,
+        })
+    }
+
+    fn live<'c>(
+        &'c self,
+        live: Live,
+        body: &[u8],
+        secrets: &Secrets<'_>,
+        asked: impl Fn() -> Result<Asked<'c>, AdminError>,
+    ) -> Result<Response<Body>, AdminError> {
+        let secret = |metadata: &Metadata| json!({ "secret": wire::record_of(metadata) });
+        Ok(match live {
+            Live::Rollback => {
+                let to = wire::Numbers::parse(body)?.to;
+                json_reply(200, &secret(&secrets.roll_back(asked()?, to)?))
+            }
+            Live::Prune => {
+                let keep = wire::Numbers::parse(body)?.keep;
+                let (metadata, gone) = secrets.prune(asked()?, keep)?;
+                json_reply(200, &json!({ "secret": wire::record_of(&metadata), "destroyed": gone }))
+            }
+            Live::Destroy => {
+                let version = self.version.unwrap_or_default();
+                let metadata = secrets.destroy(asked()?, version)?;
+                json_reply(200, &json!({ "secret": wire::record_of(&metadata), "destroyed": [version] }))
+            }
+            Live::Policy => json_reply(200, &secret(&secrets.policy(asked()?, &wire::first_of(body)?)?)),
+            Live::Explain => {
+                let asks: wire::Asks = wire::first_of(body)?;
+                json_reply(200, &json!({ "answers": secrets.explain(&asks.asks)? }))
+            }
+            Live::Versions => {
+                let (metadata, versions) = secrets.versions(asked()?)?;
+                json_reply(200, &wire::versions_of(&metadata, &versions))
             }
         })
     }

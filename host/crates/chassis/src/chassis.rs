@@ -95,6 +95,14 @@ impl Chassis {
         self.rooms.registry.tenant(&self.sandbox, name, &[component.to_vec()]).map(drop)
     }
 
+    /// Writes down what is only in memory: how often secrets were used. To be called now and
+    /// then, and at the end.
+    pub fn settle(&self) {
+        if let Some(Err(error)) = self.rooms.vault.as_ref().map(|vault| vault.write_uses()) {
+            tracing::warn!(err = %error, "uses of secrets not written down; tried again later");
+        }
+    }
+
     /// The current rules, when there are any.
     #[must_use]
     pub fn rules(&self) -> Option<Arc<RuleSet>> {

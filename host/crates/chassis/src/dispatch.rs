@@ -304,7 +304,7 @@ fn control(key: &str, value: Value) -> Object {
 }
 
 /// The operand as written.
-fn operand(exec: &Exec) -> String {
+pub(crate) fn operand(exec: &Exec) -> String {
     match exec {
         Exec::Builtin { name, rest } if rest.is_empty() => format!("txco://{name}"),
         Exec::Builtin { name, rest } => format!("txco://{name}/{rest}"),

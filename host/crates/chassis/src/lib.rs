@@ -40,12 +40,14 @@ mod walk;
 mod flow;
 mod lint;
 mod dispatch;
+mod references;
 mod scope;
 mod chassis;
 
 pub use chassis::{Chassis, Parts};
 pub use count::{Counted, Totals, Use};
 pub use lint::Lint;
+pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::OpSource;
 pub use request::{Outcome, Request, RequestFailure};
 pub use ruleset::{LoadErrors, RuleSet, Unbound};

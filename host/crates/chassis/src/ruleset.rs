@@ -18,7 +18,7 @@ pub(crate) struct File {
     /// The ops of the tenant that they call, with the line of the first call.
     calls: Vec<(OpName, usize)>,
     /// Below the workspace.
-    path: String,
+    pub(crate) path: String,
 }
 
 type Scopes = BTreeMap<u32, Vec<Arc<File>>>;

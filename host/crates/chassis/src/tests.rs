@@ -74,7 +74,7 @@ impl Line {
         let name = SecretName::parse(name).unwrap();
         let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
         let value = SecretValue::new(value.as_bytes().to_vec()).unwrap();
-        self.vault.as_ref().unwrap().create(&address, None, By::Open, value).unwrap();
+        self.vault.as_ref().unwrap().create(&address, &vault::Terms::of(By::Open), value).unwrap();
     }
 
     fn run(&self, event: &str) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Destination, DestinationError, Failure, Fault, PathError, SecretName};
+use model::{Denied, Destination, DestinationError, Failure, Fault, PathError, SecretName};
 
 /// Why a request was not made, not sent, or not answered. No text in here comes from a
 /// URL's path or query, from a header value or from a body.
@@ -41,6 +41,14 @@ pub enum Error {
     /// A credential in a URL, method or header name, or in a body that is sent as raw bytes.
     #[error("a credential cannot stand in {0}")]
     CredentialNotAllowedHere(&'static str),
+    /// A secret that a credential was made of does not allow this destination (R2).
+    #[error("a credential was made of it, and {why}")]
+    CredentialDestination {
+        /// The secret.
+        secret: SecretName,
+        /// The rule of its policy.
+        why: Denied,
+    },
     /// A sealed value of another request.
     #[error("a credential of another request")]
     CredentialUnknown,
@@ -192,6 +200,7 @@ impl Error {
             | Self::HeaderValue(_)
             | Self::HeaderType(_) => Fault::UpstreamRequestInvalid,
             Self::CredentialNotAllowedHere(_) => Fault::CredentialNotAllowedHere,
+            Self::CredentialDestination { .. } => Fault::CredentialDestinationDenied,
             Self::Slot { .. } | Self::SlotPath { .. } | Self::Unfilled { .. } => {
                 Fault::SecretDeclarationInvalid
             }
@@ -210,7 +219,8 @@ impl Error {
 
     fn secret(&self) -> Option<&SecretName> {
         match self {
-            Self::Slot { secret, .. }
+            Self::CredentialDestination { secret, .. }
+            | Self::Slot { secret, .. }
             | Self::SlotPath { secret, .. }
             | Self::Unfilled { secret, .. }
             | Self::SecretUnusable { secret, .. } => Some(secret),

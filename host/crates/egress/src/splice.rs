@@ -1,7 +1,7 @@
 //! Fills a draft's holes: the only place where a secret meets an outgoing request.
 
 use bytes::Bytes;
-use model::{CredentialId, FormatTemplate, Path, Sealed, SealedPart, SecretName, Value};
+use model::{CredentialId, Destination, FormatTemplate, Path, Sealed, SealedPart, SecretName, Value};
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
@@ -86,7 +86,9 @@ pub(crate) fn splice(
         }
     }
     let not_sent = draft.drop_foreign_credentials();
-    let mut work = Work { pieces: Vec::new(), credentials, mask: Mask::new(), bears: None };
+    let destination = draft.destination().clone();
+    let mut work =
+        Work { pieces: Vec::new(), credentials, destination: &destination, mask: Mask::new(), bears: None };
     let (mut places, mut overlays) = (Vec::new(), Vec::new());
     for entry in bag.entries() {
         match draft.place(entry.slot, entry.name)? {
@@ -155,6 +157,8 @@ enum Piece<'a> {
 struct Work<'a> {
     pieces: Vec<Piece<'a>>,
     credentials: &'a Credentials,
+    /// Where the request goes: fixed before anything is spliced (R2).
+    destination: &'a Destination,
     mask: Mask,
     bears: Option<Option<SecretName>>,
 }
@@ -244,6 +248,8 @@ impl<'a> Work<'a> {
     }
 
     fn credential_piece(&mut self, id: CredentialId) -> Result<CredentialId, Error> {
+        let travels = self.credentials.travels(id, self.destination);
+        travels.map_err(|(secret, why)| Error::CredentialDestination { secret, why })?;
         let mask = &mut self.mask;
         self.credentials.with(id, |bytes| mask.add_credential(bytes)).ok_or(Error::CredentialUnknown)?;
         self.bears.get_or_insert(None);

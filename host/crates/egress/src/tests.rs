@@ -12,7 +12,7 @@ use model::{
     TenantSlug, Value,
 };
 use store::{By, Options, SecretAddress, Store};
-use vault::{Caller, Credentials, MasterKey, SecretBag, SecretValue, Splice, Vault};
+use vault::{Caller, Credentials, MasterKey, SecretBag, SecretValue, Splice, Terms, Vault};
 
 use crate::tests::upstream::{Upstream, reply};
 use crate::{AddressPolicy, Client, Draft, DraftBody, Error, Reply, Settings};
@@ -36,7 +36,7 @@ impl Safe {
         for (name, value) in secrets {
             let name = SecretName::parse(name).unwrap();
             let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
-            vault.create(&address, None, By::Open, SecretValue::new(value.to_vec()).unwrap()).unwrap();
+            vault.create(&address, &Terms::of(By::Open), SecretValue::new(value.to_vec()).unwrap()).unwrap();
         }
         Self { vault, tenant, _folder: folder }
     }

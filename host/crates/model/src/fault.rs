@@ -49,6 +49,7 @@ faults! {
     // Secrets.
     SecretStoreUnavailable, "secret_store_unavailable", 503, "secret_store_unavailable", "the secret store is off or busy";
     SecretNotFound, "secret_not_found", 500, "secret_unavailable", "no such secret in this tenant, or it is revoked";
+    SecretExpired, "secret_expired", 500, "secret_unavailable", "the secret's time is over";
     SecretDenied, "secret_denied", 500, "secret_unavailable", "a policy does not allow this use of the secret";
     SecretUndecryptable, "secret_undecryptable", 500, "secret_unavailable", "the stored secret does not open under the master key";
     SecretDeclarationInvalid, "secret_declaration_invalid", 500, "secret_unavailable", "the rule's WITH secrets clause is malformed";

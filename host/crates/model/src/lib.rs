@@ -23,6 +23,7 @@ mod destination;
 mod template;
 mod path;
 mod manifest;
+mod policy;
 mod secret;
 mod value;
 mod envelope;
@@ -39,6 +40,7 @@ pub use manifest::{
 pub use name::NameError;
 pub use op::{Delivery, Digest, OpName, OpRef, Origin};
 pub use path::{Path, PathError, Segment};
+pub use policy::{Callee, Denied, HostRule, OpRule, Ops, Policy, Purpose, UnknownPolicy};
 pub use secret::{SecretName, SecretRef, Slot, StackName};
 pub use template::{FormatTemplate, TemplateError};
 pub use tenant::{TenantId, TenantSlug};

@@ -38,6 +38,12 @@ impl Class {
             Self::Data => "data",
         }
     }
+
+    /// Reads its word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Credential, Self::Digest, Self::Data].into_iter().find(|class| class.word() == word)
+    }
 }
 
 /// Why a text is no manifest.
@@ -158,6 +164,12 @@ impl OpManifest {
             }
         }
         Ok(())
+    }
+
+    /// The least bound class among its outputs.
+    #[must_use]
+    pub fn loosest(&self) -> Class {
+        self.outputs.iter().map(|output| output.class).max().unwrap_or(Class::Credential)
     }
 
     /// Whether the op may return `class` at `path`, with `param` telling the value of a

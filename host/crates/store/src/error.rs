@@ -96,6 +96,16 @@ pub enum Error {
         /// The table.
         table: &'static str,
     },
+    /// Somebody else still reads the write-ahead log, so it cannot be emptied.
+    #[error(
+        "the bytes are destroyed in the database, but its write-ahead log is in use and still has them: run this again, or restart the chassis"
+    )]
+    LogInUse,
+    /// Destroyed bytes are still in a file.
+    #[error(
+        "the bytes are destroyed in the database, but its file still has a copy of them: stop the chassis and run VACUUM on it"
+    )]
+    NotErased,
     /// A unique index refused the row.
     #[error("the name is taken")]
     Taken,

@@ -1,5 +1,6 @@
 //! Which keys the rows were sealed under, as far as the rows say it themselves.
 
+use model::Digest;
 use rusqlite::{OptionalExtension as _, Row};
 
 use crate::error::Error;
@@ -10,8 +11,9 @@ use crate::store::{Store, Writing};
 /// Wrapped DEKs with all that they are bound to; read by [`wrapped`]. A cross join is walked as written.
 pub(crate) const WRAPPED: &str = "
     SELECT v.rowid, s.secret_id, s.tenant_id, s.name, COALESCE(s.stack, ''), v.version_no, v.aad_scheme,
-           v.key_id, COALESCE(v.aad_key_version, s.key_version), v.dek_nonce, v.wrapped_dek
-    FROM tenant_secret_versions v CROSS JOIN tenant_secrets s ON s.secret_id = v.secret_id";
+           v.key_id, COALESCE(v.aad_key_version, s.key_version), v.dek_nonce, v.wrapped_dek, s.policy, v.key_encoding
+    FROM tenant_secret_versions v
+    CROSS JOIN tenant_secrets s ON s.secret_id = v.secret_id AND v.destroyed_at IS NULL";
 
 pub(crate) fn wrapped(row: &Row<'_>) -> rusqlite::Result<WrappedRow> {
     Ok(WrappedRow {
@@ -24,6 +26,8 @@ pub(crate) fn wrapped(row: &Row<'_>) -> rusqlite::Result<WrappedRow> {
         scheme: scheme(row.get(6)?, row.get::<_, Option<String>>(7)?.as_deref(), row.get(8)?),
         dek_nonce: row.get(9)?,
         wrapped_dek: row.get(10)?,
+        policy: row.get::<_, Option<String>>(11)?.map(|text| Digest::of(text.as_bytes())),
+        key_encoding: row.get(12)?,
     })
 }
 
@@ -33,7 +37,7 @@ impl Store {
     /// # Errors
     /// [`Error`] of the database.
     pub fn holds_ciphertext(&self) -> Result<bool, Error> {
-        self.ask("SELECT EXISTS (SELECT 1 FROM tenant_secret_versions)", [])
+        self.ask("SELECT EXISTS (SELECT 1 FROM tenant_secret_versions WHERE destroyed_at IS NULL)", [])
     }
 
     /// The keys that versions name, each once: `None` stands for versions that name none
@@ -51,7 +55,8 @@ impl Store {
                 FROM named WHERE named.key_id IS NOT NULL)
             SELECT key_id FROM named WHERE key_id IS NOT NULL
             UNION ALL
-            SELECT NULL WHERE EXISTS (SELECT 1 FROM tenant_secret_versions WHERE key_id IS NULL)";
+            SELECT NULL WHERE EXISTS
+                (SELECT 1 FROM tenant_secret_versions WHERE key_id IS NULL AND destroyed_at IS NULL)";
         self.read(|reader| {
             let mut statement = reader.connection.prepare(sql).map_err(Error::of)?;
             let rows = statement.query_map([], |row| row.get::<_, Option<String>>(0)).map_err(Error::of)?;

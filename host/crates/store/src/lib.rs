@@ -19,7 +19,9 @@
 //! 7. A tenant keeps no more than its quotas; a transaction that would is undone whole.
 //! 8. What changes tenants, secrets or ops leaves a row of the audit chain in the same
 //!    transaction, or does not happen.
-//! 9. Errors carry kinds, names and paths; never SQL text, never a column's content.
+//! 9. What is destroyed is in none of the database's files any more, or it is said that it is
+//!    not so: the files are searched.
+//! 10. Errors carry kinds, names and paths; never SQL text, never a column's content.
 //!
 //! Tests: beside the code, and `tests/` over a real file in a temporary folder, with
 //! `tests/vectors/store/go-runtime.sql` as the Go chassis's file.
@@ -40,6 +42,8 @@ mod store;
 mod tenants;
 mod secrets;
 mod resolve;
+mod versions;
+mod erase;
 mod keys;
 mod every;
 mod ops;
@@ -56,7 +60,9 @@ pub use every::{Rewrapped, SealedValue, Versions};
 pub use ops::{NewBuild, Pushed, StoredBuild, StoredOp};
 pub use quota::{Quotas, Usage};
 pub use row::{
-    AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, Resolution, SealedSecret,
-    SealedVersion, SecretAddress, Tenant, WRAPPED_DEK_BYTES, WrappedRow,
+    AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, NewVersion, PolicyRow, Resolution,
+    Retiring, SealedSecret, SealedVersion, SecretAddress, Tenant, VersionFacts, WRAPPED_DEK_BYTES,
+    WrappedRow,
 };
 pub use store::{Opened, Options, StackFallback, Store, Writing};
+pub use versions::Used;

@@ -7,26 +7,39 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::cache::{Cache, Weighs};
 use crate::error::Error;
-use crate::row::{AadScheme, ActiveSecret, KeyId, Resolution, SealedSecret, SealedVersion};
+use crate::row::{
+    AadScheme, ActiveSecret, KeyId, PolicyRow, Resolution, SealedSecret, SealedVersion, time_of,
+};
 use crate::store::{Reader, StackFallback, Store};
 
 /// The exact stack, then (with `?4`) its parents, nearest first, then the tenant; a
 /// revocation by us ends the search where it stands. All in one statement, so that no
-/// commit falls between a secret and its version (weakness S12).
+/// commit falls between a secret and its versions (weakness S12).
 const RESOLVE: &str = "
-    SELECT s.secret_id, COALESCE(s.stack, ''), s.revoked_at IS NOT NULL, v.version_no, v.aad_scheme, v.key_id,
-           COALESCE(v.aad_key_version, s.key_version), v.nonce, v.ciphertext, v.dek_nonce, v.wrapped_dek
+    SELECT s.secret_id, COALESCE(s.stack, ''), s.revoked_at IS NOT NULL, s.policy,
+           v.version_no, v.key_encoding, v.expires_at, v.retiring_until, v.aad_scheme, v.key_id,
+           COALESCE(v.aad_key_version, s.key_version), v.nonce, v.ciphertext, v.dek_nonce, v.wrapped_dek,
+           r.version_no, r.key_encoding, r.expires_at, r.retiring_until, r.aad_scheme, r.key_id,
+           COALESCE(r.aad_key_version, s.key_version), r.nonce, r.ciphertext, r.dek_nonce, r.wrapped_dek
     FROM tenant_secrets s
     LEFT JOIN tenant_secret_versions v
       ON v.secret_id = s.secret_id AND v.revoked_at IS NULL
      AND v.version_no = (SELECT MAX(version_no) FROM tenant_secret_versions
                          WHERE secret_id = s.secret_id AND revoked_at IS NULL)
+    LEFT JOIN tenant_secret_versions r
+      ON r.secret_id = s.secret_id AND r.revoked_at IS NULL AND r.retiring_until IS NOT NULL
+     AND r.version_no = (SELECT MAX(version_no) FROM tenant_secret_versions
+                         WHERE secret_id = s.secret_id AND revoked_at IS NULL
+                           AND retiring_until IS NOT NULL AND version_no < v.version_no)
     WHERE s.tenant_id = ?1 AND s.name = ?2
       AND (COALESCE(s.stack, '') = '' OR s.stack = ?3
            OR (?4 AND substr(?3, 1, length(s.stack) + 1) = s.stack || '/'))
       AND (s.revoked_at IS NULL OR s.blocks_fallback = 1)
     ORDER BY length(COALESCE(s.stack, '')) DESC, s.revoked_at IS NULL DESC, s.created_at DESC, s.secret_id DESC
     LIMIT 1";
+/// Where the columns of a version begin in `RESOLVE`.
+const NEWEST: usize = 4;
+const RETIRING: usize = 15;
 
 impl Store {
     /// What each of `names` means to rules of `stack` in `tenant`, in the order given, all
@@ -111,10 +124,11 @@ impl Weighs for Resolution {
                     secret.name.as_str(),
                     secret.stack.as_str(),
                 ];
-                let sealed = secret.version.as_ref().and_then(|version| version.sealed.as_ref());
+                let versions = secret.version.iter().chain(&secret.retiring);
+                let sealed = versions.filter_map(|version| version.sealed.as_ref());
                 size_of::<ActiveSecret>()
                     + texts.iter().map(|text| text.len()).sum::<usize>()
-                    + sealed.map_or(0, |sealed| sealed.ciphertext.len())
+                    + sealed.map(|sealed| sealed.ciphertext.len()).sum::<usize>()
             }
             Self::Revoked(stack) => stack.as_str().len(),
             Self::Missing => 0,
@@ -133,19 +147,32 @@ fn resolution(row: &Row<'_>, tenant: &TenantId, name: &SecretName) -> rusqlite::
         tenant_id: tenant.clone(),
         name: name.clone(),
         stack,
-        version: match row.get::<_, Option<u32>>(3)? {
-            Some(version_no) => Some(SealedVersion { version_no, sealed: sealed(row)? }),
-            None => None,
-        },
+        policy: row.get::<_, Option<String>>(3)?.as_deref().map(PolicyRow::read),
+        version: version(row, NEWEST)?,
+        retiring: version(row, RETIRING)?,
     })))
+}
+
+/// The version whose eleven columns begin at `at`: number, encoding, times, layout, bytes.
+pub(crate) fn version(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<SealedVersion>> {
+    let time =
+        |column: usize| row.get::<_, Option<String>>(column).map(|text| text.map(|text| time_of(&text)));
+    let Some(version_no) = row.get(at)? else { return Ok(None) };
+    Ok(Some(SealedVersion {
+        version_no,
+        key_encoding: row.get(at + 1)?,
+        expires_at: time(at + 2)?,
+        retiring_until: time(at + 3)?,
+        sealed: sealed(row, at + 4)?,
+    }))
 }
 
 /// `None` for bytes of lengths or a layout that nobody of ours has written: they cannot
 /// be opened, which is the vault's to say, not a failure of the database.
-fn sealed(row: &Row<'_>) -> rusqlite::Result<Option<SealedSecret>> {
-    let scheme = scheme(row.get(4)?, row.get::<_, Option<String>>(5)?.as_deref(), row.get(6)?);
-    let (nonce, ciphertext): (Vec<u8>, Vec<u8>) = (row.get(7)?, row.get(8)?);
-    let (dek_nonce, wrapped_dek): (Vec<u8>, Vec<u8>) = (row.get(9)?, row.get(10)?);
+fn sealed(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<SealedSecret>> {
+    let scheme = scheme(row.get(at)?, row.get::<_, Option<String>>(at + 1)?.as_deref(), row.get(at + 2)?);
+    let (nonce, ciphertext): (Vec<u8>, Vec<u8>) = (row.get(at + 3)?, row.get(at + 4)?);
+    let (dek_nonce, wrapped_dek): (Vec<u8>, Vec<u8>) = (row.get(at + 5)?, row.get(at + 6)?);
     Ok((|| {
         Some(SealedSecret {
             scheme: scheme?,
@@ -266,7 +293,15 @@ mod tests {
                 tenant_id: TenantId::parse("tnt_default").unwrap(),
                 name: SecretName::parse("K").unwrap(),
                 stack: String::new(),
-                version: Some(SealedVersion { version_no: 1, sealed: Some(sealed) }),
+                policy: None,
+                version: Some(SealedVersion {
+                    version_no: 1,
+                    key_encoding: None,
+                    expires_at: None,
+                    retiring_until: None,
+                    sealed: Some(sealed),
+                }),
+                retiring: None,
             }))
         };
         assert_eq!(secret(70_000).weight() - secret(0).weight(), 70_000);

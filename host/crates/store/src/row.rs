@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Id, SecretName, StackName, TenantId, TenantSlug};
+use model::{Digest, Id, Policy, SecretName, StackName, TenantId, TenantSlug};
 
 /// The length of a nonce.
 pub const NONCE_BYTES: usize = 12;
@@ -98,6 +98,24 @@ pub struct SealedSecret {
     pub wrapped_dek: [u8; WRAPPED_DEK_BYTES],
 }
 
+/// A version to be added.
+#[derive(Debug, Clone, Copy)]
+pub struct NewVersion<'a> {
+    /// Its bytes.
+    pub sealed: &'a SealedSecret,
+    /// How it is read as a key; nothing is as text. It is sealed in.
+    pub key_encoding: Option<&'a str>,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A version of which nothing is said but its bytes.
+impl<'a> From<&'a SealedSecret> for NewVersion<'a> {
+    fn from(sealed: &'a SealedSecret) -> Self {
+        Self { sealed, key_encoding: None, expires_at: None }
+    }
+}
+
 /// The wrapped DEK of a version, with what it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedRow {
@@ -119,6 +137,10 @@ pub struct WrappedRow {
     pub dek_nonce: Vec<u8>,
     /// The sealed DEK, tag last.
     pub wrapped_dek: Vec<u8>,
+    /// The digest of its secret's policy.
+    pub policy: Option<Digest>,
+    /// How its value is read as a key; nothing is as text.
+    pub key_encoding: Option<String>,
 }
 
 /// The exact place of a secret; administration never falls back to another.
@@ -153,11 +175,99 @@ pub struct Metadata {
     pub last_rotated_at: Option<String>,
     /// The Go chassis's generation number of the master key; 1 wherever we write it.
     pub key_version: i64,
-    /// The newest version; 0 when there is none.
+    /// The version in use; 0 when there is none.
     pub version_no: u32,
+    /// How many versions still have their bytes.
+    pub versions: u32,
+    /// Its policy, when it has one.
+    pub policy: Option<PolicyRow>,
+    /// How the version in use is read as a key; nothing is as text.
+    pub key_encoding: Option<String>,
+    /// When the version in use expires.
+    pub expires_at: Option<String>,
+    /// The version that a newer one has left in use for now.
+    pub retiring: Option<Retiring>,
+    /// How often its versions were handed out, as far as it is written down.
+    pub uses: u64,
+    /// When one was last handed out, as far as it is written down.
+    pub last_used_at: Option<String>,
     /// Whether the value has fewer than eight bytes: too short to be masked in replies
     /// except as a whole string (R6).
     pub short_value: bool,
+}
+
+/// The policy of a secret, as it stands in its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyRow {
+    /// This one. Its digest is sealed into the DEKs, so that another does not open them.
+    Known(Arc<Policy>, Digest),
+    /// A text that is no policy of this version of txco; whatever it allows is not allowed.
+    Unknown,
+}
+
+impl PolicyRow {
+    /// Reads the column.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        match text.parse::<Policy>() {
+            Ok(policy) => Self::of(policy),
+            Err(_) => Self::Unknown,
+        }
+    }
+
+    /// The row of a policy.
+    #[must_use]
+    pub fn of(policy: Policy) -> Self {
+        let digest = policy.digest();
+        Self::Known(Arc::new(policy), digest)
+    }
+
+    /// The policy, if it is known.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Arc<Policy>> {
+        match self {
+            Self::Known(policy, _) => Some(policy),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// A version that a newer one has left in use for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retiring {
+    /// Its number.
+    pub version_no: u32,
+    /// Until when (RFC 3339, UTC, seconds).
+    pub until: String,
+}
+
+/// What may be known of one version: everything but its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionFacts {
+    /// Its number.
+    pub version_no: u32,
+    /// When it was made.
+    pub created_at: String,
+    /// The actor who made it (weakness K9).
+    pub created_by: Option<String>,
+    /// How it is read as a key; nothing is as text.
+    pub key_encoding: Option<String>,
+    /// Which key sealed it; nothing for an imported one.
+    pub key_id: Option<String>,
+    /// When it expires.
+    pub expires_at: Option<String>,
+    /// Until when it stays in use beside a newer one; may be past.
+    pub retiring_until: Option<String>,
+    /// When it was taken out of use by a rollback.
+    pub revoked_at: Option<String>,
+    /// When its bytes were destroyed.
+    pub destroyed_at: Option<String>,
+    /// The actor who destroyed them.
+    pub destroyed_by: Option<String>,
+    /// How often it was handed out, as far as it is written down.
+    pub uses: u64,
+    /// When last.
+    pub last_used_at: Option<String>,
 }
 
 /// An active secret with its newest version, as an op or a request needs it.
@@ -171,15 +281,25 @@ pub struct ActiveSecret {
     pub name: SecretName,
     /// The stack it is for, as stored; empty for the whole tenant.
     pub stack: String,
+    /// Its policy, when it has one.
+    pub policy: Option<PolicyRow>,
     /// Its newest version; `None` when the row is missing or unreadable.
     pub version: Option<SealedVersion>,
+    /// The version that the newest has left in use, until the time it says.
+    pub retiring: Option<SealedVersion>,
 }
 
-/// One version's number and bytes.
+/// One version's number, times and bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedVersion {
     /// Its number.
     pub version_no: u32,
+    /// How it is read as a key; nothing is as text. It is sealed in.
+    pub key_encoding: Option<String>,
+    /// When it expires. A time that cannot be read is past.
+    pub expires_at: Option<Timestamp>,
+    /// Until when it stays in use beside a newer one. A time that cannot be read is past.
+    pub retiring_until: Option<Timestamp>,
     /// Its bytes; `None` when the row is of a layout this build does not know.
     pub sealed: Option<SealedSecret>,
 }
@@ -211,6 +331,12 @@ pub struct Tenant {
 /// The form of every time in the database.
 pub(crate) fn time_text(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A time of the database; one that cannot be read is long past, so that nothing lasts longer
+/// for being damaged.
+pub(crate) fn time_of(text: &str) -> Timestamp {
+    text.parse().unwrap_or(Timestamp::MIN)
 }
 
 /// A text column that is NULL or empty says nothing.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use crate::chain::By;
 use crate::error::Error;
 use crate::quota::{self, Usage};
-use crate::row::{AadScheme, Metadata, SealedSecret, SecretAddress, said};
+use crate::row::{AadScheme, Metadata, NewVersion, PolicyRow, Retiring, SecretAddress, said, time_text};
 use crate::store::{Store, Writing};
 
 /// The tag of AES-GCM: how much longer a sealed value is.
@@ -18,7 +18,15 @@ const SHORT_VALUE_BYTES: i64 = 8;
 /// has its MAX.
 const METADATA: &str = "
     SELECT s.secret_id, s.tenant_id, s.name, s.stack, s.description, s.created_at, s.created_by,
-           s.last_rotated_at, s.key_version, COALESCE(MAX(v.version_no), 0), length(v.ciphertext)
+           s.last_rotated_at, s.key_version, COALESCE(MAX(v.version_no), 0), length(v.ciphertext),
+           s.policy, v.key_encoding, v.expires_at,
+           (SELECT COUNT(*) FROM tenant_secret_versions h WHERE h.secret_id = s.secret_id AND h.destroyed_at IS NULL),
+           (SELECT SUM(u.uses) FROM txco_secret_uses u WHERE u.secret_id = s.secret_id),
+           (SELECT MAX(u.last_used_at) FROM txco_secret_uses u WHERE u.secret_id = s.secret_id),
+           (SELECT r.version_no || ' ' || r.retiring_until FROM tenant_secret_versions r
+            WHERE r.secret_id = s.secret_id AND r.revoked_at IS NULL
+              AND r.retiring_until > strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+            ORDER BY r.version_no DESC LIMIT 1)
     FROM tenant_secrets s
     LEFT JOIN tenant_secret_versions v ON v.secret_id = s.secret_id AND v.revoked_at IS NULL";
 
@@ -113,20 +121,21 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// [`Error::QuotaReached`], or of the database.
-    pub fn add_version(
+    pub fn add_version<'n>(
         &self,
         secret: &Id,
         version_no: u32,
-        sealed: &SealedSecret,
+        new: impl Into<NewVersion<'n>>,
         by: By<'_>,
     ) -> Result<(), Error> {
+        let NewVersion { sealed, key_encoding, expires_at } = new.into();
         self.changed('+', &format!("version {secret} {version_no}"));
         let (scheme, key_id, key_version) = columns(sealed.scheme);
         self.run(
             "INSERT INTO tenant_secret_versions
                  (version_id, secret_id, version_no, nonce, ciphertext, wrapped_dek, dek_nonce, created_at,
-                  created_by, aad_scheme, key_id, aad_key_version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                  created_by, aad_scheme, key_id, aad_key_version, key_encoding, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             (
                 self.mint(IdKind::SecretVersion)?.as_str(),
                 secret.as_str(),
@@ -140,6 +149,8 @@ impl Writing<'_> {
                 scheme,
                 key_id,
                 key_version,
+                key_encoding,
+                expires_at.map(time_text),
             ),
         )?;
         self.quotas.hold_versions(self.transaction, secret)
@@ -190,7 +201,7 @@ impl Writing<'_> {
         )
     }
 
-    fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
+    pub(crate) fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
         // Kept prepared: an import says the same a thousand times.
         let mut statement = self.transaction.prepare_cached(sql).map_err(Error::of)?;
         statement.execute(parameters).map(drop).map_err(Error::of)
@@ -237,6 +248,18 @@ fn metadata(row: &Row<'_>) -> rusqlite::Result<Option<Metadata>> {
         last_rotated_at: said(row.get(7)?),
         key_version: row.get(8)?,
         version_no: row.get(9)?,
+        versions: row.get(14)?,
+        policy: row.get::<_, Option<String>>(11)?.as_deref().map(PolicyRow::read),
+        key_encoding: said(row.get(12)?),
+        expires_at: said(row.get(13)?),
+        retiring: row.get::<_, Option<String>>(17)?.as_deref().and_then(retiring),
+        uses: row.get::<_, Option<i64>>(15)?.unwrap_or(0).unsigned_abs(),
+        last_used_at: said(row.get(16)?),
         short_value: sealed_bytes.is_some_and(|bytes| bytes - TAG_BYTES < SHORT_VALUE_BYTES),
     }))
+}
+
+fn retiring(text: &str) -> Option<Retiring> {
+    let (number, until) = text.split_once(' ')?;
+    Some(Retiring { version_no: number.parse().ok()?, until: until.to_owned() })
 }

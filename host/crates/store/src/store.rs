@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
@@ -76,6 +76,7 @@ pub struct Store {
     quotas: Quotas,
     /// What authenticates the audit, once the vault is open.
     seal: OnceLock<Arc<dyn AuditSeal>>,
+    path: PathBuf,
 }
 
 /// A reading connection with the sealed rows it knows.
@@ -130,8 +131,27 @@ impl Store {
             fallback: options.fallback,
             quotas: options.quotas,
             seal: OnceLock::new(),
+            path: path.clone(),
         };
         Ok((store, Opened { path, created, copied, migrated, differs, falls_through }))
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The one connection that writes, once nobody else has it.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every reader forgets the rows it knows.
+    pub(crate) fn forget(&self) {
+        for reader in &self.readers {
+            reader.lock().unwrap_or_else(PoisonError::into_inner).known.clear();
+        }
     }
 
     pub(crate) const fn fallback(&self) -> StackFallback {
@@ -145,7 +165,7 @@ impl Store {
     /// # Errors
     /// Whatever `work` returns, [`Error::Unrecorded`], or [`Error`] of the transaction itself.
     pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, E>) -> Result<T, E> {
-        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.writer();
         let transaction = connection.transaction().map_err(Error::of)?;
         let writing = Writing {
             transaction: &transaction,

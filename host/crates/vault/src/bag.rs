@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use model::{Class, CredentialId, Destination, FormatTemplate, OpRef, SecretName, Slot};
+use model::{Class, CredentialId, Destination, FormatTemplate, Id, OpRef, SecretName, Slot};
 
 use crate::cleartext::Cleartext;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Parent};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::key::{Key, KeyError};
+use crate::uses::Uses;
 
 /// The purpose of a bag whose secrets a sandboxed op may ask for.
 pub struct Reveal {
     op: Option<OpRef>,
     /// All secrets of the call, the ones it has as handles too.
-    parents: Vec<SecretName>,
+    parents: Vec<Parent>,
     /// Slots of the call that the op may not see.
     denied: Vec<String>,
     may_return: Class,
@@ -94,13 +95,27 @@ pub(crate) struct Opened {
     pub(crate) version: u32,
     pub(crate) encoding: Encoding,
     pub(crate) cleartext: Arc<Cleartext>,
+    /// Told when it is handed out, where that is not certain when it is packed.
+    pub(crate) counter: Option<Arc<Counter>>,
+}
+
+/// Counts the uses of one version.
+pub(crate) struct Counter {
+    pub(crate) uses: Arc<Uses>,
+    pub(crate) secret: Id,
 }
 
 impl Packed {
     fn version(&self, index: u32) -> Option<&Opened> {
         match index {
             0 => Some(&self.newest),
-            1 => self.retiring.as_ref(),
+            1 => {
+                let retiring = self.retiring.as_ref()?;
+                if let Some(counter) = &retiring.counter {
+                    counter.uses.note(&counter.secret, retiring.version);
+                }
+                Some(retiring)
+            }
             _ => None,
         }
     }
@@ -125,7 +140,8 @@ impl Packed {
 impl Opened {
     /// The same version, sharing the bytes.
     pub(crate) fn again(&self) -> Self {
-        Self { version: self.version, encoding: self.encoding, cleartext: Arc::clone(&self.cleartext) }
+        let cleartext = Arc::clone(&self.cleartext);
+        Self { version: self.version, encoding: self.encoding, cleartext, counter: self.counter.clone() }
     }
 }
 
@@ -179,7 +195,7 @@ impl SecretBag<Reveal> {
 
     pub(crate) const fn of(
         op: OpRef,
-        parents: Vec<SecretName>,
+        parents: Vec<Parent>,
         denied: Vec<String>,
         may_return: Class,
         packed: Vec<Packed>,

@@ -1,10 +1,8 @@
 //! The bytes of a secret: boxed, wiped on drop, shown through one accessor.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroize as _;
 
-use crate::error::{Error, MAX_GENERATED_BYTES, MAX_VALUE_BYTES};
+use crate::error::{Error, MAX_VALUE_BYTES};
 
 /// A secret's bytes, opened for one call.
 ///
@@ -159,25 +157,10 @@ impl SecretValue {
 pub struct Shown(pub(crate) Cleartext);
 
 impl Shown {
-    /// `byte_len` random bytes as base64url without padding (RFC 4648 §5). This text,
-    /// not the bytes it came from, is the value (D2): what is shown is what ops use.
-    pub(crate) fn generate(byte_len: usize) -> Result<Self, Error> {
-        if byte_len == 0 || byte_len > MAX_GENERATED_BYTES {
-            return Err(Error::ByteLength { asked: byte_len });
-        }
-        let raw = Cleartext::random(byte_len)?;
-        let len = base64::encoded_len(byte_len, false).ok_or(Error::ByteLength { asked: byte_len })?;
-        let mut text = Cleartext::zeroed(len);
-        URL_SAFE_NO_PAD
-            .encode_slice(&raw.0, text.buffer())
-            .map_err(|_| Error::ByteLength { asked: byte_len })?;
-        Ok(Self(text))
-    }
-
     /// The text, for the one reply that shows it.
     #[must_use]
     pub fn text(&self) -> &str {
-        // base64 is ASCII.
+        // Every encoding is ASCII.
         str::from_utf8(&self.0.0).unwrap_or_default()
     }
 }
@@ -205,19 +188,5 @@ mod tests {
         let mut bad = vec![7; MAX_VALUE_BYTES + 1];
         assert!(SecretValue::take(&mut bad).is_err());
         assert!(bad.iter().all(|b| *b == 0));
-    }
-
-    #[test]
-    fn a_generated_value_is_base64url_of_that_many_bytes() {
-        for (byte_len, text_len) in [(1, 2), (32, 43), (MAX_GENERATED_BYTES, 5462)] {
-            let shown = Shown::generate(byte_len).ok().unwrap();
-            assert_eq!(shown.text().len(), text_len);
-            assert_eq!(URL_SAFE_NO_PAD.decode(shown.text()).unwrap().len(), byte_len);
-        }
-        for asked in [0, MAX_GENERATED_BYTES + 1] {
-            assert!(matches!(Shown::generate(asked), Err(Error::ByteLength { asked: a }) if a == asked));
-        }
-        let (a, b) = (Shown::generate(32).ok().unwrap(), Shown::generate(32).ok().unwrap());
-        assert_ne!(a.text(), b.text());
     }
 }

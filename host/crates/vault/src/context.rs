@@ -4,9 +4,14 @@
 //! (`host/docs/decisions/0001-aad-scheme-2.md`): every field behind its length, so that
 //! no two contexts have the same bytes whatever the fields contain.
 
-use store::{AadScheme, WrappedRow};
+use model::{Digest, Id, StackName};
+use store::{AadScheme, ActiveSecret, PolicyRow, SealedVersion, SecretAddress, WrappedRow};
+
+use crate::encoding::Encoding;
+use crate::error::Unopened;
 
 /// The version of a secret that a value and a DEK are sealed for.
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) tenant_id: &'a str,
     pub(crate) secret_id: &'a str,
@@ -14,15 +19,50 @@ pub(crate) struct Context<'a> {
     pub(crate) name: &'a str,
     /// The stack, or empty for a tenant-wide secret.
     pub(crate) stack: &'a str,
+    /// How the value becomes a key, as the row says it; part of the value layer because it
+    /// must never change.
+    pub(crate) key_encoding: &'a str,
+    /// The policy that the DEK is wrapped under.
+    pub(crate) policy: Option<Digest>,
     pub(crate) scheme: AadScheme,
 }
 
-/// How a value becomes a key; part of the value layer because it must never change.
-const KEY_ENCODING: &[u8] = b"text";
-/// The digest of the policy a DEK is wrapped under; no secret has a policy yet.
-const POLICY_DIGEST: &[u8] = b"";
-
 impl<'a> Context<'a> {
+    /// What `version` of `secret` says that it is bound to.
+    pub(crate) fn of_version(secret: &'a ActiveSecret, version: &'a SealedVersion) -> Result<Self, Unopened> {
+        let sealed = version.sealed.as_ref().ok_or(Unopened::UnknownScheme)?;
+        Ok(Self {
+            tenant_id: secret.tenant_id.as_str(),
+            secret_id: secret.secret_id.as_str(),
+            version_no: version.version_no,
+            name: secret.name.as_str(),
+            stack: &secret.stack,
+            key_encoding: written(version.key_encoding.as_deref()),
+            policy: digest(secret.policy.as_ref())?,
+            scheme: sealed.scheme,
+        })
+    }
+
+    /// What a version at `address` is to be bound to; whoever seals it names the scheme.
+    pub(crate) fn at(
+        address: &SecretAddress<'a>,
+        secret_id: &'a Id,
+        version_no: u32,
+        encoding: Encoding,
+        policy: Option<Digest>,
+    ) -> Self {
+        Self {
+            tenant_id: address.tenant.as_str(),
+            secret_id: secret_id.as_str(),
+            version_no,
+            name: address.name.as_str(),
+            stack: address.stack.map_or("", StackName::as_str),
+            key_encoding: encoding.word(),
+            policy,
+            scheme: AadScheme::One { key_version: 0, key_id: None },
+        }
+    }
+
     /// What a row says it is bound to; `None` for a layout that this build does not know.
     pub(crate) fn of(row: &'a WrappedRow) -> Option<Self> {
         row.scheme.map(|scheme| Self::under(row, scheme))
@@ -36,6 +76,8 @@ impl<'a> Context<'a> {
             version_no: row.version_no,
             name: &row.name,
             stack: &row.stack,
+            key_encoding: written(row.key_encoding.as_deref()),
+            policy: row.policy,
             scheme,
         }
     }
@@ -55,7 +97,7 @@ impl<'a> Context<'a> {
                 self.secret_id.as_bytes(),
                 &self.version_no.to_be_bytes(),
                 self.name.as_bytes(),
-                KEY_ENCODING,
+                self.key_encoding.as_bytes(),
             ]),
         }
     }
@@ -74,10 +116,25 @@ impl<'a> Context<'a> {
                 &self.version_no.to_be_bytes(),
                 self.name.as_bytes(),
                 self.stack.as_bytes(),
-                POLICY_DIGEST,
+                self.policy.as_ref().map_or(&[], |digest| digest.as_bytes().as_slice()),
                 key_id.as_bytes(),
             ]),
         }
+    }
+}
+
+/// The encoding that a column says; rows from before there were encodings say nothing.
+pub(crate) fn written(key_encoding: Option<&str>) -> &str {
+    key_encoding.unwrap_or("text")
+}
+
+/// What a policy adds to a context. One that this build does not know opens nothing: what it
+/// forbids would be allowed.
+pub(crate) fn digest(policy: Option<&PolicyRow>) -> Result<Option<Digest>, Unopened> {
+    match policy {
+        None => Ok(None),
+        Some(PolicyRow::Known(_, digest)) => Ok(Some(*digest)),
+        Some(PolicyRow::Unknown) => Err(Unopened::UnknownPolicy),
     }
 }
 
@@ -107,6 +164,8 @@ mod tests {
             version_no: 1,
             name: "STRIPE_API_KEY",
             stack: "",
+            key_encoding: "text",
+            policy: None,
             scheme,
         }
     }
@@ -129,12 +188,17 @@ mod tests {
             Context { name: "STRIPE_API_KEYa", stack: "b", ..base() },
             Context { name: "STRIPE_API_KEY", stack: "ab", ..base() },
             Context { version_no: 2, ..base() },
+            Context { policy: Some(Digest::of(b"policy")), ..base() },
             Context { scheme: AadScheme::Two { key_id: KeyId::new([8; 8]) }, ..base() },
         ];
         let dek: HashSet<_> = variants.iter().map(Context::dek_aad).collect();
         assert_eq!(dek.len(), variants.len());
-        // The value layer knows neither stack nor key: variants 3 (stack only) and 5 (key only) are the base.
+        // The value layer knows neither stack, policy nor key: the variants in these only are the base.
         let value: HashSet<_> = variants.iter().map(Context::value_aad).collect();
-        assert_eq!(value.len(), variants.len() - 2);
+        assert_eq!(value.len(), variants.len() - 3);
+        // And the DEK layer does not know how the value is read.
+        let hex = Context { key_encoding: "hex", ..base() };
+        assert_eq!(hex.dek_aad(), base().dek_aad());
+        assert!(!value.contains(&hex.value_aad()));
     }
 }

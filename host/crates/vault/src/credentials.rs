@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{CredentialId, SecretName};
+use model::{CredentialId, Denied, Destination, Policy, SecretName};
 use pages::Locked;
 
 use crate::error::Error;
@@ -35,7 +35,14 @@ struct Held {
 
 struct Credential {
     bytes: Locked,
-    parents: Vec<SecretName>,
+    parents: Vec<Parent>,
+}
+
+/// A secret that a credential was made of, and where its policy lets it go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parent {
+    pub(crate) name: SecretName,
+    pub(crate) policy: Option<Arc<Policy>>,
 }
 
 #[expect(clippy::new_without_default, reason = "a holder of secrets has no Default (house rules)")]
@@ -46,7 +53,7 @@ impl Credentials {
         Self { held: Mutex::new(Held { credentials: Vec::new(), bytes: 0 }) }
     }
 
-    pub(crate) fn hold(&self, bytes: &[u8], parents: Vec<SecretName>) -> Result<CredentialId, Error> {
+    pub(crate) fn hold(&self, bytes: &[u8], parents: Vec<Parent>) -> Result<CredentialId, Error> {
         let too_many =
             Error::TooManyCredentials { max_count: MAX_CREDENTIALS, max_bytes: MAX_CREDENTIAL_BYTES };
         let mut held = self.lock();
@@ -73,7 +80,21 @@ impl Credentials {
     /// The secrets `id` was derived from.
     #[must_use]
     pub fn parents(&self, id: CredentialId) -> Option<Vec<SecretName>> {
-        self.credential(id).map(|credential| credential.parents.clone())
+        self.credential(id).map(|credential| credential.parents.iter().map(|p| p.name.clone()).collect())
+    }
+
+    /// Whether `id` may go to `destination`: every secret that it was made of must allow it (R2).
+    ///
+    /// # Errors
+    /// The first secret that does not, and its rule.
+    pub fn travels(&self, id: CredentialId, destination: &Destination) -> Result<(), (SecretName, Denied)> {
+        let Some(credential) = self.credential(id) else { return Ok(()) };
+        for parent in &credential.parents {
+            if let Some(policy) = &parent.policy {
+                policy.travels(destination).map_err(|why| (parent.name.clone(), why))?;
+            }
+        }
+        Ok(())
     }
 
     fn credential(&self, id: CredentialId) -> Option<Arc<Credential>> {
@@ -94,10 +115,14 @@ mod tests {
         SecretName::parse(text).unwrap()
     }
 
+    fn free(text: &str) -> Parent {
+        Parent { name: name(text), policy: None }
+    }
+
     #[test]
     fn a_credential_is_found_by_its_number_and_nothing_else_is() {
         let credentials = Credentials::new();
-        let first = credentials.hold(b"one", vec![name("A"), name("B")]).unwrap();
+        let first = credentials.hold(b"one", vec![free("A"), free("B")]).unwrap();
         let second = credentials.hold(b"", vec![]).unwrap();
         assert_eq!(credentials.with(first, <[u8]>::to_vec).unwrap(), b"one");
         assert_eq!(credentials.with(second, <[u8]>::len), Some(0));
@@ -122,6 +147,25 @@ mod tests {
         credentials.hold(b"x", vec![]).unwrap();
         assert!(matches!(credentials.hold(b"x", vec![]), Err(Error::TooManyCredentials { .. })));
         credentials.hold(b"", vec![]).unwrap();
+    }
+
+    /// R2: where it may go is what all its parents allow.
+    #[test]
+    fn a_credential_goes_where_all_its_parents_may() {
+        let bound = |secret: &str, hosts: &[&str]| {
+            let hosts = hosts.iter().map(|host| model::HostRule::parse(host).unwrap()).collect();
+            let policy = Policy::asked(Default::default(), hosts, Default::default()).unwrap();
+            Parent { name: name(secret), policy: Some(Arc::new(policy)) }
+        };
+        let credentials = Credentials::new();
+        let parents =
+            vec![free("F"), bound("A", &["a.example", "b.example"]), bound("B", &["b.example", "c.example"])];
+        let id = credentials.hold(b"x", parents).unwrap();
+        let to = |host: &str| credentials.travels(id, &Destination::of(&format!("https://{host}/")).unwrap());
+        assert!(to("b.example").is_ok());
+        for (host, denied) in [("a.example", "B"), ("c.example", "A"), ("d.example", "A")] {
+            assert!(matches!(to(host), Err((secret, _)) if secret == name(denied)), "{host}");
+        }
     }
 
     #[test]

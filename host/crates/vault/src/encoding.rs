@@ -1,6 +1,9 @@
 //! How a stored value is read as the bytes of a key: strictly, or with the reason why not.
 
-use crate::cleartext::Cleartext;
+use zeroize::Zeroizing;
+
+use crate::cleartext::{Cleartext, Shown};
+use crate::error::{Error, MAX_GENERATED_BYTES};
 
 /// How the bytes of a key are written in a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,28 @@ impl Encoding {
     }
 }
 
+impl Shown {
+    /// `byte_len` random bytes, written so that `encoding` reads them back; text is base64url
+    /// without padding. This text is the value (D2): what is shown is what ops use, and
+    /// what the encoding says of it is how they use it.
+    pub(crate) fn generate(byte_len: usize, encoding: Encoding) -> Result<Self, Error> {
+        if byte_len == 0 || byte_len > MAX_GENERATED_BYTES {
+            return Err(Error::ByteLength { asked: byte_len });
+        }
+        let mut raw = Zeroizing::new(vec![0; byte_len]);
+        getrandom::fill(&mut raw).map_err(|_| Error::NoRandomness)?;
+        Ok(Self(match encoding {
+            Encoding::Declared | Encoding::Text | Encoding::Base64Url => {
+                BASE64_URL.write(b"", &raw, Padding::No)
+            }
+            Encoding::Hex => HEX.write(b"", &raw, Padding::No),
+            Encoding::Base64 => BASE64.write(b"", &raw, Padding::Yes),
+            Encoding::Base32 => BASE32.write(b"", &raw, Padding::No),
+            Encoding::Whsec => BASE64.write(WHSEC, &raw, Padding::Yes),
+        }))
+    }
+}
+
 /// Base64 without anything else, for the inside of PEM.
 pub(crate) fn base64(text: &[u8]) -> Result<Cleartext, String> {
     BASE64.read("base64", text, 0)
@@ -71,17 +96,44 @@ pub(crate) fn base64(text: &[u8]) -> Result<Cleartext, String> {
 struct Alphabet {
     bits: usize,
     value: fn(u8) -> Option<u8>,
+    /// The characters, in the order of their values.
+    characters: &'static [u8],
     /// To how many characters padding fills up; 1 where there is none.
     block: usize,
     /// Whether spaces are ignored: people copy base32 in groups.
     spaced: bool,
 }
 
-const HEX: Alphabet = Alphabet { bits: 4, value: hex, block: 1, spaced: false };
-const BASE64: Alphabet = Alphabet { bits: 6, value: |c| sixty_four(c, b'+', b'/'), block: 4, spaced: false };
-const BASE64_URL: Alphabet =
-    Alphabet { bits: 6, value: |c| sixty_four(c, b'-', b'_'), block: 4, spaced: false };
-const BASE32: Alphabet = Alphabet { bits: 5, value: thirty_two, block: 8, spaced: true };
+/// Whether what is written is filled up to a whole block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Padding {
+    Yes,
+    No,
+}
+
+const HEX: Alphabet =
+    Alphabet { bits: 4, value: hex, characters: b"0123456789abcdef", block: 1, spaced: false };
+const BASE64: Alphabet = Alphabet {
+    bits: 6,
+    value: |c| sixty_four(c, b'+', b'/'),
+    characters: b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    block: 4,
+    spaced: false,
+};
+const BASE64_URL: Alphabet = Alphabet {
+    bits: 6,
+    value: |c| sixty_four(c, b'-', b'_'),
+    characters: b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    block: 4,
+    spaced: false,
+};
+const BASE32: Alphabet = Alphabet {
+    bits: 5,
+    value: thirty_two,
+    characters: b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+    block: 8,
+    spaced: true,
+};
 
 impl Alphabet {
     /// Reads `text`, which stands `offset` characters into the value. The buffer of the
@@ -113,6 +165,37 @@ impl Alphabet {
             0 => Ok(bytes),
             _ => Err(format!("not {name}: its last character says more than a byte has room for")),
         }
+    }
+
+    /// Writes `raw` behind `before`, into a buffer that has its final size from the start.
+    fn write(&self, before: &[u8], raw: &[u8], padding: Padding) -> Cleartext {
+        let symbols = (raw.len() * 8).div_ceil(self.bits);
+        let filled = if padding == Padding::Yes { symbols.next_multiple_of(self.block) } else { symbols };
+        let mut text = Cleartext::zeroed(before.len() + filled);
+        let (head, body) = text.buffer().split_at_mut(before.len());
+        head.copy_from_slice(before);
+        body.fill(b'=');
+        let mut places = body.iter_mut();
+        let mut put = |symbol: u32| {
+            let character = usize::try_from(symbol).ok().and_then(|at| self.characters.get(at));
+            if let (Some(place), Some(character)) = (places.next(), character) {
+                *place = *character;
+            }
+        };
+        let (mut held, mut have) = (0_u32, 0);
+        for byte in raw {
+            held = held << 8 | u32::from(*byte);
+            have += 8;
+            while have >= self.bits {
+                have -= self.bits;
+                put(held >> have);
+                held &= (1 << have) - 1;
+            }
+        }
+        if have > 0 {
+            put(held << (self.bits - have));
+        }
+        text
     }
 
     /// How many characters of the alphabet there are, if there is nothing else.
@@ -223,6 +306,49 @@ mod tests {
             (Encoding::Whsec, "whsec_", "not whsec: it has no bytes"),
         ] {
             assert_eq!(decoded(encoding, text), Err(reason.to_owned()), "{text}");
+        }
+    }
+
+    /// Text as it always was; the others so that the encoding reads back what was drawn.
+    #[test]
+    fn a_generated_value_is_that_many_bytes_in_its_encoding() {
+        for (byte_len, text_len) in [(1, 2), (32, 43), (MAX_GENERATED_BYTES, 5462)] {
+            let shown = Shown::generate(byte_len, Encoding::Text).ok().unwrap();
+            assert_eq!(shown.text().len(), text_len);
+            assert_eq!(decoded(Encoding::Base64Url, shown.text()).unwrap().len(), byte_len);
+        }
+        for (_, encoding) in WORDS.into_iter().filter(|(_, encoding)| *encoding != Encoding::Text) {
+            for byte_len in [1, 2, 3, 4, 5, 20, 32, MAX_GENERATED_BYTES] {
+                let shown = Shown::generate(byte_len, encoding).ok().unwrap();
+                let read = decoded(encoding, shown.text()).unwrap();
+                assert_eq!(read.len(), byte_len, "{encoding:?}");
+            }
+        }
+        for asked in [0, MAX_GENERATED_BYTES + 1] {
+            let made = Shown::generate(asked, Encoding::Text);
+            assert!(matches!(made, Err(Error::ByteLength { asked: a }) if a == asked));
+        }
+        let fresh = || Shown::generate(32, Encoding::Hex).ok().unwrap();
+        assert_ne!(fresh().text(), fresh().text());
+    }
+
+    /// RFC 4648 §10, written.
+    #[test]
+    fn what_is_written_are_the_vectors_of_the_rfc() {
+        let text = |alphabet: &Alphabet, bytes: &str, padding| {
+            let text = alphabet.write(b"", bytes.as_bytes(), padding);
+            String::from_utf8(text.expose().to_vec()).unwrap()
+        };
+        for (bytes, base64, base32, hex) in [
+            ("f", "Zg==", "MY", "66"),
+            ("fo", "Zm8=", "MZXQ", "666f"),
+            ("foo", "Zm9v", "MZXW6", "666f6f"),
+            ("foobar", "Zm9vYmFy", "MZXW6YTBOI", "666f6f626172"),
+        ] {
+            assert_eq!(text(&BASE64, bytes, Padding::Yes), base64);
+            assert_eq!(text(&BASE64_URL, bytes, Padding::No), base64.trim_end_matches('='));
+            assert_eq!(text(&BASE32, bytes, Padding::No), base32);
+            assert_eq!(text(&HEX, bytes, Padding::No), hex);
         }
     }
 

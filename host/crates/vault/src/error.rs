@@ -1,6 +1,7 @@
 //! Everything that can go wrong on the way from a sealed row to a bag.
 
-use model::{Failure, Fault, SecretName, StackName};
+use jiff::Timestamp;
+use model::{Denied, Failure, Fault, Policy, SecretName, StackName};
 
 use store::KeyId;
 
@@ -35,6 +36,9 @@ pub enum Unopened {
     /// The row is of a layout this build does not know.
     #[error("its layout is not known to this version of txco")]
     UnknownScheme,
+    /// The row has a policy that this build does not know, so nothing is allowed.
+    #[error("its policy is not known to this version of txco")]
+    UnknownPolicy,
 }
 
 /// Why the vault did not do what it was asked.
@@ -69,6 +73,86 @@ pub enum Error {
         name: SecretName,
         /// What is wrong with the row.
         why: Unopened,
+    },
+    /// The secret's policy does not allow this use of it.
+    #[error("secret {name}: {why}")]
+    Denied {
+        /// The name asked for.
+        name: SecretName,
+        /// The rule that does not allow it.
+        why: Denied,
+    },
+    /// The time of the version in use is over.
+    #[error("secret {name} expired at {at}; rotate it")]
+    Expired {
+        /// The name asked for.
+        name: SecretName,
+        /// When.
+        at: Timestamp,
+    },
+    /// The value is not what its key encoding says.
+    #[error("secret {name} cannot be used as a key: {why}")]
+    NotAKey {
+        /// The name asked for.
+        name: SecretName,
+        /// What is wrong; quotes nothing of the value.
+        why: String,
+    },
+    /// A value that is not what its key encoding says.
+    #[error("the value is {why} (--key-encoding)")]
+    KeyEncoding {
+        /// What is wrong; quotes nothing of the value.
+        why: String,
+    },
+    /// A policy that is to stay, and may not be the one that the secret was sealed under.
+    #[error(
+        "the policy of secret {name} cannot be trusted ({why}): say it again, with `secrets set` and --allow-host, --allow-op, --purpose or --use-only"
+    )]
+    PolicyUnproven {
+        /// The name asked for.
+        name: SecretName,
+        /// Why the version in use does not open under it.
+        why: Unopened,
+    },
+    /// A policy that names more than it may.
+    #[error("a policy names at most {most} hosts and {most} ops", most = Policy::most())]
+    PolicyTooLong,
+    /// This chassis stores no secret without a policy.
+    #[error(
+        "this chassis wants a policy for every secret (--secrets-require-policy): say --allow-host, --allow-op, --purpose or --use-only"
+    )]
+    PolicyRequired,
+    /// No such version.
+    #[error("secret {name} has no version {version_no}")]
+    NoSuchVersion {
+        /// The name asked for.
+        name: SecretName,
+        /// The version asked for.
+        version_no: u32,
+    },
+    /// There is no older version to go back to.
+    #[error("secret {name} has no version before the one in use")]
+    NothingBefore {
+        /// The name asked for.
+        name: SecretName,
+    },
+    /// The version's bytes are destroyed.
+    #[error("version {version_no} of secret {name} is destroyed")]
+    Destroyed {
+        /// The name asked for.
+        name: SecretName,
+        /// The version asked for.
+        version_no: u32,
+    },
+    /// The version is in use, and an older one would silently take its place.
+    #[error(
+        "version {version_no} of secret {name} is in use: rotate or roll back first, or revoke the secret"
+    )]
+    InUse {
+        /// The name asked for.
+        name: SecretName,
+        /// The version asked for.
+        version_no: u32,
     },
     /// A value of no bytes.
     #[error("the value is empty")]
@@ -171,10 +255,21 @@ impl Error {
         let (fault, secret) = match self {
             Self::NotFound { name } | Self::Revoked { name, .. } => (Fault::SecretNotFound, Some(name)),
             Self::Undecryptable { name, .. } => (Fault::SecretUndecryptable, Some(name)),
-            Self::NameTaken { name } => (Fault::Internal, Some(name)),
+            Self::Denied { name, .. } => (Fault::SecretDenied, Some(name)),
+            Self::Expired { name, .. } => (Fault::SecretExpired, Some(name)),
+            Self::NotAKey { name, .. } => (Fault::SecretUnusable, Some(name)),
+            Self::NameTaken { name }
+            | Self::NoSuchVersion { name, .. }
+            | Self::PolicyUnproven { name, .. }
+            | Self::NothingBefore { name }
+            | Self::Destroyed { name, .. }
+            | Self::InUse { name, .. } => (Fault::Internal, Some(name)),
             Self::TooManyCredentials { .. } => (Fault::OpOverOutput, None),
             Self::Store(_) | Self::NoMemory => (Fault::SecretStoreUnavailable, None),
             Self::EmptyValue
+            | Self::KeyEncoding { .. }
+            | Self::PolicyTooLong
+            | Self::PolicyRequired
             | Self::ValueTooLong { .. }
             | Self::DescriptionTooLong { .. }
             | Self::ByteLength { .. }

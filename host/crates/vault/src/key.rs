@@ -228,6 +228,11 @@ impl Key {
     }
 }
 
+/// The bytes that `value` writes when it is read as `encoding` says: what an op is shown.
+pub(crate) fn decoded(value: &Cleartext, encoding: Encoding) -> Result<Cleartext, String> {
+    encoding.decode(value.expose())
+}
+
 impl Symmetric<'_> {
     fn bytes(&self) -> &[u8] {
         match self {

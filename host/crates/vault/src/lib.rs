@@ -13,13 +13,15 @@
 //!    [`SecretBag<Splice>`] names the only destination its secrets may travel to.
 //! 4. A reference resolves inside the caller's tenant only; it cannot name another.
 //! 5. Every version has a key of its own. A row is bound to tenant, secret, version, name,
-//!    stack and key: moved or altered in the database, it does not open.
+//!    stack, policy and key: moved or altered in the database, it does not open.
 //!    Rows open under any key of the ring and are sealed under its active one.
 //! 6. New versions are sealed under scheme 2
 //!    (`host/docs/decisions/0001-aad-scheme-2.md`); scheme 1 is only read.
 //! 7. What fails while packing fails by name and reason, and what was opened before is
 //!    wiped. Nothing falls back to less.
-//! 8. Randomness comes from the operating system, or the operation fails.
+//! 8. What a policy does not allow is not opened: the decision is made here, in `pack`, where
+//!    the key is, and the failure names the rule that made it (D11).
+//! 9. Randomness comes from the operating system, or the operation fails.
 //!
 //! Tests: beside the code; `tests/` over real databases; the vectors in
 //! `tests/vectors/aead/` and `tests/vectors/store/` were made by another implementation.
@@ -27,6 +29,7 @@
 
 mod error;
 mod cleartext;
+mod encoding;
 mod context;
 mod seal;
 mod master_key;
@@ -36,17 +39,21 @@ mod backup;
 mod dek;
 mod keeper;
 mod audit;
-mod encoding;
 mod pem;
 mod signature;
 mod key;
+mod uses;
 mod credentials;
 mod bag;
+mod terms;
 mod vault;
 mod seen;
+mod rebind;
 mod admin;
+mod history;
 mod rewrap;
 mod pack;
+mod explain;
 
 pub use admin::Written;
 pub use audit::rewrap_audit_keys;
@@ -59,6 +66,8 @@ pub use error::{
     Error, MAX_DESCRIPTION_BYTES, MAX_GENERATED_BYTES, MAX_PASSPHRASE, MAX_VALUE_BYTES, MIN_PASSPHRASE,
     ProviderError, Unopened,
 };
+pub use explain::{Asked, Explained, Verdict};
+pub use history::Keep;
 pub use key::{Algorithm, Key, KeyError, MAX_PAIR_MESSAGE_BYTES};
 pub use master_key::{CodeCacheKey, MasterKey};
 pub use model::Origin;
@@ -67,5 +76,6 @@ pub use rewrap::{Census, Progress, Rewrap, SchemeOne, Shut, Verify};
 pub use ring::{KeyProvider, KeyRing};
 pub use sealed_key::{Passphrase, SEALED_KEY_BYTES, Unlocked, is_sealed};
 pub use seen::MIN_SEEN_BYTES;
-pub use store::{By, KeyId, Metadata, SecretAddress};
+pub use store::{By, KeyId, Metadata, PolicyRow, Retiring, SecretAddress, VersionFacts};
+pub use terms::{PolicyChange, Terms};
 pub use vault::{KeyReport, Vault, key_needed};

@@ -1,13 +1,20 @@
 //! Packing: the names a rule declared become the bags of one call, or a loud failure (D3).
+//!
+//! What a policy allows is decided here, before anything is opened, by whoever has the key (D11).
 
 use std::sync::Arc;
 
-use model::{Class, Destination, OpRef, Origin, SecretName, SecretRef, Slot, StackName, TenantId};
-use store::{ActiveSecret, Resolution};
+use jiff::Timestamp;
+use model::{Callee, Class, Denied, Destination, Origin, Policy, Purpose, SecretName, SecretRef, Slot};
+use model::{OpRef, StackName, TenantId};
+use store::{ActiveSecret, PolicyRow, Resolution, SealedVersion};
 
-use crate::bag::{OpBags, Opened, Packed, Reveal, SecretBag, Splice, Use};
+use crate::bag::{Counter, OpBags, Opened, Packed, Reveal, SecretBag, Splice, Use};
+use crate::context::{Context, written};
+use crate::credentials::Parent;
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::error::{Error, Unopened};
+use crate::key::decoded;
 use crate::vault::Vault;
 
 /// On whose behalf a bag is packed: the tenant of the request and the stack that the rule
@@ -29,12 +36,54 @@ pub struct Wants<'a> {
     pub keys: bool,
     /// Whether it can use a version of a slot that is being retired (R22).
     pub accepts_retiring: &'a dyn Fn(&Slot) -> bool,
+    /// The least bound class among its declared outputs.
+    pub loosest: Class,
+    /// Whether it may be called when some of its slots are only to be used and not shown.
+    pub partly: bool,
+}
+
+/// In which ways an op may have one secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ways {
+    /// It may be shown it, and then return this.
+    pub(crate) reveal: Option<Class>,
+    /// It may compute with it.
+    pub(crate) keys: bool,
+}
+
+impl Wants<'_> {
+    /// In which of the ways it wants `callee` may have a secret with this policy: one at least.
+    pub(crate) fn allowed(&self, policy: Option<&Policy>, callee: &Callee<'_>) -> Result<Ways, Denied> {
+        let Some(policy) = policy else {
+            let free = if callee.origin == Origin::Builtin { Class::Data } else { Class::Credential };
+            return Ok(Ways { reveal: self.reveal.then_some(free), keys: self.keys });
+        };
+        let reveal = self.reveal.then(|| policy.serves(callee, Purpose::Reveal));
+        let keys = self.keys.then(|| policy.serves(callee, Purpose::Use));
+        match (reveal, keys) {
+            (Some(Ok(class)), keys) => Ok(Ways { reveal: Some(class), keys: matches!(keys, Some(Ok(_))) }),
+            (_, Some(Ok(_))) => Ok(Ways { reveal: None, keys: true }),
+            (Some(Err(denied)), _) | (None, Some(Err(denied))) => Err(denied),
+            (None, None) => Ok(Ways { reveal: None, keys: false }),
+        }
+    }
 }
 
 /// A declared secret that was found.
 struct Found<'a> {
     declared: &'a SecretRef,
     secret: Arc<ActiveSecret>,
+    policy: Option<Arc<Policy>>,
+}
+
+impl Found<'_> {
+    fn denied(&self, why: Denied) -> Error {
+        Error::Denied { name: self.declared.name.clone(), why }
+    }
+
+    fn parent(&self) -> Parent {
+        Parent { name: self.declared.name.clone(), policy: self.policy.clone() }
+    }
 }
 
 impl Vault {
@@ -43,7 +92,9 @@ impl Vault {
     ///
     /// # Errors
     /// The first name that cannot be had: [`Error::NotFound`], [`Error::Revoked`],
-    /// [`Error::Undecryptable`], [`Error::Store`]. What was opened before it is wiped.
+    /// [`Error::Denied`], [`Error::Expired`], [`Error::NotAKey`], [`Error::Undecryptable`],
+    /// [`Error::Store`]. Nothing is opened before all is permitted, and what was opened is
+    /// wiped.
     pub fn pack_for_op(
         &self,
         caller: &Caller<'_>,
@@ -52,32 +103,40 @@ impl Vault {
         wants: &Wants<'_>,
         refs: &[SecretRef],
     ) -> Result<OpBags, Error> {
-        let (mut shown, mut used) = (Vec::new(), Vec::new());
+        let callee = Callee { op, origin, loosest: wants.loosest };
+        let found = self.find(caller, refs)?;
+        let ways = permitted(&found, &callee, wants)?;
+        let (mut shown, mut used, mut denied) = (Vec::new(), Vec::new(), Vec::new());
         let mut opened = OpenedOnce::default();
-        let mut parents = Vec::new();
-        for found in self.find(caller, refs)? {
-            let packed = self.open_one(&mut opened, &found)?;
-            parents.push(found.declared.name.clone());
-            if wants.keys {
-                used.push(packed.again());
+        let mut may_return = Class::Data;
+        for (found, ways) in found.iter().zip(ways) {
+            let packed = self.open_one(&mut opened, found, wants)?;
+            match ways.reveal {
+                Some(class) => {
+                    may_return = may_return.min(class);
+                    shown.push(packed.read()?);
+                }
+                None if wants.reveal => denied.push(packed.slot_text.clone()),
+                None => {}
             }
-            if wants.reveal {
-                shown.push(packed);
+            if ways.keys {
+                used.push(packed);
             }
         }
-        parents.sort();
-        parents.dedup();
-        let may_return = match origin {
-            Origin::Builtin => Class::Data,
-            Origin::Tenant => Class::Credential,
-        };
+        self.count(&opened);
+        if shown.is_empty() && origin == Origin::Tenant {
+            may_return = Class::Credential;
+        }
+        let mut parents: Vec<_> = found.iter().map(Found::parent).collect();
+        parents.sort_by(|a, b| a.name.cmp(&b.name));
+        parents.dedup_by(|a, b| a.name == b.name);
         Ok(OpBags {
-            reveal: SecretBag::<Reveal>::of(op.clone(), parents, Vec::new(), may_return, shown),
+            reveal: SecretBag::<Reveal>::of(op.clone(), parents, denied, may_return, shown),
             keys: SecretBag::<Use>::of(used),
         })
     }
 
-    /// Opens what a rule declared for an op that is only shown secrets.
+    /// Opens what a rule declared for a built-in op that is only shown secrets.
     ///
     /// # Errors
     /// As [`pack_for_op`](Self::pack_for_op).
@@ -87,7 +146,13 @@ impl Vault {
         op: &OpRef,
         refs: &[SecretRef],
     ) -> Result<SecretBag<Reveal>, Error> {
-        let wants = Wants { reveal: true, keys: false, accepts_retiring: &|_| false };
+        let wants = Wants {
+            reveal: true,
+            keys: false,
+            accepts_retiring: &|_| false,
+            loosest: Class::Data,
+            partly: false,
+        };
         Ok(self.pack_for_op(caller, op, Origin::Builtin, &wants, refs)?.reveal)
     }
 
@@ -101,11 +166,23 @@ impl Vault {
         destination: &Destination,
         refs: &[SecretRef],
     ) -> Result<SecretBag<Splice>, Error> {
-        let mut opened = OpenedOnce::default();
-        let mut packed = Vec::with_capacity(refs.len());
-        for found in self.find(caller, refs)? {
-            packed.push(self.open_one(&mut opened, &found)?);
+        let found = self.find(caller, refs)?;
+        for one in &found {
+            if let Some(policy) = &one.policy {
+                policy.splices(destination).map_err(|why| one.denied(why))?;
+            }
         }
+        let mut opened = OpenedOnce::default();
+        let newest_only = Wants {
+            reveal: false,
+            keys: false,
+            accepts_retiring: &|_| false,
+            loosest: Class::Data,
+            partly: false,
+        };
+        let packed = found.iter().map(|one| self.open_one(&mut opened, one, &newest_only));
+        let packed = packed.collect::<Result<_, _>>()?;
+        self.count(&opened);
         Ok(SecretBag::<Splice>::of(destination.clone(), packed))
     }
 
@@ -116,27 +193,43 @@ impl Vault {
         }
         let resolved = self.store.resolve(caller.tenant, caller.stack, refs.iter().map(|one| &one.name))?;
         let found = refs.iter().zip(resolved).map(|(declared, resolution)| {
-            let name = || declared.name.clone();
-            match resolution {
-                Resolution::Found(secret) => Ok(Found { declared, secret }),
-                Resolution::Revoked(stack) => Err(Error::Revoked { name: name(), stack }),
-                Resolution::Missing => Err(Error::NotFound { name: name() }),
-            }
+            let secret = resolved_to(&declared.name, resolution)?;
+            let policy = policy_of(&secret)?;
+            Ok(Found { declared, secret, policy })
         });
         found.collect()
     }
 
-    fn open_one(&self, opened: &mut OpenedOnce, found: &Found<'_>) -> Result<Packed, Error> {
-        let name = &found.declared.name;
-        let newest = match opened.find(name) {
+    fn open_one(
+        &self,
+        opened: &mut OpenedOnce,
+        found: &Found<'_>,
+        wants: &Wants<'_>,
+    ) -> Result<Packed, Error> {
+        let (name, secret) = (&found.declared.name, &found.secret);
+        let now = Timestamp::now();
+        let newest = match opened.find(name, 0) {
             Some(known) => known,
-            None => match self.unseal(&found.secret) {
-                Ok((version, cleartext)) => {
-                    let cleartext = Arc::new(cleartext);
-                    opened.keep(name, Opened { version, encoding: Encoding::Text, cleartext })
-                }
-                Err(why) => return Err(Error::Undecryptable { name: name.clone(), why }),
-            },
+            None => {
+                let version = in_use(name, secret, now)?;
+                opened.keep(secret, name, self.open_version(secret, version)?, 0)
+            }
+        };
+        let accepted = secret.retiring.as_ref().filter(|retiring| {
+            let (until, expires) = (retiring.retiring_until, retiring.expires_at);
+            until.is_some_and(|until| until > now)
+                && expires.is_none_or(|expires| expires > now)
+                && (wants.accepts_retiring)(&found.declared.slot)
+        });
+        let retiring = match (accepted, opened.find(name, 1)) {
+            (None, _) => None,
+            (Some(_), Some(known)) => Some(known),
+            (Some(version), None) => {
+                let counter = Counter { uses: Arc::clone(&self.uses), secret: secret.secret_id.clone() };
+                let mut one = self.open_version(secret, version)?;
+                one.counter = Some(Arc::new(counter));
+                Some(opened.keep(secret, name, one, 1))
+            }
         };
         let slot = found.declared.slot.clone();
         Ok(Packed {
@@ -145,22 +238,110 @@ impl Vault {
             name: name.clone(),
             format: found.declared.format.clone(),
             newest,
-            retiring: None,
+            retiring,
         })
+    }
+
+    fn open_version(&self, secret: &ActiveSecret, version: &SealedVersion) -> Result<Opened, Error> {
+        let shut = |why| Error::Undecryptable { name: secret.name.clone(), why };
+        let sealed = version.sealed.as_ref().ok_or_else(|| shut(Unopened::UnknownScheme))?;
+        let context = Context::of_version(secret, version).map_err(shut)?;
+        let cleartext = self.unseal(&context, sealed).map_err(shut)?;
+        // It is sealed in, so it is a word that this or an earlier txco wrote.
+        let encoding = Encoding::parse(written(version.key_encoding.as_deref()));
+        let encoding = encoding.ok_or_else(|| shut(Unopened::UnknownScheme))?;
+        Ok(Opened { version: version.version_no, encoding, cleartext: Arc::new(cleartext), counter: None })
+    }
+
+    /// What was packed is used; a version that is retiring only when somebody asks for it.
+    fn count(&self, opened: &OpenedOnce) {
+        for (secret, _, index, one) in &opened.0 {
+            if *index == 0 {
+                self.uses.note(&secret.secret_id, one.version);
+            }
+        }
     }
 }
 
-/// One opening per secret however many slots it fills.
+/// In which ways each slot may be had; none of them has been opened yet.
+fn permitted(found: &[Found<'_>], callee: &Callee<'_>, wants: &Wants<'_>) -> Result<Vec<Ways>, Error> {
+    let ways =
+        found.iter().map(|one| wants.allowed(one.policy.as_deref(), callee).map_err(|why| one.denied(why)));
+    let ways: Vec<Ways> = ways.collect::<Result<_, _>>()?;
+    // One that asks to be shown secrets is not even linked when it is shown none (R22).
+    let shown = ways.iter().filter(|ways| ways.reveal.is_some()).count();
+    if wants.reveal && (shown == 0 || (shown < ways.len() && !wants.partly)) {
+        for (one, _) in found.iter().zip(&ways).filter(|(_, ways)| ways.reveal.is_none()) {
+            if let Some(policy) = &one.policy {
+                policy.serves(callee, Purpose::Reveal).map_err(|why| one.denied(why))?;
+            }
+        }
+    }
+    Ok(ways)
+}
+
+/// The secret that a name means, or why it means none.
+pub(crate) fn resolved_to(name: &SecretName, resolution: Resolution) -> Result<Arc<ActiveSecret>, Error> {
+    match resolution {
+        Resolution::Found(secret) => Ok(secret),
+        Resolution::Revoked(stack) => Err(Error::Revoked { name: name.clone(), stack }),
+        Resolution::Missing => Err(Error::NotFound { name: name.clone() }),
+    }
+}
+
+/// Its policy. One that this build does not know allows nothing.
+pub(crate) fn policy_of(secret: &ActiveSecret) -> Result<Option<Arc<Policy>>, Error> {
+    match &secret.policy {
+        None => Ok(None),
+        Some(PolicyRow::Known(policy, _)) => Ok(Some(Arc::clone(policy))),
+        Some(PolicyRow::Unknown) => {
+            Err(Error::Undecryptable { name: secret.name.clone(), why: Unopened::UnknownPolicy })
+        }
+    }
+}
+
+/// The version in use, unless its time is over: an older one does not take its place.
+pub(crate) fn in_use<'s>(
+    name: &SecretName,
+    secret: &'s ActiveSecret,
+    now: Timestamp,
+) -> Result<&'s SealedVersion, Error> {
+    let no_version = || Error::Undecryptable { name: name.clone(), why: Unopened::NoVersion };
+    let version = secret.version.as_ref().ok_or_else(no_version)?;
+    match version.expires_at {
+        Some(at) if at <= now => Err(Error::Expired { name: name.clone(), at }),
+        _ => Ok(version),
+    }
+}
+
+impl Packed {
+    /// The same slot for an op that is shown it: a key as its bytes, whatever it is written in.
+    fn read(&self) -> Result<Self, Error> {
+        let mut packed = self.again();
+        for opened in std::iter::once(&mut packed.newest).chain(&mut packed.retiring) {
+            if opened.encoding == Encoding::Text {
+                continue;
+            }
+            let unusable = |why| Error::NotAKey { name: self.name.clone(), why };
+            opened.cleartext = Arc::new(decoded(&opened.cleartext, opened.encoding).map_err(unusable)?);
+            opened.encoding = Encoding::Text;
+        }
+        Ok(packed)
+    }
+}
+
+/// One opening per secret and version however many slots it fills.
 #[derive(Default)]
-struct OpenedOnce(Vec<(SecretName, Opened)>);
+struct OpenedOnce(Vec<(Arc<ActiveSecret>, SecretName, u32, Opened)>);
 
 impl OpenedOnce {
-    fn find(&self, name: &SecretName) -> Option<Opened> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, opened)| opened.again())
+    fn find(&self, name: &SecretName, index: u32) -> Option<Opened> {
+        let known = self.0.iter().find(|(_, known, at, _)| known == name && *at == index);
+        known.map(|(.., opened)| opened.again())
     }
 
-    fn keep(&mut self, name: &SecretName, opened: Opened) -> Opened {
-        self.0.push((name.clone(), opened.again()));
+    fn keep(&mut self, secret: &Arc<ActiveSecret>, name: &SecretName, opened: Opened, index: u32) -> Opened {
+        self.0.push((Arc::clone(secret), name.clone(), index, opened.again()));
         opened
     }
 }

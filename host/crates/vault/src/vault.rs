@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use model::Id;
-use store::{
-    AadScheme, ActiveSecret, AuditSeal, KeyId, NONCE_BYTES, SealedSecret, SecretAddress, Store,
-    WRAPPED_DEK_BYTES, WrappedRow,
-};
+use store::{AadScheme, AuditSeal, KeyId, NONCE_BYTES, SealedSecret, Store, WRAPPED_DEK_BYTES, WrappedRow};
 
 use crate::audit::{self, AuditKey};
 use crate::cleartext::Cleartext;
@@ -17,6 +13,7 @@ use crate::dek::Dek;
 use crate::error::{Error, Unopened};
 use crate::keeper::{Keeper, checked};
 use crate::ring::{KeyProvider, KeyRing};
+use crate::uses::Uses;
 
 /// Sealed rows and the keys that open them. Share it; every method takes `&self`.
 ///
@@ -29,6 +26,7 @@ use crate::ring::{KeyProvider, KeyRing};
 pub struct Vault {
     pub(crate) store: Arc<Store>,
     pub(crate) keeper: Keeper,
+    pub(crate) uses: Arc<Uses>,
     /// The audit keys that the master keys open; rows are sealed under the first.
     pub(crate) audit: Vec<Arc<AuditKey>>,
 }
@@ -105,7 +103,7 @@ impl Vault {
             store.seal_audit_with(Arc::clone(newest) as Arc<dyn AuditSeal>);
         }
         store.begin_audit()?;
-        let vault = Self { store, keeper: Keeper::new(ring), audit };
+        let vault = Self { store, keeper: Keeper::new(ring), uses: Arc::default(), audit };
         let report = vault.report()?;
         Ok((vault, report))
     }
@@ -159,25 +157,12 @@ impl Vault {
         Ok(report)
     }
 
-    /// Seals `value` as a version of a secret, under a key of its own.
-    pub(crate) fn seal(
-        &self,
-        address: &SecretAddress<'_>,
-        secret_id: &Id,
-        version_no: u32,
-        value: &Cleartext,
-    ) -> Result<SealedSecret, Error> {
+    /// Seals `value` for `context`, under a key of its own; the scheme is ours and today's.
+    pub(crate) fn seal(&self, context: Context<'_>, value: &Cleartext) -> Result<SealedSecret, Error> {
         let ring = self.keeper.newest(&self.store);
         let key = ring.active();
         let scheme = AadScheme::Two { key_id: key.id() };
-        let context = Context {
-            tenant_id: address.tenant.as_str(),
-            secret_id: secret_id.as_str(),
-            version_no,
-            name: address.name.as_str(),
-            stack: address.stack.map_or("", model::StackName::as_str),
-            scheme,
-        };
+        let context = Context { scheme, ..context };
         let dek = Dek::fresh()?;
         let sealed = dek.seal(&context.value_aad(), value)?;
         let wrapped = dek.wrap(key, &context.dek_aad())?;
@@ -190,27 +175,50 @@ impl Vault {
         })
     }
 
-    /// Opens a secret's newest version: the DEK with the key that wrapped it, the value with
+    /// Opens what was sealed for `context`: the DEK with the key that wrapped it, the value with
     /// the DEK.
-    pub(crate) fn unseal(&self, secret: &ActiveSecret) -> Result<(u32, Cleartext), Unopened> {
-        let version = secret.version.as_ref().ok_or(Unopened::NoVersion)?;
-        let sealed = version.sealed.as_ref().ok_or(Unopened::UnknownScheme)?;
-        let context = Context {
-            tenant_id: secret.tenant_id.as_str(),
-            secret_id: secret.secret_id.as_str(),
-            version_no: version.version_no,
-            name: secret.name.as_str(),
-            stack: &secret.stack,
-            scheme: sealed.scheme,
+    pub(crate) fn unseal(&self, context: &Context<'_>, sealed: &SealedSecret) -> Result<Cleartext, Unopened> {
+        self.unwrap(context, sealed)?.open(context, &sealed.nonce, &sealed.ciphertext)
+    }
+
+    /// Seals for `to` what was sealed for `from`: the same version under another policy. Only
+    /// the DEK is wrapped anew (R11), unless the layout is the Go chassis's, which knows no
+    /// policy: then the value is sealed anew in ours.
+    pub(crate) fn reseal(
+        &self,
+        from: &Context<'_>,
+        to: Context<'_>,
+        sealed: &SealedSecret,
+    ) -> Result<Result<SealedSecret, Unopened>, Error> {
+        if let AadScheme::One { .. } = from.scheme {
+            return match self.unseal(from, sealed) {
+                Ok(value) => self.seal(to, &value).map(Ok),
+                Err(why) => Ok(Err(why)),
+            };
+        }
+        let dek = match self.unwrap(from, sealed) {
+            Ok(dek) => dek,
+            Err(why) => return Ok(Err(why)),
         };
-        let dek = self.unwrap(&context, &sealed.dek_nonce, &sealed.wrapped_dek)?;
-        let value = dek.open(&context, &sealed.nonce, &sealed.ciphertext)?;
-        Ok((version.version_no, value))
+        let ring = self.keeper.newest(&self.store);
+        let scheme = AadScheme::Two { key_id: ring.active().id() };
+        let wrapped = dek.wrap(ring.active(), &Context { scheme, ..to }.dek_aad())?;
+        Ok(Ok(SealedSecret {
+            scheme,
+            dek_nonce: wrapped.nonce,
+            wrapped_dek: wrapped.bytes,
+            ..sealed.clone()
+        }))
+    }
+
+    /// Unwraps the DEK of a version.
+    pub(crate) fn unwrap(&self, context: &Context<'_>, sealed: &SealedSecret) -> Result<Dek, Unopened> {
+        self.unwrap_with(context, &sealed.dek_nonce, &sealed.wrapped_dek)
     }
 
     /// Unwraps a DEK with a key of the ring, and of the next ring when this one lacks it: a
     /// rotated key arrives with the first row that was sealed under it.
-    fn unwrap(
+    fn unwrap_with(
         &self,
         context: &Context<'_>,
         nonce: &[u8; NONCE_BYTES],

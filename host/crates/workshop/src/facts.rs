@@ -79,6 +79,12 @@ impl Facts {
         self.imports(SECRETS)
     }
 
+    /// Whether it uses secrets through handles.
+    #[must_use]
+    pub fn uses_keys(&self) -> bool {
+        self.imports(KEYS)
+    }
+
     fn imports(&self, interface: &str) -> bool {
         self.imports.iter().any(|import| import.starts_with(interface))
     }

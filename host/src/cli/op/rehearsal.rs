@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::{
-    Envelope, OpManifest, Path, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
+    Class, Envelope, OpManifest, Path, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
 };
 use sandbox::{Limits, Op, OpInput, Randomness, Sandbox, Trust};
 use store::{By, SecretAddress, Store};
-use vault::{Caller, Credentials, MasterKey, OpBags, Origin, SecretValue, Vault, Wants};
+use vault::{Caller, Credentials, MasterKey, OpBags, Origin, SecretValue, Terms, Vault, Wants};
 use zeroize::Zeroizing;
 
 use super::place::{Component, sandbox};
@@ -76,7 +76,7 @@ impl Rehearsal {
             let name = SecretName::parse(&format!("SLOT_{at}")).map_err(|e| of_slot(&e))?;
             let value = SecretValue::new(value.to_vec()).map_err(|e| of_slot(&e))?;
             let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
-            vault.create(&address, None, By::Local, value).map_err(|e| of_slot(&e))?;
+            vault.create(&address, &Terms::of(By::Local), value).map_err(|e| of_slot(&e))?;
             let slot = Path::parse(&slot)
                 .map_err(|e| of_slot(&e))
                 .and_then(|path| Slot::new(path).map_err(|e| of_slot(&e)))?;
@@ -96,6 +96,8 @@ impl Rehearsal {
             reveal: op.reveals(),
             keys: op.uses_keys(),
             accepts_retiring: &|slot| op.accepts_retiring(slot),
+            loosest: Class::Data,
+            partly: false,
         };
         let caller = Caller { tenant: &self.tenant, stack: None };
         let packed = self.vault.pack_for_op(&caller, op.reference(), Origin::Tenant, &wants, &self.refs);

@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 
-use crate::cli::target::TenantFlags;
+use super::named::{Common, Named};
+use super::policy::{Explain, Policy};
+use super::terms::{PolicyFlags, VersionFlags};
+use super::versions::{Destroy, Prune, Rollback, Versions};
 
 /// A verb.
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
     /// Store a value you have: hidden prompt, pipe or file; rotates when the name exists
-    Set(Set),
+    Set(Box<Set>),
     /// Have the chassis mint a value; it is printed once
     #[command(visible_alias = "gen")]
-    Generate(Generate),
+    Generate(Box<Generate>),
     /// Replace the value: one of yours, or with --generate one of the chassis's
-    Rotate(Rotate),
+    Rotate(Box<Rotate>),
     /// List names and metadata
     #[command(visible_alias = "ls")]
     List(List),
@@ -26,6 +29,18 @@ pub(crate) enum Verb {
     Revoke(Revoke),
     /// Store everything in a dotenv file, all of it or nothing
     Import(Import),
+    /// List the versions: who made them, how often they are used, which are destroyed
+    Versions(Versions),
+    /// Put an older version back into use
+    Rollback(Rollback),
+    /// Destroy all but the newest versions
+    Prune(Prune),
+    /// Destroy one version for good
+    Destroy(Destroy),
+    /// Replace what the secret may be used for: hosts, ops, purposes
+    Policy(Box<Policy>),
+    /// Say whether a use would be allowed, and why
+    Explain(Explain),
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
@@ -44,6 +59,12 @@ impl Verb {
             Self::Describe(_) => "describe",
             Self::Revoke(_) => "revoke",
             Self::Import(_) => "import",
+            Self::Versions(_) => "versions",
+            Self::Rollback(_) => "rollback",
+            Self::Prune(_) => "prune",
+            Self::Destroy(_) => "destroy",
+            Self::Policy(_) => "policy",
+            Self::Explain(_) => "explain",
             Self::Unknown(_) => "",
         }
     }
@@ -59,35 +80,15 @@ impl Verb {
             Self::Describe(f) => f.named.common.json,
             Self::Revoke(f) => f.named.common.json,
             Self::Import(f) => f.common.json,
+            Self::Versions(f) => f.named.common.json,
+            Self::Rollback(f) => f.named.common.json,
+            Self::Prune(f) => f.named.common.json,
+            Self::Destroy(f) => f.named.common.json,
+            Self::Policy(f) => f.named.common.json,
+            Self::Explain(f) => f.named.common.json,
             Self::Unknown(_) => false,
         }
     }
-}
-
-/// Flags of every verb.
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct Common {
-    #[command(flatten)]
-    pub(super) tenant: TenantFlags,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Flags of every verb about one secret.
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct Named {
-    /// Name of the secret, such as STRIPE_API_KEY
-    #[arg(value_name = "NAME")]
-    pub(super) name: Option<String>,
-    /// Admin URL of the chassis, when --url is absent
-    #[arg(value_name = "TARGET")]
-    pub(super) target: Option<String>,
-    /// The secret of this stack instead of the tenant's
-    #[arg(long, value_name = "STACK")]
-    pub(super) stack: Option<String>,
-    #[command(flatten)]
-    pub(super) common: Common,
 }
 
 /// Flags of `set`.
@@ -101,9 +102,13 @@ pub(crate) struct Set {
     /// Read the value from a file, byte for byte
     #[arg(long, value_name = "FILE")]
     pub(super) from_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) version: VersionFlags,
     /// Do not ask before changing another machine's chassis
     #[arg(long, short = 'y')]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) policy: PolicyFlags,
 }
 
 /// Flags of `generate`.
@@ -117,9 +122,13 @@ pub(crate) struct Generate {
     /// How many random bytes, 1 to 4096; printed and stored as base64url text
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = byte_len())]
     pub(super) byte_len: u32,
+    #[command(flatten)]
+    pub(super) version: VersionFlags,
     /// Do not ask before changing another machine's chassis
     #[arg(long, short = 'y')]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) policy: PolicyFlags,
 }
 
 /// Flags of `rotate`.
@@ -136,6 +145,11 @@ pub(crate) struct Rotate {
     /// Read the value from a file, byte for byte
     #[arg(long, value_name = "FILE")]
     pub(super) from_file: Option<PathBuf>,
+    /// For how long the version before stays in use for verifying, such as 24h; signing uses the new one
+    #[arg(long, value_name = "SPAN")]
+    pub(super) overlap: Option<String>,
+    #[command(flatten)]
+    pub(super) version: VersionFlags,
     /// Do not ask before changing another machine's chassis
     #[arg(long, short = 'y')]
     pub(super) yes: bool,

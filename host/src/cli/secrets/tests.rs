@@ -20,7 +20,10 @@ fn refused(words: &str) -> (ExitCode, String) {
 
 #[test]
 fn a_missing_name_is_a_usage_error() {
-    for verb in ["set", "generate", "rotate", "show", "describe", "revoke"] {
+    for verb in [
+        "set", "generate", "rotate", "show", "describe", "revoke", "versions", "rollback", "prune",
+        "destroy", "policy", "explain",
+    ] {
         let expected = format!("auth tenant secrets {verb}: NAME is required\n");
         assert_eq!(refused(verb), (ExitCode::from(2), expected));
     }
@@ -44,6 +47,13 @@ fn flags_that_do_not_go_together() {
             "rotate K --generate --from-file f",
             "auth tenant secrets rotate --generate: --from-file does not go with --generate\n",
         ),
+        ("prune K", "auth tenant secrets prune: --keep N is required, and at least 1\n"),
+        ("prune K --keep 0", "auth tenant secrets prune: --keep N is required, and at least 1\n"),
+        ("destroy K", "auth tenant secrets destroy: --version N is required\n"),
+        (
+            "policy K --clear --use-only",
+            "auth tenant secrets policy: --clear does not go with the flags of a policy\n",
+        ),
         (
             "describe K",
             "auth tenant secrets describe: --set is required (--set \"\" clears the description)\n",
@@ -64,7 +74,18 @@ fn a_value_in_the_targets_place_is_refused_and_not_repeated() {
 
 #[test]
 fn every_verb_that_changes_something_is_guarded_far_away() {
-    for verb in ["set K", "generate K", "rotate K", "rotate K --generate", "describe K --set d", "revoke K"] {
+    for verb in [
+        "set K",
+        "generate K",
+        "rotate K",
+        "rotate K --generate",
+        "describe K --set d",
+        "revoke K",
+        "rollback K",
+        "prune K --keep 1",
+        "destroy K --version 1",
+        "policy K --use-only",
+    ] {
         let (code, said) = refused(&format!("{verb} --url https://far.example"));
         assert_eq!(code, ExitCode::from(1), "{verb}");
         assert!(said.starts_with("→ far.example (https://far.example)\n"), "{said}");
@@ -76,7 +97,7 @@ fn every_verb_that_changes_something_is_guarded_far_away() {
         let (_, said) = refused(&format!("{verb} --yes --url http://far.example"));
         assert!(said.contains("plain http"), "{verb}: {said}");
     }
-    for verb in ["list", "show K"] {
+    for verb in ["list", "show K", "versions K", "explain K"] {
         let (_, said) = refused(&format!("{verb} --url https://far.example"));
         assert!(said.contains("no signing key configured"), "{verb}: {said}");
     }

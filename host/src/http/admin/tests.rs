@@ -359,6 +359,7 @@ fn each_action_leaves_its_line() {
             verb,
             slug: "default".to_owned(),
             name: (!name.is_empty()).then(|| name.to_owned()),
+            version: None,
             stack: None,
         };
         (call, body.map(Bytes::from_static))

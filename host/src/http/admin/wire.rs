@@ -4,31 +4,75 @@ use axum::body::Body;
 use axum::http::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use model::OpRule;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::{Map, Value, json};
 use store::Tenant;
-use vault::{Metadata, SecretValue, Written};
+use vault::{Metadata, PolicyRow, SecretValue, VersionFacts, Written};
 use zeroize::Zeroizing;
 
-use crate::admin::{AdminError, MAX_IMPORT_BYTES, MAX_IMPORTED, Stored};
+use crate::admin::{AdminError, Ask, Beside, MAX_IMPORT_BYTES, MAX_IMPORTED, PolicyAsked, Stored};
 use crate::http::problem::json_reply;
 
 /// What the verbs that store may be given; what is unknown is ignored.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Incoming {
     pub(super) name: Option<String>,
-    pub(super) value: Option<Hidden>,
+    value: Option<Hidden>,
     /// A value that is no text, in base64.
-    pub(super) value_b64: Option<Hidden>,
-    pub(super) description: Option<String>,
+    value_b64: Option<Hidden>,
     pub(super) stack: Option<String>,
     pub(super) byte_len: Option<i64>,
+    description: Option<String>,
+    key_encoding: Option<String>,
+    expires: Option<String>,
+    overlap: Option<String>,
+    policy: Option<PolicyAsked>,
+}
+
+impl Incoming {
+    /// The value that was sent, as text or in base64.
+    pub(super) fn value(&mut self) -> Result<SecretValue, AdminError> {
+        value_of(self.value.take(), self.value_b64.take())
+    }
+
+    /// What is said beside it.
+    pub(super) fn beside(&self) -> Beside<'_> {
+        Beside {
+            description: self.description.as_deref(),
+            key_encoding: self.key_encoding.as_deref(),
+            expires: self.expires.as_deref(),
+            overlap: self.overlap.as_deref(),
+            policy: self.policy.as_ref(),
+        }
+    }
+}
+
+/// The numbers that some verbs take; an empty body has none.
+#[derive(Default, Deserialize)]
+pub(super) struct Numbers {
+    pub(super) to: Option<u32>,
+    pub(super) keep: Option<u32>,
+}
+
+impl Numbers {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, AdminError> {
+        if body.is_empty() { Ok(Self::default()) } else { first_of(body) }
+    }
+}
+
+/// Questions about uses.
+#[derive(Deserialize)]
+pub(super) struct Asks {
+    #[serde(default)]
+    pub(super) asks: Vec<Ask>,
 }
 
 /// A value on its way in: wiped when dropped, not printable.
-pub(super) struct Hidden(Zeroizing<String>);
+struct Hidden(Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Hidden {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -105,8 +149,7 @@ pub(super) fn first_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError
     })
 }
 
-/// The value that was sent, as text or in base64.
-pub(super) fn value_of(text: Option<Hidden>, base64: Option<Hidden>) -> Result<SecretValue, AdminError> {
+fn value_of(text: Option<Hidden>, base64: Option<Hidden>) -> Result<SecretValue, AdminError> {
     let bytes = match (text, base64) {
         (Some(_), Some(_)) => {
             return Err(AdminError::InvalidBody("value and value_b64 exclude each other".to_owned()));
@@ -152,8 +195,94 @@ pub(super) fn record_of(metadata: &Metadata) -> Value {
     put("created_at", Some(&metadata.created_at));
     put("created_by", metadata.created_by.as_deref());
     put("last_rotated_at", metadata.last_rotated_at.as_deref());
+    put("key_encoding", metadata.key_encoding.as_deref());
+    put("expires_at", metadata.expires_at.as_deref());
+    put("last_used_at", metadata.last_used_at.as_deref());
     record.insert("key_version".to_owned(), metadata.key_version.into());
     record.insert("version_no".to_owned(), metadata.version_no.into());
+    record.insert("versions".to_owned(), metadata.versions.into());
+    if metadata.uses > 0 {
+        record.insert("uses".to_owned(), metadata.uses.into());
+    }
+    if let Some(retiring) = &metadata.retiring {
+        let retiring = json!({ "version_no": retiring.version_no, "until": retiring.until });
+        record.insert("retiring".to_owned(), retiring);
+    }
+    if let Some(policy) = &metadata.policy {
+        record.insert("policy".to_owned(), policy_of(policy));
+    }
+    Value::Object(record)
+}
+
+/// A policy's record; what it does not say is not restricted.
+fn policy_of(row: &PolicyRow) -> Value {
+    let Some(policy) = row.policy() else { return json!({ "unknown": true }) };
+    let mut record = Map::new();
+    let purposes: Vec<_> = policy.purposes().iter().map(|purpose| purpose.word()).collect();
+    record.insert("purposes".to_owned(), purposes.into());
+    if let Some(hosts) = policy.hosts() {
+        record.insert("hosts".to_owned(), hosts.iter().map(ToString::to_string).collect::<Vec<_>>().into());
+    }
+    let ops = match policy.ops() {
+        model::Ops::Any => return Value::Object(record),
+        model::Ops::Sealing => "digest or credential".into(),
+        model::Ops::Only(rules) => rules.iter().map(op_of).collect::<Vec<_>>().into(),
+    };
+    record.insert("ops".to_owned(), ops);
+    Value::Object(record)
+}
+
+fn op_of(rule: &OpRule) -> Value {
+    match rule {
+        OpRule::Builtin(name) => json!({ "op": format!("txco://{name}") }),
+        OpRule::Tenant { returns, digests, .. } => {
+            let digests: Vec<_> = digests.iter().map(ToString::to_string).collect();
+            json!({ "op": rule.to_string(), "returns": returns.word(), "digests": digests })
+        }
+    }
+}
+
+/// The versions of a secret, newest first.
+pub(super) fn versions_of(metadata: &Metadata, versions: &[VersionFacts]) -> Value {
+    let now = Timestamp::now();
+    let all: Vec<_> = versions.iter().map(|one| version_of(metadata, one, now)).collect();
+    json!({ "secret": record_of(metadata), "versions": all })
+}
+
+fn version_of(metadata: &Metadata, version: &VersionFacts, now: Timestamp) -> Value {
+    let past = |text: &Option<String>| {
+        text.as_deref().is_some_and(|text| text.parse::<Timestamp>().map_or(true, |at| at <= now))
+    };
+    let state = if version.destroyed_at.is_some() {
+        "destroyed"
+    } else if version.revoked_at.is_some() {
+        "rolled_back"
+    } else if version.version_no == metadata.version_no {
+        if past(&version.expires_at) { "expired" } else { "active" }
+    } else if version.retiring_until.is_some() && !past(&version.retiring_until) {
+        "retiring"
+    } else {
+        "superseded"
+    };
+    let mut record = Map::new();
+    record.insert("version_no".to_owned(), version.version_no.into());
+    record.insert("state".to_owned(), state.into());
+    for (member, text) in [
+        ("created_at", Some(&version.created_at)),
+        ("created_by", version.created_by.as_ref()),
+        ("key_encoding", version.key_encoding.as_ref()),
+        ("key_id", version.key_id.as_ref()),
+        ("expires_at", version.expires_at.as_ref()),
+        ("retiring_until", version.retiring_until.as_ref()),
+        ("destroyed_at", version.destroyed_at.as_ref()),
+        ("destroyed_by", version.destroyed_by.as_ref()),
+        ("last_used_at", version.last_used_at.as_ref()),
+    ] {
+        if let Some(text) = text {
+            record.insert(member.to_owned(), text.as_str().into());
+        }
+    }
+    record.insert("uses".to_owned(), version.uses.into());
     Value::Object(record)
 }
 

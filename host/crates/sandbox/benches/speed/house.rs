@@ -11,7 +11,7 @@ use sandbox::{CodeCache, Limits, Op, OpInput, Randomness, Sandbox, Trust, builti
 use sha2::Sha256;
 use store::{By, SecretAddress, Store};
 use tempfile::TempDir;
-use vault::{Caller, CodeCacheKey, Credentials, MasterKey, OpBags, Origin, SecretValue, Vault, Wants};
+use vault::{Caller, CodeCacheKey, Credentials, MasterKey, OpBags, Origin, SecretValue, Terms, Vault, Wants};
 
 const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 
@@ -49,7 +49,7 @@ impl House {
         let (vault, _) = Vault::open(Arc::new(store), master_key()).ok().unwrap();
         let secret = secret();
         let address = SecretAddress { tenant: &tenant, stack: None, name: &secret };
-        vault.create(&address, None, By::Local, SecretValue::new(KEY.to_vec()).unwrap()).unwrap();
+        vault.create(&address, &Terms::of(By::Local), SecretValue::new(KEY.to_vec()).unwrap()).unwrap();
         Self { folder, vault, tenant }
     }
 
@@ -119,6 +119,8 @@ impl Signer<'_> {
             reveal: self.op.reveals(),
             keys: self.op.uses_keys(),
             accepts_retiring: &accepts_retiring,
+            loosest: model::Class::Data,
+            partly: false,
         };
         let packed =
             self.house.vault.pack_for_op(&caller, self.op.reference(), Origin::Builtin, &wants, &refs);

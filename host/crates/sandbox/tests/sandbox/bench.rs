@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{
-    Envelope, FormatTemplate, OpName, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
+    Class, Envelope, FormatTemplate, OpName, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug,
+    Value,
 };
 use sandbox::{CodeCache, Error, Limits, Op, OpInput, OpOutput, Randomness, Sandbox, Trust};
 use store::{By, SecretAddress, Store};
 use tempfile::TempDir;
 use vault::{
-    Caller, Credentials, MasterKey, OpBags, Origin, Reveal, SecretBag, SecretValue, Use, Vault, Wants,
+    Caller, Credentials, MasterKey, OpBags, Origin, Reveal, SecretBag, SecretValue, Terms, Use, Vault, Wants,
 };
 
 /// The repository.
@@ -107,7 +108,7 @@ impl Secrets {
     pub(crate) fn store(&self, secret: &str, value: &[u8]) {
         let secret = SecretName::parse(secret).unwrap();
         let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
-        self.vault.set(&address, None, By::Local, SecretValue::new(value.to_vec()).unwrap()).unwrap();
+        self.vault.set(&address, &Terms::of(By::Local), SecretValue::new(value.to_vec()).unwrap()).unwrap();
     }
 
     /// Bags for `op` with these secrets in these slots.
@@ -135,7 +136,13 @@ impl Secrets {
         let refs: Vec<_> = slots.iter().map(one).collect();
         let caller = Caller { tenant: &self.tenant, stack: None };
         let accepts_retiring = |slot: &Slot| op.accepts_retiring(slot);
-        let wants = Wants { reveal: op.reveals(), keys: op.uses_keys(), accepts_retiring: &accepts_retiring };
+        let wants = Wants {
+            reveal: op.reveals(),
+            keys: op.uses_keys(),
+            accepts_retiring: &accepts_retiring,
+            loosest: Class::Data,
+            partly: false,
+        };
         self.vault.pack_for_op(&caller, op.reference(), origin, &wants, &refs)
     }
 }

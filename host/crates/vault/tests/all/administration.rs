@@ -1,8 +1,12 @@
 //! The verbs of administration, one by one and against each other.
 
-use txco_vault::{By, Error, MAX_DESCRIPTION_BYTES, Written};
+use txco_vault::{By, Error, MAX_DESCRIPTION_BYTES, Terms, Written};
 
-use crate::house::{House, name, on, tenant, value};
+use crate::house::{House, name, on, tenant, terms, value};
+
+fn about(description: Option<&str>) -> Terms<'_> {
+    Terms { description, ..terms() }
+}
 
 #[test]
 fn what_is_created_is_what_ops_get() {
@@ -13,8 +17,8 @@ fn what_is_created_is_what_ops_get() {
     assert!(made.created_at.len() == 20 && made.created_at.ends_with('Z'), "{}", made.created_at);
     assert_eq!(made.last_rotated_at, None);
     assert!(made.secret_id.as_str().starts_with("sec_"));
-    assert_eq!(house.value_of("", "STRIPE_API_KEY").ok().unwrap(), b"sk_live_abc");
     assert_eq!(on("", "STRIPE_API_KEY", |a| house.vault.show(a)).unwrap(), made);
+    assert_eq!(house.value_of("", "STRIPE_API_KEY").ok().unwrap(), b"sk_live_abc");
     assert!(matches!(house.create("", "STRIPE_API_KEY", "other"), Err(Error::NameTaken { .. })));
 }
 
@@ -22,7 +26,7 @@ fn what_is_created_is_what_ops_get() {
 fn set_creates_then_rotates_and_keeps_what_is_not_given() {
     let house = House::new();
     let set =
-        |description, text| on("", "K", |a| house.vault.set(a, description, By::Open, value(text))).unwrap();
+        |description, text| on("", "K", |a| house.vault.set(a, &about(description), value(text))).unwrap();
     let (first, how) = set(Some("first"), "one");
     assert_eq!((first.version_no, how), (1, Written::Created));
     let (second, how) = set(None, "two");
@@ -37,15 +41,15 @@ fn set_creates_then_rotates_and_keeps_what_is_not_given() {
 #[test]
 fn what_generate_shows_is_what_is_stored() {
     let house = House::new();
-    let (made, shown) = on("", "WEBHOOK_HMAC", |a| house.vault.generate(a, None, By::Open, 32)).ok().unwrap();
+    let (made, shown) = on("", "WEBHOOK_HMAC", |a| house.vault.generate(a, &terms(), 32)).ok().unwrap();
     assert_eq!((made.version_no, shown.text().len()), (1, 43));
     assert_eq!(house.value_of("", "WEBHOOK_HMAC").ok().unwrap(), shown.text().as_bytes());
     let (next, again) =
-        on("", "WEBHOOK_HMAC", |a| house.vault.rotate_generated(a, By::Open, 4096)).ok().unwrap();
+        on("", "WEBHOOK_HMAC", |a| house.vault.rotate_generated(a, &terms(), 4096)).ok().unwrap();
     assert_eq!(next.version_no, 2);
     assert_eq!(house.value_of("", "WEBHOOK_HMAC").ok().unwrap(), again.text().as_bytes());
     for byte_len in [0, 4097] {
-        let refused = on("", "W2", |a| house.vault.generate(a, None, By::Open, byte_len)).err().unwrap();
+        let refused = on("", "W2", |a| house.vault.generate(a, &terms(), byte_len)).err().unwrap();
         assert!(matches!(refused, Error::ByteLength { asked } if asked == byte_len));
     }
     assert_eq!(house.vault.list(&tenant()).unwrap().len(), 1, "a refused one leaves nothing");
@@ -57,7 +61,7 @@ fn a_value_under_eight_bytes_is_told() {
     assert!(house.create("", "SHORT", "1234567").unwrap().short_value);
     let (metadata, _) = house.set("", "SHORT", "12345678").unwrap();
     assert!(!metadata.short_value);
-    assert!(on("", "SHORT", |a| house.vault.rotate(a, By::Open, value("1"))).unwrap().short_value);
+    assert!(on("", "SHORT", |a| house.vault.rotate(a, &terms(), value("1"))).unwrap().short_value);
     assert!(house.vault.list(&tenant()).unwrap()[0].short_value);
 }
 
@@ -74,9 +78,9 @@ fn describing_touches_nothing_else() {
     let over = "x".repeat(MAX_DESCRIPTION_BYTES + 1);
     for refused in [
         on("", "K", |a| house.vault.describe(a, By::Open, &over)).err(),
-        on("", "L", |a| house.vault.create(a, Some(&over), By::Open, value("v"))).err(),
-        on("", "K", |a| house.vault.set(a, Some(&over), By::Open, value("v"))).err(),
-        on("", "L", |a| house.vault.generate(a, Some(&over), By::Open, 32)).err(),
+        on("", "L", |a| house.vault.create(a, &about(Some(&over)), value("v"))).err(),
+        on("", "K", |a| house.vault.set(a, &about(Some(&over)), value("v"))).err(),
+        on("", "L", |a| house.vault.generate(a, &about(Some(&over)), 32)).err(),
     ] {
         assert!(matches!(refused, Some(Error::DescriptionTooLong { found }) if found == over.len()));
     }
@@ -104,8 +108,8 @@ fn administration_never_looks_beyond_the_place_it_names() {
         assert!(matches!(house.vault.show(a), Err(Error::NotFound { .. })));
         assert!(matches!(house.vault.describe(a, By::Open, "d"), Err(Error::NotFound { .. })));
         assert!(matches!(house.vault.revoke(a, By::Open), Err(Error::NotFound { .. })));
-        assert!(matches!(house.vault.rotate(a, By::Open, value("v")), Err(Error::NotFound { .. })));
-        assert!(matches!(house.vault.rotate_generated(a, By::Open, 32), Err(Error::NotFound { .. })));
+        assert!(matches!(house.vault.rotate(a, &terms(), value("v")), Err(Error::NotFound { .. })));
+        assert!(matches!(house.vault.rotate_generated(a, &terms(), 32), Err(Error::NotFound { .. })));
     });
     house.create("shop", "K", "of shop").unwrap();
     let listed = house.vault.list(&tenant()).unwrap();
@@ -166,7 +170,7 @@ fn an_import_stores_all_or_nothing() {
     house.create("", "OLD", "before").unwrap();
     let import = |pairs: &[(&str, &str)]| {
         let values = pairs.iter().map(|(n, text)| (name(n), value(text))).collect();
-        house.vault.import(&tenant(), None, By::Actor("actor_test"), values)
+        house.vault.import(&tenant(), None, &terms(), values)
     };
     let done = import(&[("OLD", "after"), ("NEW", "first")]).unwrap();
     let told: Vec<_> = done.iter().map(|(m, how)| (m.name.as_str(), m.version_no, *how)).collect();
@@ -180,7 +184,7 @@ fn an_import_stores_all_or_nothing() {
     let quotas = store::Quotas { secrets: Some(3), ..store::Quotas::default() };
     let house = house.with_quotas(quotas);
     let values = ["A", "B"].map(|n| (name(n), value("one too many"))).into_iter().collect();
-    let refused = house.vault.import(&tenant(), None, By::Open, values).err().unwrap();
+    let refused = house.vault.import(&tenant(), None, &terms(), values).err().unwrap();
     let reached = store::Error::QuotaReached { quota: store::Quota::Secrets, most: 3 };
     assert_eq!(refused.to_string(), Error::Store(reached).to_string());
     let names: Vec<_> = house.vault.list(&tenant()).unwrap().into_iter().map(|m| m.name).collect();

@@ -11,7 +11,7 @@ use store::{Options, Store};
 use tempfile::TempDir;
 use txco_vault::{
     By, Caller, Error, KeyProvider, KeyReport, KeyRing, MasterKey, Metadata, Reveal, SecretAddress,
-    SecretBag, SecretValue, Vault, Written,
+    SecretBag, SecretValue, Terms, Vault, Written,
 };
 
 const GO_DATABASE: &str = include_str!("../../../../../tests/vectors/store/go-runtime.sql");
@@ -81,11 +81,11 @@ impl House {
     }
 
     pub(crate) fn create(&self, stack: &str, secret: &str, text: &str) -> Result<Metadata, Error> {
-        on(stack, secret, |address| self.vault.create(address, None, By::Actor("actor_test"), value(text)))
+        on(stack, secret, |address| self.vault.create(address, &terms(), value(text)))
     }
 
     pub(crate) fn set(&self, stack: &str, secret: &str, text: &str) -> Result<(Metadata, Written), Error> {
-        on(stack, secret, |address| self.vault.set(address, None, By::Actor("actor_test"), value(text)))
+        on(stack, secret, |address| self.vault.set(address, &terms(), value(text)))
     }
 
     pub(crate) fn pack(&self, from: &str, names: &[&str]) -> Result<SecretBag<Reveal>, Error> {
@@ -99,6 +99,11 @@ impl House {
         let bag = self.pack(from, &[secret])?;
         Ok(bag.cleartext(&format!("slot_{secret}"), 0).unwrap().expose().to_vec())
     }
+}
+
+/// What is said of a version when nothing is.
+pub(crate) fn terms() -> Terms<'static> {
+    Terms::of(By::Actor("actor_test"))
 }
 
 pub(crate) fn on<T>(stack_text: &str, secret: &str, act: impl FnOnce(&SecretAddress<'_>) -> T) -> T {

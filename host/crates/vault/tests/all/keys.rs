@@ -97,6 +97,6 @@ fn a_database_with_ciphertext_needs_its_key() {
     let (vault, report) = Vault::open(Arc::clone(&store), key(0)).ok().unwrap();
     assert_eq!((report.secrets, report.unopened()), (0, 0));
     assert!(!key_needed(&store).unwrap(), "a key that has sealed nothing is not needed");
-    on("", "K", |a| vault.create(a, None, By::Open, crate::house::value("v"))).unwrap();
+    on("", "K", |a| vault.create(a, &crate::house::terms(), crate::house::value("v"))).unwrap();
     assert!(key_needed(&store).unwrap());
 }

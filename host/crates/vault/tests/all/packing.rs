@@ -105,7 +105,7 @@ fn a_bag_of_handles_computes_and_shows_nothing() {
     let caller = Caller { tenant: &tenant, stack: None };
     let refs = [reference("key", "K"), reference("other", "K")];
     let pack = |reveal, keys, origin| {
-        let wants = Wants { reveal, keys, accepts_retiring: &|_| false };
+        let wants = Wants { reveal, keys, accepts_retiring: &|_| false, loosest: Class::Data, partly: false };
         house.vault.pack_for_op(&caller, &op(), origin, &wants, &refs).ok().unwrap()
     };
     let bags = pack(false, true, Origin::Tenant);

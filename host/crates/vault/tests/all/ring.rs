@@ -244,7 +244,8 @@ fn a_rotated_ring_seals_from_the_next_version_on() {
 fn a_row_of_an_unknown_key_has_the_ring_read_again_but_not_at_every_request() {
     let Provided { house, active, given } = provided(false);
     let other = elsewhere(&house, 1);
-    on("", "B", |address| other.create(address, None, None, value("of the other process"))).unwrap();
+    on("", "B", |address| other.create(address, &crate::house::terms(), value("of the other process")))
+        .unwrap();
     // The provider has not heard of it: that is asked once, and not again at once.
     assert!(house.value_of("", "B").is_err() && house.value_of("", "B").is_err());
     assert_eq!(given.load(Ordering::SeqCst), 1);

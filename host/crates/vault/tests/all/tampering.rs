@@ -91,7 +91,8 @@ fn an_imported_row_binds_its_stack_once_it_is_rotated() {
 fn the_files_hold_no_value() {
     let house = House::new();
     house.create("", "A", "canary-7f3a9c1e5b").unwrap();
-    let (_, shown) = crate::house::on("", "G", |a| house.vault.generate(a, None, By::Open, 32)).ok().unwrap();
+    let (_, shown) =
+        crate::house::on("", "G", |a| house.vault.generate(a, &crate::house::terms(), 32)).ok().unwrap();
     house.set("", "A", "canary-0d4e8b2a6f").unwrap();
     let mut searched = 0;
     for entry in std::fs::read_dir(house.folder()).unwrap() {

@@ -61,7 +61,7 @@ fn a_value_is_in_memory_once_and_only_while_a_call_has_it() {
         let mut bytes = Vec::with_capacity(LENGTH);
         bytes.extend((0..LENGTH).map(byte));
         on("", secret, |address| {
-            house.vault.create(address, None, By::Open, SecretValue::new(bytes).unwrap())
+            house.vault.create(address, &crate::house::terms(), SecretValue::new(bytes).unwrap())
         })
         .unwrap();
     };
@@ -72,7 +72,8 @@ fn a_value_is_in_memory_once_and_only_while_a_call_has_it() {
     let tenant = tenant();
     let caller = Caller { tenant: &tenant, stack: None };
     let refs = [reference("key", "K"), reference("other", "K")];
-    let wants = Wants { reveal: true, keys: true, accepts_retiring: &|_| false };
+    let wants =
+        Wants { reveal: true, keys: true, accepts_retiring: &|_| false, loosest: Class::Data, partly: false };
     let bags = house.vault.pack_for_op(&caller, &op(), Origin::Builtin, &wants, &refs).ok().unwrap();
     assert_eq!(copies(), 1, "while an op has it");
     assert_eq!(bags.reveal.may_return(), Class::Data);

@@ -1,0 +1,67 @@
+//! `txco doctor` says what a request would find out: which secrets rules name and cannot have.
+
+use serde_json::Value;
+use support::Host;
+
+use crate::TXCO;
+
+fn doctor(host: &mut Host, more: &[&str]) -> support::Output {
+    let url = format!("http://{}", host.admin_address());
+    let words = [&["doctor", "workspace", "--url", &url], more].concat();
+    host.txco(&words)
+}
+
+#[test]
+fn what_rules_name_and_cannot_have_is_told_with_the_remedy() {
+    let send =
+        "EXEC \"https://api.vendor.com/things\"\nWITH secrets.headers.x-api-key.secret = \"VENDOR_KEY\"\n";
+    let sign = "EXEC \"txco://hmac-sign\"\nWITH secrets.key.secret = \"KEY\", input_path = \"body\"\n";
+    let mut host =
+        Host::serve(TXCO).rule("OPS/web/100/send.txcl", send).rule("OPS/web/200/sign.txcl", sign).start();
+    let output = doctor(&mut host, &[]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stdout.contains("✓ 2 rules in 2 files, which name secrets at 2 places"), "{output:?}");
+    for (place, name) in [
+        ("OPS/web/100/send.txcl: secrets.headers.x-api-key", "VENDOR_KEY"),
+        ("OPS/web/200/sign.txcl: secrets.key", "KEY"),
+    ] {
+        let line = output.stdout.lines().find(|line| line.contains(place)).unwrap_or_default();
+        assert!(line.contains("✗") && line.contains(&format!("secrets set {name}")), "{line}");
+    }
+
+    host.store("VENDOR_KEY");
+    let key = host.canary("key");
+    let call = host.secrets_call(&["set", "KEY", "--purpose", "splice"]).stdin(key.text());
+    host.run(&call).succeeds();
+    let output = doctor(&mut host, &["--json"]);
+    assert_eq!(output.code, Some(1));
+    let told: Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
+    let status = |text: &str| {
+        let checks = told["checks"].as_array().unwrap();
+        let one = checks.iter().find(|one| one["text"].as_str().unwrap().contains(text));
+        one.unwrap_or_else(|| panic!("{text}: {told}"))["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status("VENDOR_KEY: any host"), "warning");
+    assert_eq!(status("its policy allows --purpose splice, not"), "error");
+
+    host.secrets(&["policy", "KEY", "--allow-op", "txco://hmac-sign"]).succeeds();
+    host.secrets(&["policy", "VENDOR_KEY", "--allow-host", "api.vendor.com"]).succeeds();
+    let told = doctor(&mut host, &[]).succeeds();
+    assert!(told.contains("✓ 2 of 2 places get what they name"), "{told}");
+    host.finish();
+}
+
+#[test]
+fn broken_rules_and_a_chassis_that_is_not_there() {
+    let mut host = Host::at_rest(TXCO);
+    host.write("workspace/OPS/web/100/a.txcl", "SET .a = \n");
+    let output = host.txco(&["doctor", "workspace", "--offline"]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stdout.contains("OPS/web/100/a.txcl:1:11"), "{output:?}");
+    host.write("workspace/OPS/web/100/a.txcl", "EMIT .a = 1\n");
+    host.txco(&["doctor", "workspace", "--offline"]).succeeds();
+    let output = host.txco(&["doctor", "workspace", "--url", "http://127.0.0.1:1"]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stdout.contains("Chassis\n  ✗ "), "{output:?}");
+    host.finish();
+}
