@@ -8,18 +8,22 @@ mod explain;
 mod secrets;
 mod tenants;
 mod ops;
+mod inquiry;
 
 use std::sync::Arc;
 
-use store::Store;
+use store::{By, Store};
 use vault::Vault;
 
-pub(crate) use audit::{Deed, record, record_op};
+pub(crate) use audit::{Audit, Deed, Effect};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use explain::Ask;
+pub(crate) use inquiry::Wanted;
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use policy::PolicyAsked;
-pub(crate) use secrets::{Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, Secrets, Stored};
+pub(crate) use secrets::{
+    Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored,
+};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,19 +33,11 @@ pub(crate) enum Actor {
 }
 
 impl Actor {
-    /// How the actor is called in the log.
+    /// The actor as the log, the audit and rows know it.
     #[must_use]
-    pub(crate) const fn label(&self) -> &str {
+    pub(crate) const fn by(&self) -> By<'_> {
         match self {
-            Self::Open => "open",
-        }
-    }
-
-    /// What a row remembers as its author.
-    #[must_use]
-    pub(crate) const fn author(&self) -> Option<&str> {
-        match self {
-            Self::Open => None,
+            Self::Open => By::Open,
         }
     }
 }
@@ -51,20 +47,34 @@ pub(crate) struct Admin {
     store: Arc<Store>,
     vault: Option<Arc<Vault>>,
     ops: Arc<Ops>,
+    audit: Audit,
+    bounds: SecretBounds,
     demand: Demand,
 }
 
 impl Admin {
     /// Administration of `store`; without a vault the secret verbs answer that it is off.
     #[must_use]
-    pub(crate) fn new(store: Arc<Store>, vault: Option<Arc<Vault>>, ops: Arc<Ops>) -> Self {
-        Self { store, vault, ops, demand: Demand::Nothing }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        vault: Option<Arc<Vault>>,
+        ops: Arc<Ops>,
+        bounds: SecretBounds,
+    ) -> Self {
+        let audit = Audit::new(Arc::clone(&store));
+        Self { store, vault, ops, audit, bounds, demand: Demand::Nothing }
     }
 
     /// The same, wanting this of every secret that is stored.
     #[must_use]
     pub(crate) fn demanding(self, demand: Demand) -> Self {
         Self { demand, ..self }
+    }
+
+    /// Where what is asked here is written down.
+    #[must_use]
+    pub(crate) const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The ops of tenants.

@@ -11,7 +11,9 @@ use chassis::{Chassis, RuleSet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::TenantOps;
+use crate::bookkeeping::Bookkeeping;
 use crate::config::ConfigError;
+use crate::meter::Meter;
 use heads::{AdminThread, Ending, Listener};
 
 pub use heads::Serving;
@@ -89,6 +91,8 @@ pub enum BootError {
 pub struct App {
     chassis: Arc<Chassis>,
     ops: Arc<TenantOps>,
+    books: Arc<Bookkeeping>,
+    meter: Arc<Meter>,
     web: Listener,
     admin: Listener,
     runtime: tokio::runtime::Runtime,
@@ -120,7 +124,7 @@ impl App {
     /// [`BootError::Threads`].
     pub fn serve(self) -> Result<Serving, BootError> {
         let admin = AdminThread::start(self.admin)?;
-        Ok(Serving::start(self.chassis, self.web, admin, self.runtime))
+        Ok(Serving::start(self.books, self.meter, self.web, admin, self.runtime))
     }
 
     /// Serves until SIGTERM or SIGINT, then drains; `beside` starts what runs beside the heads.

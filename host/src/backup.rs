@@ -257,7 +257,7 @@ mod tests {
 
     use model::{SecretName, TenantId};
     use store::Store;
-    use vault::{MasterKey, SecretAddress, SecretValue, Vault};
+    use vault::{By, MasterKey, SecretAddress, SecretValue, Vault};
 
     use super::*;
 
@@ -265,7 +265,7 @@ mod tests {
         let (tenant, name) = (TenantId::parse("tnt_default").unwrap(), SecretName::parse(name).unwrap());
         let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
         let value = SecretValue::new(value.as_bytes().to_vec()).unwrap();
-        vault.set(&address, &vault::Terms::default(), value).unwrap();
+        vault.set(&address, &vault::Terms::of(By::Local), value).unwrap();
     }
 
     fn vault(folder: &Path) -> Vault {

@@ -8,6 +8,7 @@ mod value;
 mod usage;
 mod secrets;
 mod tenants;
+mod audit;
 mod init_key;
 mod auth;
 mod typed;

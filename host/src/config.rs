@@ -2,6 +2,7 @@
 
 mod env;
 mod setting;
+mod otel;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use model::StackName;
 
 pub use env::{Environment, ProcessEnvironment, variable_of};
+pub use otel::Otel;
 pub use setting::{
     Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, RequirePolicy, RuleMode,
     Setting, StackFallback, StackSize, TraceMode, TrustKey,
@@ -89,13 +91,13 @@ settings! {
     db_root_dir: PathBuf = "db-root-dir" "DIR" ["./chassis/data/db"] "The folder of the databases";
     secret_master_key: Option<PathBuf> = "secret-master-key" "PATH" ["./chassis/data/secrets/txco-master.key"] "The file of the master key, minted when missing; empty turns the secret store off";
     secret_master_key_b64: Option<InlineKey> = "secret-master-key-b64" "KEY" [""] "The master key itself, in base64; wins over the file. Other users can read it in `ps`: prefer the variable";
+    secret_value_max: Bytes = "secret-value-max" "BYTES" ["64KiB"] "The largest value of a secret, at most 256KiB";
+    secret_description_max: Bytes = "secret-description-max" "BYTES" ["1KiB"] "The longest description of a secret, at most 4KiB";
     stack_fallback: StackFallback = "stack-fallback" "RULE" ["parents"] "Which secret a nested stack sees that has none of its own: parents, or exact (only the tenant's)";
     secret_cache: Bytes = "secret-cache" "BYTES" ["32MiB"] "Memory for sealed rows of secrets, so that each use need not read the file; 0 turns it off";
     secrets_max: u32 = "secrets-max" "COUNT" ["10000"] "How many active secrets a tenant may have; 0 is no limit";
     secret_versions_max: u32 = "secret-versions-max" "COUNT" ["1000"] "How many versions a secret may have, old ones included; 0 is no limit";
     secret_bytes_max: Bytes = "secret-bytes-max" "BYTES" ["256MiB"] "How many bytes of sealed values a tenant may keep, old versions included; 0 is no limit";
-    secret_value_max: Bytes = "secret-value-max" "BYTES" ["64KiB"] "The largest value of a secret, up to 1MiB";
-    secret_description_max: Bytes = "secret-description-max" "BYTES" ["1KiB"] "The longest description of a secret, up to 64KiB";
     secrets_require_policy: RequirePolicy = "secrets-require-policy" "YES|NO" ["no"] "Refuse secrets that are set or generated without a policy";
     workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP";
     rule_mode: RuleMode = "rule-mode" "MODE" ["strict"] "How mistakes in rules are taken that the Go chassis lets pass: strict, or lenient (each is a warning)";

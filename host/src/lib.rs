@@ -36,6 +36,8 @@ pub mod telemetry;
 mod key_source;
 mod op_signature;
 mod backup;
+mod bookkeeping;
+mod meter;
 mod admin;
 mod http;
 mod app;

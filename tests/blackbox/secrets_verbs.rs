@@ -219,23 +219,3 @@ fn a_value_never_goes_over_plain_http_to_another_machine() {
     assert!(!stderr.contains("can't connect"), "it did not even try: {stderr}");
     host.finish();
 }
-
-/// S3, S4: sizes are limits of the chassis, each met exactly and passed by one byte.
-#[test]
-fn sizes_are_bounded_as_the_chassis_was_told() {
-    let flags = ["--secret-value-max", "100", "--secret-description-max", "10"];
-    let mut host = Host::serve(TXCO).flags(&flags).start();
-    let set = |host: &mut Host, bytes: usize, description: usize| {
-        let description = "d".repeat(description);
-        let call = host.secrets_call(&["set", "A_KEY", "--description", &description]);
-        host.run(&call.stdin("v".repeat(bytes)))
-    };
-    set(&mut host, 100, 10).succeeds();
-    let refused = set(&mut host, 101, 10).fails(1);
-    assert!(refused.contains("413 Payload Too Large: value_too_large"), "{refused}");
-    let refused = set(&mut host, 100, 11).fails(1);
-    assert!(refused.contains("422 Unprocessable Entity: description_too_long"), "{refused}");
-    let refused = host.secrets(&["describe", "A_KEY", "--set", &"d".repeat(11)]).fails(1);
-    assert!(refused.contains("description_too_long"), "{refused}");
-    host.finish();
-}

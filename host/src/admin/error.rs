@@ -79,6 +79,22 @@ pub(crate) enum AdminError {
         /// How many.
         most: usize,
     },
+    /// A value over what this chassis takes.
+    #[error("the value has {found} bytes; at most {most} are stored (--secret-value-max)")]
+    ValueTooLarge {
+        /// How many bytes were given.
+        found: usize,
+        /// How many it takes.
+        most: usize,
+    },
+    /// A description over what this chassis takes.
+    #[error("the description has {found} bytes; at most {most} are stored (--secret-description-max)")]
+    DescriptionTooLong {
+        /// How many bytes were given.
+        found: usize,
+        /// How many it takes.
+        most: usize,
+    },
     /// Not a policy, or one that names an op that is not there.
     #[error("{0}")]
     InvalidPolicy(String),
@@ -143,6 +159,8 @@ impl AdminError {
             Self::NameImmutable => (400, "name_immutable"),
             Self::InvalidByteLength => (400, "invalid_byte_len"),
             Self::TooManyAtOnce { .. } => (422, "too_many_at_once"),
+            Self::ValueTooLarge { .. } => (413, "value_too_large"),
+            Self::DescriptionTooLong { .. } => (422, "description_too_long"),
             Self::InvalidPolicy(_) => (422, "invalid_policy"),
             Self::InvalidTime(_) => (400, "invalid_time"),
             Self::InvalidKeyEncoding(_) => (400, "invalid_key_encoding"),
@@ -198,7 +216,10 @@ impl AdminError {
             | Self::BodyTooLarge
             | Self::InvalidByteLength
             | Self::TooManyAtOnce { .. } => Extra::Detail(json!({ "hint": said })),
-            Self::InvalidBody(_) | Self::Store(_) => Extra::Detail(json!({ "err": said })),
+            Self::InvalidBody(_)
+            | Self::Store(_)
+            | Self::ValueTooLarge { .. }
+            | Self::DescriptionTooLong { .. } => Extra::Detail(json!({ "err": said })),
             Self::Vault(error)
                 if matches!(of_vault(error).1, "secret_not_found" | "secret_exists" | "empty_value") =>
             {
@@ -290,6 +311,7 @@ fn of_store(error: &store::Error) -> (u16, &'static str) {
         | E::Row { .. }
         | E::Taken
         | E::TooManyOps { .. }
+        | E::Unrecorded { .. }
         | E::ReservedSlug
         | E::NoRandomness
         | E::Sqlite { .. } => (500, "secret_store_err"),

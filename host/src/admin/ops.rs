@@ -99,7 +99,7 @@ impl Ops {
             self.check(&name, one)?;
         }
         let builds: Vec<_> = arriving.iter().map(Arriving::as_build).collect();
-        self.store.push_op(tenant, &name, &builds, actor.author(), self.bounds.count).map_err(|error| {
+        self.store.push_op(tenant, &name, &builds, actor.by(), self.bounds.count).map_err(|error| {
             if matches!(error, store::Error::TooManyOps { .. }) {
                 AdminError::TooManyOps(error.to_string())
             } else {
@@ -141,8 +141,12 @@ impl Ops {
     ///
     /// # Errors
     /// [`AdminError::OpNotFound`], [`AdminError::InvalidOpName`], [`AdminError::Store`].
-    pub(crate) fn remove(&self, tenant: &TenantId, name: &str) -> Result<(), AdminError> {
-        if self.store.remove_op(tenant, &parsed(name)?)? { Ok(()) } else { Err(AdminError::OpNotFound) }
+    pub(crate) fn remove(&self, tenant: &TenantId, actor: &Actor, name: &str) -> Result<(), AdminError> {
+        if self.store.remove_op(tenant, &parsed(name)?, actor.by())? {
+            Ok(())
+        } else {
+            Err(AdminError::OpNotFound)
+        }
     }
 }
 

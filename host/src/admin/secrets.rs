@@ -29,6 +29,7 @@ pub(crate) struct Secrets<'a> {
     pub(super) store: &'a Store,
     pub(super) tenant: &'a TenantId,
     pub(super) actor: &'a Actor,
+    pub(super) bounds: SecretBounds,
     pub(super) demand: Demand,
 }
 
@@ -39,6 +40,33 @@ pub(crate) enum Demand {
     Nothing,
     /// A policy (`--secrets-require-policy`).
     Policy,
+}
+
+/// How large what is stored may be (weakness S3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SecretBounds {
+    /// The largest value.
+    pub value: usize,
+    /// The longest description.
+    pub description: usize,
+}
+
+impl Default for SecretBounds {
+    fn default() -> Self {
+        Self { value: 64 << 10, description: 1 << 10 }
+    }
+}
+
+impl SecretBounds {
+    fn value(self, value: &SecretValue) -> Result<(), AdminError> {
+        let (found, most) = (value.length(), self.value);
+        if found > most { Err(AdminError::ValueTooLarge { found, most }) } else { Ok(()) }
+    }
+
+    fn description(self, text: Option<&str>) -> Result<(), AdminError> {
+        let (found, most) = (text.map_or(0, str::len), self.description);
+        if found > most { Err(AdminError::DescriptionTooLong { found, most }) } else { Ok(()) }
+    }
 }
 
 /// What is said beside a value, as it came.
@@ -102,6 +130,7 @@ impl<'a> Secrets<'a> {
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(&beside.named())?;
         self.at(asked, |address| {
+            self.bounds.value(&value)?;
             let metadata = self.vault.create(address, &terms, value)?;
             Ok(Stored { metadata, written: Written::Created, shown: None })
         })
@@ -119,6 +148,7 @@ impl<'a> Secrets<'a> {
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(beside)?;
         self.at(asked, |address| {
+            self.bounds.value(&value)?;
             let (metadata, written) = self.vault.set(address, &terms, value)?;
             Ok(Stored { metadata, written, shown: None })
         })
@@ -136,6 +166,7 @@ impl<'a> Secrets<'a> {
         let stack = stack_of(stack)?;
         let named = values.into_iter().map(|(name, value)| {
             let name = SecretName::parse(&name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
+            self.bounds.value(&value)?;
             Ok((name, value))
         });
         let named = named.collect::<Result<Vec<_>, AdminError>>()?;
@@ -175,6 +206,7 @@ impl<'a> Secrets<'a> {
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(beside)?;
         self.at(asked, |address| {
+            self.bounds.value(&value)?;
             let metadata = self.vault.rotate(address, &terms, value)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: None })
         })
@@ -203,7 +235,10 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, the description, or there is none.
     pub(crate) fn describe(&self, asked: Asked<'_>, description: &str) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.describe(address, description)?))
+        self.at(asked, |address| {
+            self.bounds.description(Some(description))?;
+            Ok(self.vault.describe(address, self.actor.by(), description)?)
+        })
     }
 
     /// Revokes one and frees its name.
@@ -211,7 +246,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
     pub(crate) fn revoke(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.revoke(address)?))
+        self.at(asked, |address| Ok(self.vault.revoke(address, self.actor.by())?))
     }
 
     /// The versions of one, newest first.
@@ -227,7 +262,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is no such version to go back to.
     pub(crate) fn roll_back(&self, asked: Asked<'_>, to: Option<u32>) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.roll_back(address, to)?))
+        self.at(asked, |address| Ok(self.vault.roll_back(address, self.actor.by(), to)?))
     }
 
     /// Destroys all but the newest versions; tells which.
@@ -240,7 +275,7 @@ impl<'a> Secrets<'a> {
         keep: Option<u32>,
     ) -> Result<(Metadata, Vec<u32>), AdminError> {
         let keep = keep.filter(|keep| *keep > 0).ok_or(AdminError::InvalidKeep)?;
-        self.at(asked, |address| Ok(self.vault.prune(address, Keep(keep), self.actor.author())?))
+        self.at(asked, |address| Ok(self.vault.prune(address, self.actor.by(), Keep(keep))?))
     }
 
     /// Destroys one version.
@@ -248,7 +283,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, the version, or files that could not be cleaned.
     pub(crate) fn destroy(&self, asked: Asked<'_>, version_no: u32) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.destroy(address, version_no, self.actor.author())?))
+        self.at(asked, |address| Ok(self.vault.destroy(address, self.actor.by(), version_no)?))
     }
 
     /// Replaces the policy; one with nothing in it takes it away.
@@ -279,11 +314,12 @@ impl<'a> Secrets<'a> {
             Encoding::parse(word)
                 .ok_or_else(|| AdminError::InvalidKeyEncoding(word.chars().take(32).collect()))
         };
+        self.bounds.description(beside.description)?;
         let policy = beside.policy.map(|policy| policy.resolved(self.store, self.tenant)).transpose()?;
         let now = Timestamp::now();
         Ok(Terms {
             description: beside.description,
-            by: self.actor.author(),
+            by: self.actor.by(),
             key_encoding: beside.key_encoding.map(encoding).transpose()?,
             expires_at: beside
                 .expires

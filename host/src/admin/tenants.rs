@@ -21,12 +21,17 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError`]: `invalid_slug`, `reserved_slug`, `tenant_slug_taken`.
-    pub(crate) fn create_tenant(&self, slug: &str, name: Option<&str>) -> Result<Tenant, AdminError> {
+    pub(crate) fn create_tenant(
+        &self,
+        actor: &Actor,
+        slug: &str,
+        name: Option<&str>,
+    ) -> Result<Tenant, AdminError> {
         let slug = TenantSlug::parse(slug).map_err(|e| AdminError::InvalidSlug(e.rule.to_owned()))?;
         if slug.is_reserved() {
             return Err(AdminError::ReservedSlug);
         }
-        self.store.create_tenant(&slug, name).map_err(|error| {
+        self.store.create_tenant(&slug, name, actor.by()).map_err(|error| {
             if matches!(error, store::Error::Taken) {
                 AdminError::SlugTaken
             } else {
@@ -55,6 +60,7 @@ impl Admin {
         actor: &'a Actor,
     ) -> Result<Secrets<'a>, AdminError> {
         let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
-        Ok(Secrets { vault, store: &self.store, tenant: &tenant.id, actor, demand: self.demand })
+        let (store, bounds, demand) = (&self.store, self.bounds, self.demand);
+        Ok(Secrets { vault, store, tenant: &tenant.id, actor, bounds, demand })
     }
 }

@@ -10,16 +10,19 @@ use chassis::{Chassis, Parts, Trace};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Opened, Store};
-use vault::{CodeCacheKey, Sizes, Vault};
+use vault::{CodeCacheKey, Vault};
 
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::{Admin, Demand, OpBounds, Ops, TenantOps};
-use crate::config::{Config, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
+use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps};
+use crate::bookkeeping::Bookkeeping;
+use crate::config::{Config, ConfigError, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
+use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
 use crate::key_source::{KeyError, KeySource, Obtained};
+use crate::meter::Meter;
 use crate::op_signature::Signers;
 
 /// How long a client may take to send its body.
@@ -53,15 +56,17 @@ impl App {
             RequirePolicy::Yes => Demand::Policy,
             RequirePolicy::No => Demand::Nothing,
         };
-        let sizes = sizes(&config);
         let settings = settings(&config);
+        let secret_bounds = secret_bounds(&config)?;
         let egress = egress_settings(&config)?;
         let open_until = match role {
             Role::Serve => Until::Enrolment { folder: config.db_root_dir, env: config.env },
             Role::Dev => Until::Forever,
         };
         let Keyed { vault, cache_key } =
-            open_vault(KeySource::of(config.secret_master_key_b64, config.secret_master_key), &store, sizes)?;
+            open_vault(KeySource::of(config.secret_master_key_b64, config.secret_master_key), &store)?;
+        // With a key the vault has begun it, under a seal.
+        store.begin_audit()?;
 
         let admin_socket = bind("admin", config.admin_addr)?;
         let web_socket = bind("web", config.web_addr)?;
@@ -82,8 +87,12 @@ impl App {
 
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
-        let admin = Admin::new(store, vault, Arc::clone(&ops)).demanding(demand);
-        let admin_router = admin::router(AdminHead::new(admin, open_until)).merge(ready::router(&readiness));
+        let books = Arc::new(Bookkeeping { store: Arc::clone(&store), chassis: Arc::clone(&chassis) });
+        let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store)));
+        let admin = Admin::new(store, vault, Arc::clone(&ops), secret_bounds).demanding(demand);
+        let admin_router = admin::router(AdminHead::new(admin, open_until))
+            .merge(ready::router(&readiness))
+            .merge(metrics::routes(&meter));
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
             tenant: tenant.id.clone(),
@@ -101,6 +110,8 @@ impl App {
         Ok(Self {
             chassis,
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
+            books,
+            meter,
             web: Listener { socket: web_socket, router: web_router },
             admin: Listener { socket: admin_socket, router: admin_router },
             runtime,
@@ -141,7 +152,7 @@ struct Keyed {
 
 /// Opens the vault. Whatever is wrong with the key turns the store off and not the
 /// chassis; whatever is wrong with the database ends the start.
-fn open_vault(source: KeySource, store: &Arc<Store>, sizes: Sizes) -> Result<Keyed, BootError> {
+fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError> {
     let off = Keyed { vault: None, cache_key: None };
     let path = source.label();
     let refused = |err: &dyn std::fmt::Display| {
@@ -179,7 +190,7 @@ fn open_vault(source: KeySource, store: &Arc<Store>, sizes: Sizes) -> Result<Key
                     "secret store: {report}; those fail until they are set again or their key is restored"
                 );
             }
-            Ok(Keyed { vault: Some(Arc::new(vault.sized(sizes))), cache_key: Some(cache_key) })
+            Ok(Keyed { vault: Some(Arc::new(vault)), cache_key: Some(cache_key) })
         }
         (Err(vault::Error::Store(error)), _) => Err(BootError::Store(error)),
         (Err(error), _) | (_, Err(error)) => {
@@ -239,6 +250,25 @@ fn say_opened(opened: &Opened) {
     }
 }
 
+/// What an operator may choose below what the vault takes at all.
+fn secret_bounds(config: &Config) -> Result<SecretBounds, ConfigError> {
+    let within = |flag: &str, asked: usize, most: usize| match asked {
+        0 => Err(ConfigError { place: format!("--{flag}"), reason: "expected at least 1 byte".to_owned() }),
+        asked if asked > most => {
+            Err(ConfigError { place: format!("--{flag}"), reason: format!("expected at most {most} bytes") })
+        }
+        asked => Ok(asked),
+    };
+    Ok(SecretBounds {
+        value: within("secret-value-max", config.secret_value_max.0, vault::MAX_VALUE_BYTES)?,
+        description: within(
+            "secret-description-max",
+            config.secret_description_max.0,
+            vault::MAX_DESCRIPTION_BYTES,
+        )?,
+    })
+}
+
 fn store_options(config: &Config) -> store::Options {
     let fallback = match config.stack_fallback {
         StackFallback::Parents => store::StackFallback::Parents,
@@ -277,14 +307,6 @@ fn settings(config: &Config) -> chassis::Settings {
         op_timeout_max: config.op_timeout_max,
         stage_entries: config.op_scope_ttl_max,
         ..chassis::Settings::default()
-    }
-}
-
-/// What is asked for beyond what the protocol of the admin head holds is what it holds.
-fn sizes(config: &Config) -> Sizes {
-    Sizes {
-        value: config.secret_value_max.0.min(vault::MAX_VALUE_BYTES),
-        description: config.secret_description_max.0.min(vault::MAX_DESCRIPTION_BYTES),
     }
 }
 

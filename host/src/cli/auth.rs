@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::output::{Complaint, Console};
-use super::{init_key, secrets, tenants, usage};
+use super::{audit, init_key, secrets, tenants, usage};
 
 /// Words that the command line will know in a later release.
 const LATER: &[&str] = &[
@@ -38,6 +38,8 @@ pub(crate) enum Auth {
     Tenant(Box<TenantLine>),
     /// List the tenants
     Tenants(tenants::ListFlags),
+    /// What was done here, and whether the record of it holds
+    Audit(Box<AuditLine>),
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
@@ -58,6 +60,13 @@ pub(crate) enum Key {
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
+}
+
+/// What stands behind `auth audit`.
+#[derive(clap::Args)]
+pub(crate) struct AuditLine {
+    #[command(subcommand)]
+    verb: Option<audit::Verb>,
 }
 
 /// What stands behind `auth tenant`.
@@ -103,6 +112,11 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
             let result = tenants::list(&flags, console);
             ended("auth tenants", flags.json, result, console)
         }
+        Some(Auth::Audit(line)) => match line.verb {
+            None => usage::print(&["auth", "audit"], console),
+            Some(audit::Verb::Unknown(words)) => usage::unknown(&["auth", "audit"], &words, &[], console),
+            Some(verb) => audit::run(verb, console),
+        },
         Some(Auth::Tenant(line)) => match line.command {
             None => usage::print(&["auth", "tenant"], console),
             Some(Tenant::Unknown(words)) => {

@@ -30,9 +30,21 @@ pub(super) fn call(
     let reply =
         runtime.block_on(client.call(method, path, body)).map_err(|e| Complaint::failed(e.to_string()))?;
     if !reply.is_success() {
-        return Err(Complaint::failed(reply.refusal()));
+        let remedy = reply.code().and_then(|code| remedy(&code)).map(|remedy| format!(" — {remedy}"));
+        return Err(Complaint::failed(format!("{}{}", reply.refusal(), remedy.unwrap_or_default())));
     }
     Ok(Reply { status: reply.status(), body: serde_json::from_slice(reply.body()).unwrap_or(Value::Null) })
+}
+
+/// What to do about a refusal, where its code alone does not say it.
+fn remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "secret_not_found" => "`txco auth tenant secrets list` shows what there is, `set` makes a new one",
+        "secret_exists" => "`rotate` gives it a new value (`rotate --generate`: a minted one)",
+        "tenant_not_found" => "`txco auth tenants` lists them",
+        "tenant_slug_taken" => "choose another, or use the tenant that has it",
+        _ => return None,
+    })
 }
 
 /// A text as one segment of a path or one value of a query (RFC 3986, unreserved characters).

@@ -11,8 +11,6 @@ mod import;
 
 use std::process::ExitCode;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use model::SecretName;
 use serde_json::{Value, json};
 
@@ -60,7 +58,7 @@ fn set(flags: &flags::Set, console: &mut Console<'_>) -> Result<(), Complaint> {
     place.target.may_change(console, place.agreed(flags.yes), Carries::Value)?;
     let value = value::read(console, name.as_str(), flags.from_file.as_deref())?;
     let mut body = json!({});
-    put_value(&mut body, &value);
+    value::put(&mut body, &value);
     put(&mut body, "description", flags.description.as_deref());
     put(&mut body, "stack", flags.named.stack.as_deref());
     flags.version.put(&mut body);
@@ -113,7 +111,7 @@ fn rotate(flags: &flags::Rotate, console: &mut Console<'_>) -> Result<(), Compla
     }
     let value = value::read(console, name.as_str(), flags.from_file.as_deref())?;
     let mut body = json!({});
-    put_value(&mut body, &value);
+    value::put(&mut body, &value);
     put(&mut body, "overlap", flags.overlap.as_deref());
     flags.version.put(&mut body);
     drop(value);
@@ -209,14 +207,6 @@ impl Place {
         console.print(value).map_err(lost)?;
         console.note(note);
         Ok(())
-    }
-}
-
-/// Puts the value into a request: as text, or in base64 when it is no text.
-fn put_value(body: &mut Value, value: &[u8]) {
-    match std::str::from_utf8(value) {
-        Ok(text) => put(body, "value", Some(text)),
-        Err(_) => put(body, "value_b64", Some(&STANDARD.encode(value))),
     }
 }
 

@@ -153,6 +153,18 @@ impl Target {
         if self.is_local() { Ok(()) } else { Err(no_key()) }
     }
 
+    /// Lets a command through that changes nothing and sends a value to be looked for.
+    pub(super) fn may_look_for_a_value(&self) -> Result<(), Complaint> {
+        if self.scheme == "http" && !self.is_loopback() { Err(self.in_the_clear()) } else { self.may_read() }
+    }
+
+    fn in_the_clear(&self) -> Complaint {
+        Complaint::failed(format!(
+            "a value is never sent over plain http to another machine ({}); use https, or a tunnel to a local port",
+            self.url
+        ))
+    }
+
     /// Says where a change goes and, unless that is here, has it confirmed. Before any
     /// value is asked for.
     pub(super) fn may_change(
@@ -163,10 +175,7 @@ impl Target {
     ) -> Result<(), Complaint> {
         console.note(&format!("→ {} ({})", if self.is_local() { "local" } else { &self.host }, self.url));
         if carries == Carries::Value && self.scheme == "http" && !self.is_loopback() {
-            return Err(Complaint::failed(format!(
-                "a value is never sent over plain http to another machine ({}); use https, or a tunnel to a local port",
-                self.url
-            )));
+            return Err(self.in_the_clear());
         }
         if self.is_local() {
             return Ok(());

@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::output::{Complaint, Console};
 use super::prompt::read_whole;
 
-/// The largest value, as the chassis enforces it.
+/// The largest value that any chassis takes; this one may take less, and says so.
 const MOST: usize = vault::MAX_VALUE_BYTES;
 /// Below this a value in a reply can be masked only where it stands alone (R6).
 const SHORT: usize = 8;
@@ -19,13 +22,27 @@ pub(super) fn read(
     name: &str,
     from_file: Option<&Path>,
 ) -> Result<Zeroizing<Vec<u8>>, Complaint> {
+    let value = take(console, &format!("value for {name}: "), from_file)?;
+    if value.len() < SHORT {
+        console.note(&format!(
+            "warning: a value under {SHORT} bytes is masked in replies only where it stands alone"
+        ));
+    }
+    Ok(value)
+}
+
+/// Reads a value, asked for with `prompt` when a person is there.
+pub(super) fn take(
+    console: &mut Console<'_>,
+    prompt: &str,
+    from_file: Option<&Path>,
+) -> Result<Zeroizing<Vec<u8>>, Complaint> {
     let (value, remark) = match from_file {
         Some(path) => from_a_file(path)?,
         None if console.input.is_terminal() => {
-            let prompt = format!("value for {name}: ");
             let value = console
                 .input
-                .hidden(&prompt, MOST, console.err)
+                .hidden(prompt, MOST, console.err)
                 .map_err(|e| Complaint::failed(e.to_string()))?;
             if value.is_empty() {
                 return Err(Complaint::failed("empty secret"));
@@ -39,12 +56,16 @@ pub(super) fn read(
     }
     let plural = if value.len() == 1 { "byte" } else { "bytes" };
     console.note(&format!("received {} {plural}{remark}", value.len()));
-    if value.len() < SHORT {
-        console.note(&format!(
-            "warning: a value under {SHORT} bytes is masked in replies only where it stands alone"
-        ));
-    }
     Ok(value)
+}
+
+/// Puts the value into a request: as text, or in base64 when it is no text.
+pub(super) fn put(body: &mut Value, value: &[u8]) {
+    let Value::Object(members) = body else { return };
+    match std::str::from_utf8(value) {
+        Ok(text) => members.insert("value".to_owned(), text.into()),
+        Err(_) => members.insert("value_b64".to_owned(), STANDARD.encode(value).into()),
+    };
 }
 
 fn from_a_file(path: &Path) -> Result<(Zeroizing<Vec<u8>>, &'static str), Complaint> {

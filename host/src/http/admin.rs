@@ -2,6 +2,7 @@
 
 mod wire;
 mod ops;
+mod audit;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use vault::Metadata;
 
 use super::open_dev::{Payload, admit};
 use super::problem::{json_reply, reply};
-use crate::admin::{Actor, Admin, AdminError, Asked, Deed, MAX_IMPORT_BYTES, MAX_IMPORTED, Secrets, record};
+use crate::admin::{Actor, Admin, AdminError, Asked, Deed, Effect, MAX_IMPORT_BYTES, MAX_IMPORTED, Secrets};
 use ops::Turns;
 use wire::Incoming;
 
@@ -110,6 +111,21 @@ impl Verb {
             Self::Live(live) => live.word(),
         }
     }
+
+    const fn effect(self) -> Effect {
+        match self {
+            Self::List | Self::Show | Self::Live(Live::Versions | Live::Explain) => Effect::Look,
+            Self::Live(Live::Rollback | Live::Prune | Live::Destroy | Live::Policy)
+            | Self::Create
+            | Self::Set
+            | Self::Generate
+            | Self::Describe
+            | Self::Revoke
+            | Self::Rotate
+            | Self::RotateGenerated
+            | Self::Import => Effect::Change,
+        }
+    }
 }
 
 /// The routes of the admin head.
@@ -132,6 +148,7 @@ pub(crate) fn router(head: AdminHead) -> Router {
     let rotate = on(MethodFilter::POST, Verb::Rotate, Named::InPath);
     let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
     ops::routes()
+        .merge(audit::routes())
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/v1/tenants", get(tenants).post(create_tenant))
         .route(secrets, all)
@@ -239,8 +256,9 @@ impl Call {
         };
         let name = name.filter(|name| SecretName::parse(name).is_ok());
         let subject = name.as_deref().unwrap_or("-");
-        let deed = Deed { actor: actor.label(), tenant: &tenant_id, subject, action: self.verb.word() };
-        record(&deed, &result);
+        let (action, effect) = (self.verb.word(), self.verb.effect());
+        let deed = Deed { by: actor.by(), tenant: &tenant_id, subject, action, effect };
+        head.admin.audit().of_secret(&deed, &result);
         result.unwrap_or_else(|error| reply(&error))
     }
 
@@ -307,8 +325,10 @@ impl Call {
                 let (stack, values) = wire::import_of(body)?;
                 let stored = secrets.import(stack.as_deref(), values)?;
                 for one in &stored {
-                    let (actor, subject) = (actor.label(), one.metadata.name.as_str());
-                    record(&Deed { actor, tenant: tenant_id, subject, action: "import" }, &Ok(()));
+                    let (action, effect) = (self.verb.word(), self.verb.effect());
+                    let subject = one.metadata.name.as_str();
+                    let deed = Deed { by: actor.by(), tenant: tenant_id, subject, action, effect };
+                    head.admin.audit().of_secret(&deed, &Ok(()));
                 }
                 wire::imported_reply(&stored)
             }
@@ -373,19 +393,14 @@ async fn create_tenant(
 ) -> Response<Body> {
     let entered = enter(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
     let done = spawn_blocking(move || {
+        let actor = Actor::Open;
         let result = entered.and_then(|body| {
             let asked = wire::NewTenant::parse(&body)?;
-            head.admin.create_tenant(&asked.slug, asked.name.as_deref())
+            head.admin.create_tenant(&actor, &asked.slug, asked.name.as_deref())
         });
-        let outcome = result.as_ref().map_or_else(AdminError::outcome, |_| "ok");
-        let tenant_id = result.as_ref().map_or("-", |tenant| tenant.id.as_str());
-        tracing::info!(
-            actor_id = Actor::Open.label(),
-            tenant_id,
-            action = "create",
-            outcome,
-            "tenant_action"
-        );
+        let tenant = result.as_ref().map_or("-", |tenant| tenant.id.as_str());
+        let deed = Deed { by: actor.by(), tenant, subject: "-", action: "create", effect: Effect::Change };
+        head.admin.audit().of_tenant(&deed, &result);
         Ok(json_reply(201, &wire::tenant_of(&result?)))
     });
     finished(done.await)

@@ -306,7 +306,18 @@ impl Host {
     #[must_use]
     pub fn on_terminal(&self, call: &Call) -> Pty {
         let args: Vec<_> = call.args.iter().map(String::as_str).collect();
-        Pty::spawn(&self.binary, self.folder.path(), &args)
+        Pty::spawn(&self.binary, self.folder.path(), &args, &call.env)
+    }
+
+    /// A shell on a terminal, where `txco` is this binary and its chassis this host; give it
+    /// back to [`Host::end_of`].
+    #[must_use]
+    pub fn shell(&self) -> Pty {
+        let path = format!("{}:/usr/bin:/bin", self.binary.parent().unwrap().display());
+        let env =
+            [("PATH", path), ("PS1", "$ ".to_owned()), ("TXCO_ADMIN_ADDR", self.admin_address().to_string())];
+        let env = env.map(|(name, value)| (name.to_owned(), value));
+        Pty::spawn(Path::new("/bin/sh"), self.folder.path(), &[], &env)
     }
 
     /// Waits for the end of a command on a terminal.

@@ -26,7 +26,7 @@ pub struct Pty {
 }
 
 impl Pty {
-    pub(crate) fn spawn(binary: &Path, folder: &Path, args: &[&str]) -> Self {
+    pub(crate) fn spawn(binary: &Path, folder: &Path, args: &[&str], env: &[(String, String)]) -> Self {
         let keyboard =
             File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal"));
         grantpt(&keyboard).unwrap();
@@ -41,6 +41,7 @@ impl Pty {
             .env_clear()
             .env("HOME", folder.join("home"))
             .env("PATH", "/usr/bin:/bin")
+            .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(terminal.try_clone().unwrap())
             .stderr(terminal)
             .stdout(stdout.reopen().unwrap())
@@ -79,6 +80,12 @@ impl Pty {
         self
     }
 
+    /// What went to standard output so far.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(self.stdout.path()).unwrap()
+    }
+
     /// Types.
     pub fn type_in(&mut self, text: &str) -> &mut Self {
         self.keyboard.write_all(text.as_bytes()).unwrap();
@@ -114,7 +121,7 @@ mod tests {
     fn the_screen_and_standard_output_are_apart() {
         let folder = tempfile::tempdir().unwrap();
         let script = "printf 'name? ' >&2; read name; echo \"hello $name\"; exit 3";
-        let mut pty = Pty::spawn(Path::new("/bin/sh"), folder.path(), &["-c", script]);
+        let mut pty = Pty::spawn(Path::new("/bin/sh"), folder.path(), &["-c", script], &[]);
         pty.expect("name? ").type_in("you\r");
         let output = pty.wait();
         assert_eq!((output.code, output.stdout.as_str()), (Some(3), "hello you\n"));

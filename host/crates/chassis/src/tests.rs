@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::{Envelope, Fault, Path, RequestId, SecretName, TenantId, TenantSlug, Value};
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::Store;
-use vault::{MasterKey, SecretAddress, SecretValue, Vault};
+use vault::{By, MasterKey, SecretAddress, SecretValue, Vault};
 
 use super::*;
 
@@ -74,7 +74,7 @@ impl Line {
         let name = SecretName::parse(name).unwrap();
         let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
         let value = SecretValue::new(value.as_bytes().to_vec()).unwrap();
-        self.vault.as_ref().unwrap().create(&address, &vault::Terms::default(), value).unwrap();
+        self.vault.as_ref().unwrap().create(&address, &vault::Terms::of(By::Open), value).unwrap();
     }
 
     fn run(&self, event: &str) -> Outcome {

@@ -11,7 +11,7 @@ use model::{
     Destination, Digest, Fault, FormatTemplate, OpName, OpRef, Path, Sealed, SecretName, SecretRef, Slot,
     TenantSlug, Value,
 };
-use store::{Options, SecretAddress, Store};
+use store::{By, Options, SecretAddress, Store};
 use vault::{Caller, Credentials, MasterKey, SecretBag, SecretValue, Splice, Terms, Vault};
 
 use crate::tests::upstream::{Upstream, reply};
@@ -36,7 +36,7 @@ impl Safe {
         for (name, value) in secrets {
             let name = SecretName::parse(name).unwrap();
             let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
-            vault.create(&address, &Terms::default(), SecretValue::new(value.to_vec()).unwrap()).unwrap();
+            vault.create(&address, &Terms::of(By::Open), SecretValue::new(value.to_vec()).unwrap()).unwrap();
         }
         Self { vault, tenant, _folder: folder }
     }

@@ -123,6 +123,12 @@ pub enum Error {
         /// How much there may be.
         most: u64,
     },
+    /// A write changed what the audit explains, and recorded nothing: a bug here.
+    #[error("a write changed {what} and no Writing::record tells of it (a bug in txco)")]
+    Unrecorded {
+        /// The first change.
+        what: String,
+    },
     /// Only the chassis itself makes tenants whose slug begins with `_`.
     #[error("tenant slugs that begin with _ are the chassis's own")]
     ReservedSlug,

@@ -17,9 +17,11 @@
 //! 6. An op is its tenant's own: a component is stored under its digest, which is computed
 //!    here, and nobody's push changes what another's op is.
 //! 7. A tenant keeps no more than its quotas; a transaction that would is undone whole.
-//! 8. What is destroyed is in none of the database's files any more, or it is said that it is
+//! 8. What changes tenants, secrets or ops leaves a row of the audit chain in the same
+//!    transaction, or does not happen.
+//! 9. What is destroyed is in none of the database's files any more, or it is said that it is
 //!    not so: the files are searched.
-//! 9. Errors carry kinds, names and paths; never SQL text, never a column's content.
+//! 10. Errors carry kinds, names and paths; never SQL text, never a column's content.
 //!
 //! Tests: beside the code, and `tests/` over a real file in a temporary folder, with
 //! `tests/vectors/store/go-runtime.sql` as the Go chassis's file.
@@ -35,6 +37,7 @@ mod arrival;
 mod backup;
 mod cache;
 mod quota;
+mod chain;
 mod store;
 mod tenants;
 mod secrets;
@@ -45,10 +48,13 @@ mod keys;
 mod every;
 mod ops;
 mod actors;
+mod audit;
 
 pub use actors::active_actors;
 pub use arrival::{Before, Differs, FallsThrough};
+pub use audit::{AuditFilter, Seen, Verdict, Wrong};
 pub use backup::{Database, Holdings, back_up, check_whole, holdings};
+pub use chain::{AuditKeyRow, AuditRow, AuditSeal, By, Deed, Head};
 pub use error::{Error, Quota};
 pub use every::{Rewrapped, SealedValue, Versions};
 pub use ops::{NewBuild, Pushed, StoredBuild, StoredOp};

@@ -3,6 +3,7 @@
 use model::{Delivery, Digest, OpName, TenantId};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 
+use crate::chain::{By, Deed};
 use crate::error::Error;
 use crate::row::said;
 use crate::store::{Store, Writing};
@@ -103,7 +104,7 @@ impl Store {
         tenant: &TenantId,
         name: &OpName,
         builds: &[NewBuild<'_>],
-        by: Option<&str>,
+        by: By<'_>,
         most: usize,
     ) -> Result<(StoredOp, Pushed), Error> {
         self.write(|writing: &Writing<'_>| {
@@ -118,13 +119,14 @@ impl Store {
                 Some(before) if same_bytes(&before.builds, &now) => Pushed::Unchanged,
                 Some(_) => Pushed::Replaced,
             };
-            forget_builds(transaction, tenant, name)?;
+            forget_builds(writing, tenant, name)?;
             let push_no = before.map_or(0, |op| op.push_no) + u32::from(pushed != Pushed::Unchanged);
-            put(transaction, (tenant, name), push_no, &writing.time(), by)?;
+            put(transaction, (tenant, name), push_no, &writing.time(), by.author())?;
             for (build, stored) in builds.iter().zip(&now) {
-                put_build(transaction, (tenant, name), build, stored)?;
+                put_build(writing, (tenant, name), build, stored)?;
             }
             drop_unused(transaction)?;
+            writing.record(&Deed::new(by, "op.push", tenant.as_str(), name.as_str()))?;
             let op = all(transaction, tenant, Some(name))?.pop();
             Ok((op.ok_or(Error::Row { table: "txco_ops" })?, pushed))
         })
@@ -134,13 +136,17 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn remove_op(&self, tenant: &TenantId, name: &OpName) -> Result<bool, Error> {
+    pub fn remove_op(&self, tenant: &TenantId, name: &OpName, by: By<'_>) -> Result<bool, Error> {
         self.write(|writing: &Writing<'_>| {
-            forget_builds(writing.transaction, tenant, name)?;
+            forget_builds(writing, tenant, name)?;
             let sql = "DELETE FROM txco_ops WHERE tenant_id = ?1 AND name = ?2";
             let removed = writing.transaction.execute(sql, (tenant.as_str(), name.as_str()));
             drop_unused(writing.transaction)?;
-            Ok(removed.map_err(Error::of)? > 0)
+            let removed = removed.map_err(Error::of)? > 0;
+            if removed {
+                writing.record(&Deed::new(by, "op.remove", tenant.as_str(), name.as_str()))?;
+            }
+            Ok(removed)
         })
     }
 }
@@ -183,12 +189,13 @@ fn put(
 }
 
 fn put_build(
-    transaction: &Transaction<'_>,
+    writing: &Writing<'_>,
     (tenant, name): (&TenantId, &OpName),
     build: &NewBuild<'_>,
     stored: &StoredBuild,
 ) -> Result<(), Error> {
-    let digest = stored.digest.to_string();
+    let (transaction, digest) = (writing.transaction, stored.digest.to_string());
+    writing.changed('+', &format!("op {tenant} {name} {} {digest}", build.delivery.word()));
     // Whoever stored these bytes first: they are the same, or the digest would be another. Unless
     // somebody damaged the row; then these are the right ones.
     let sql = "INSERT INTO txco_components (digest, bytes) VALUES (?1, ?2)
@@ -202,7 +209,11 @@ fn put_build(
     Ok(())
 }
 
-fn forget_builds(transaction: &Transaction<'_>, tenant: &TenantId, name: &OpName) -> Result<(), Error> {
+fn forget_builds(writing: &Writing<'_>, tenant: &TenantId, name: &OpName) -> Result<(), Error> {
+    let transaction = writing.transaction;
+    for build in all(transaction, tenant, Some(name))?.iter().flat_map(|op| &op.builds) {
+        writing.changed('-', &format!("op {tenant} {name} {} {}", build.delivery.word(), build.digest));
+    }
     let sql = "DELETE FROM txco_op_builds WHERE tenant_id = ?1 AND name = ?2";
     transaction.execute(sql, (tenant.as_str(), name.as_str())).map_err(Error::of)?;
     Ok(())

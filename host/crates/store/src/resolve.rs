@@ -198,8 +198,13 @@ mod tests {
     use model::IdKind;
 
     use super::*;
+    use crate::chain::{By, Deed};
     use crate::row::SecretAddress;
-    use crate::store::Options;
+    use crate::store::{Options, Writing};
+
+    fn told(writing: &Writing<'_>) -> Result<(), Error> {
+        writing.record(&Deed::new(By::Open, "test", "-", "-")).map(drop)
+    }
 
     fn version(mark: u8) -> SealedSecret {
         SealedSecret {
@@ -224,8 +229,9 @@ mod tests {
             .write(|writing| {
                 let id = writing.mint(IdKind::Secret)?;
                 let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
-                writing.add_secret(&id, &address, None, None)?;
-                writing.add_version(&id, 1, &version(1), None)?;
+                writing.add_secret(&id, &address, None, By::Open)?;
+                writing.add_version(&id, 1, &version(1), By::Open)?;
+                told(writing)?;
                 Ok::<_, Error>(id)
             })
             .unwrap();
@@ -240,7 +246,10 @@ mod tests {
                 forget_if_changed(connection, as_of, known)?;
                 // The reader's view of the file is the one of before the commit.
                 connection.execute_batch("BEGIN; SELECT COUNT(*) FROM tenants").map_err(Error::of)?;
-                store.write(|writing| writing.add_version(&id, 2, &version(2), None))?;
+                store.write(|writing| {
+                    writing.add_version(&id, 2, &version(2), By::Open)?;
+                    told(writing)
+                })?;
                 assert_eq!(seen(resolve(connection, known, &asked)?), Some(1));
                 connection.execute_batch("COMMIT").map_err(Error::of)?;
                 assert_eq!(seen(resolve(connection, known, &asked)?), Some(1), "it was kept");
@@ -248,7 +257,7 @@ mod tests {
                 forget_if_changed(connection, as_of, known)?;
                 assert_eq!(seen(resolve(connection, known, &asked)?), Some(2));
 
-                store.write(|writing| writing.revoke(&id))?;
+                store.write(|writing| writing.revoke(&id).and_then(|()| told(writing)))?;
                 assert_eq!(seen(resolve(connection, known, &asked)?), Some(2), "nobody has looked yet");
                 forget_if_changed(connection, as_of, known)?;
                 assert_eq!(seen(resolve(connection, known, &asked)?), None);

@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, sql: include_str!("schema/0003_ops.sql"), if_clean: &[] },
     Migration { number: 10, sql: include_str!("schema/0010_scheme_one.sql"), if_clean: &[] },
     Migration { number: 20, sql: include_str!("schema/0020_versions_and_policy.sql"), if_clean: &[] },
+    Migration { number: 40, sql: include_str!("schema/0040_audit.sql"), if_clean: &[] },
     Migration { number: 50, sql: include_str!("schema/0050_usage.sql"), if_clean: &[] },
 ];
 

@@ -3,6 +3,7 @@
 use model::{Id, IdKind, SecretName, StackName, TenantId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::chain::By;
 use crate::error::Error;
 use crate::quota::{self, Usage};
 use crate::row::{AadScheme, Metadata, NewVersion, PolicyRow, Retiring, SecretAddress, said, time_text};
@@ -84,8 +85,10 @@ impl Writing<'_> {
         id: &Id,
         address: &SecretAddress<'_>,
         description: Option<&str>,
-        by: Option<&str>,
+        by: By<'_>,
     ) -> Result<(), Error> {
+        let stack = address.stack.map_or("-", StackName::as_str);
+        self.changed('+', &format!("secret {id} {} {stack} {}", address.tenant, address.name));
         self.run(
             "INSERT INTO tenant_secrets
                  (secret_id, tenant_id, stack, name, description, created_at, created_by, key_version)
@@ -97,7 +100,7 @@ impl Writing<'_> {
                 address.name.as_str(),
                 description,
                 self.time(),
-                by,
+                by.author(),
             ),
         )?;
         self.quotas.hold_tenant(self.transaction, address.tenant.as_str())
@@ -123,9 +126,10 @@ impl Writing<'_> {
         secret: &Id,
         version_no: u32,
         new: impl Into<NewVersion<'n>>,
-        by: Option<&str>,
+        by: By<'_>,
     ) -> Result<(), Error> {
         let NewVersion { sealed, key_encoding, expires_at } = new.into();
+        self.changed('+', &format!("version {secret} {version_no}"));
         let (scheme, key_id, key_version) = columns(sealed.scheme);
         self.run(
             "INSERT INTO tenant_secret_versions
@@ -141,7 +145,7 @@ impl Writing<'_> {
                 sealed.wrapped_dek,
                 sealed.dek_nonce,
                 self.time(),
-                by,
+                by.author(),
                 scheme,
                 key_id,
                 key_version,
@@ -180,6 +184,17 @@ impl Writing<'_> {
     /// # Errors
     /// [`Error`] of the database.
     pub fn revoke(&self, id: &Id) -> Result<(), Error> {
+        let place = "SELECT tenant_id || ' ' || COALESCE(NULLIF(stack, ''), '-') || ' ' || name
+                     FROM tenant_secrets WHERE secret_id = ?1 AND revoked_at IS NULL";
+        let place: Option<String> = self
+            .transaction
+            .query_row(place, [id.as_str()], |row| row.get(0))
+            .optional()
+            .map_err(Error::of)?;
+        if let Some(place) = place {
+            self.changed('-', &format!("secret {id} {place}"));
+            self.changed('+', &format!("revoked {id} {place}"));
+        }
         self.run(
             "UPDATE tenant_secrets SET revoked_at = ?2, blocks_fallback = 1 WHERE secret_id = ?1",
             (id.as_str(), self.time()),

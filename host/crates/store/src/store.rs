@@ -1,18 +1,20 @@
 //! The open database: one connection that writes, a few that read.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 
 use crate::arrival::{self, Differs, FallsThrough};
 use crate::cache::Cache;
+use crate::chain::{self, AuditSeal, Deed, Head};
 use crate::error::Error;
 use crate::folder::{self, Origin};
 use crate::quota::Quotas;
-use crate::row::Resolution;
+use crate::row::{Resolution, time_text};
 use crate::schema::Owner;
 use crate::{connection, schema};
 
@@ -72,6 +74,8 @@ pub struct Store {
     writer: Mutex<Connection>,
     fallback: StackFallback,
     quotas: Quotas,
+    /// What authenticates the audit, once the vault is open.
+    seal: OnceLock<Arc<dyn AuditSeal>>,
     path: PathBuf,
 }
 
@@ -88,6 +92,9 @@ pub struct Writing<'a> {
     pub(crate) transaction: &'a Transaction<'a>,
     pub(crate) now: Timestamp,
     pub(crate) quotas: Quotas,
+    /// What changed and is not recorded yet, as lines of [`chain::STATE`].
+    changes: RefCell<Vec<String>>,
+    seal: Option<&'a dyn AuditSeal>,
 }
 
 impl Store {
@@ -123,6 +130,7 @@ impl Store {
             writer: Mutex::new(writer),
             fallback: options.fallback,
             quotas: options.quotas,
+            seal: OnceLock::new(),
             path: path.clone(),
         };
         Ok((store, Opened { path, created, copied, migrated, differs, falls_through }))
@@ -151,17 +159,32 @@ impl Store {
     }
 
     /// Runs `work` in one write transaction. It takes the database's write lock before
-    /// `work` reads anything; an error or a panic in `work` undoes everything.
+    /// `work` reads anything; an error or a panic in `work` undoes everything. What changes
+    /// tenants, secrets or ops must also [`record`](Writing::record) who did what.
     ///
     /// # Errors
-    /// Whatever `work` returns, or [`Error`] of the transaction itself.
+    /// Whatever `work` returns, [`Error::Unrecorded`], or [`Error`] of the transaction itself.
     pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut connection = self.writer();
         let transaction = connection.transaction().map_err(Error::of)?;
-        let writing = Writing { transaction: &transaction, now: Timestamp::now(), quotas: self.quotas };
+        let writing = Writing {
+            transaction: &transaction,
+            now: Timestamp::now(),
+            quotas: self.quotas,
+            changes: RefCell::default(),
+            seal: self.seal.get().map(AsRef::as_ref),
+        };
         let done = work(&writing)?;
+        if let Some(what) = writing.changes.take().into_iter().next() {
+            return Err(Error::Unrecorded { what }.into());
+        }
         transaction.commit().map_err(Error::of)?;
         Ok(done)
+    }
+
+    /// From now on `seal` authenticates the rows of the audit; said once.
+    pub fn seal_audit_with(&self, seal: Arc<dyn AuditSeal>) {
+        self.seal.get_or_init(|| seal);
     }
 
     /// Lends a reader: a free one, the first before the others so that its cache is the
@@ -179,6 +202,28 @@ impl Store {
             free = self.readers.get(turn).map(|reader| reader.lock().unwrap_or_else(PoisonError::into_inner));
         }
         work(&mut *free.ok_or(Error::Sqlite { code: 0 })?)
+    }
+}
+
+impl Writing<'_> {
+    /// Notes a change of what the audit explains; the next [`record`](Self::record) tells it.
+    pub(crate) fn changed(&self, sign: char, line: &str) {
+        self.changes.borrow_mut().push(format!("{sign}{line}"));
+    }
+
+    pub(crate) const fn seal(&self) -> Option<&dyn AuditSeal> {
+        self.seal
+    }
+
+    /// Appends a row to the audit chain: what `deed` says, and all that this transaction
+    /// changed since the last row. Row and effect are committed together or not at all
+    /// (R36). Every write on somebody's behalf passes through here.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub fn record(&self, deed: &Deed<'_>) -> Result<Head, Error> {
+        let changes = self.changes.take();
+        chain::append(self.transaction, self.seal, &time_text(self.now), deed, &changes, chain::STATE)
     }
 }
 

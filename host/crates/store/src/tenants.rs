@@ -3,6 +3,7 @@
 use model::{Id, IdKind, TenantId, TenantSlug};
 use rusqlite::{OptionalExtension as _, Row};
 
+use crate::chain::{By, Deed};
 use crate::error::Error;
 use crate::row::{Tenant, said, time_text};
 use crate::store::{Store, Writing};
@@ -41,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Taken`], [`Error::ReservedSlug`], or of the database.
-    pub fn create_tenant(&self, slug: &TenantSlug, name: Option<&str>) -> Result<Tenant, Error> {
+    pub fn create_tenant(&self, slug: &TenantSlug, name: Option<&str>, by: By<'_>) -> Result<Tenant, Error> {
         if slug.is_reserved() {
             return Err(Error::ReservedSlug);
         }
@@ -58,6 +59,8 @@ impl Store {
                     (tenant.id.as_str(), slug.as_str(), name, &tenant.created_at),
                 )
                 .map_err(Error::of)?;
+            writing.changed('+', &format!("tenant {} {slug}", tenant.id));
+            writing.record(&Deed::new(by, "tenant.create", tenant.id.as_str(), slug.as_str()))?;
             Ok(tenant)
         })
     }

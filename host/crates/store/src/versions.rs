@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use model::{Id, Policy};
 use rusqlite::Connection;
 
+use crate::chain::By;
 use crate::error::Error;
 use crate::resolve::version;
 use crate::row::{SealedSecret, SealedVersion, VersionFacts, said, time_text};
@@ -162,13 +163,13 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn destroy(&self, secret: &Id, version_no: u32, by: Option<&str>) -> Result<(), Error> {
+    pub fn destroy(&self, secret: &Id, version_no: u32, by: By<'_>) -> Result<(), Error> {
         self.run(
             "UPDATE tenant_secret_versions SET nonce = X'', ciphertext = X'', dek_nonce = X'', wrapped_dek = X'',
                     key_id = NULL, retiring_until = NULL, revoked_at = COALESCE(revoked_at, ?3),
                     destroyed_at = ?3, destroyed_by = ?4
              WHERE secret_id = ?1 AND version_no = ?2 AND destroyed_at IS NULL",
-            (secret.as_str(), version_no, self.time(), by),
+            (secret.as_str(), version_no, self.time(), by.author()),
         )
     }
 }

@@ -21,7 +21,7 @@ use aes_gcm::{AeadInOut as _, Aes256Gcm, KeyInit as _};
 use model::{OpName, OpRef, Path, SecretName, SecretRef, Slot, TenantId};
 use store::{Options, Store};
 use tempfile::TempDir;
-use txco_vault::{Caller, MasterKey, SecretValue, Terms, Vault};
+use txco_vault::{By, Caller, MasterKey, SecretValue, Terms, Vault};
 
 const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
 const ROUNDS: usize = 31;
@@ -120,7 +120,7 @@ fn fill(secrets: usize) -> Filled {
     for first in (0..secrets).step_by(BATCH) {
         let numbers = first..(first + BATCH).min(secrets);
         let values = numbers.map(|n| (name(n), SecretValue::new(VALUE.to_vec()).ok().unwrap()));
-        warm.1.import(&tenant(), None, &Terms::default(), values.collect()).ok().unwrap();
+        warm.1.import(&tenant(), None, &Terms::of(By::Local), values.collect()).ok().unwrap();
     }
     println!("{secrets} secrets stored in {:.1} s", start.elapsed().as_secs_f64());
     Filled { secrets, cold: open(0), warm, _folder: folder }

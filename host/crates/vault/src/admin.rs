@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::{Id, IdKind, SecretName, StackName, TenantId};
-use store::{Metadata, NewVersion, PolicyRow, SecretAddress, Writing};
+use store::{By, Deed, Metadata, NewVersion, PolicyRow, SecretAddress, Writing};
 
 use crate::cleartext::{Cleartext, SecretValue, Shown};
 use crate::context::{Context, digest, written};
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::error::{Error, MAX_DESCRIPTION_BYTES};
 use crate::key::decoded;
 use crate::rebind::Shut;
 use crate::terms::{PolicyChange, Terms};
@@ -38,8 +38,11 @@ impl Vault {
         terms: &Terms<'_>,
         value: SecretValue,
     ) -> Result<Metadata, Error> {
-        self.sizes.holds(terms.description, Some(&value.0))?;
-        self.store.write(|writing| self.create_in(writing, address, terms, &value.0))
+        bounded(terms.description)?;
+        self.store.write(|writing| {
+            let metadata = self.create_in(writing, address, terms, &value.0)?;
+            recorded(writing, Deed::on_secret(terms.by, "create", address), &metadata)
+        })
     }
 
     /// Stores `value` whether or not there is such a secret, in one transaction. A
@@ -56,8 +59,10 @@ impl Vault {
         terms: &Terms<'_>,
         value: SecretValue,
     ) -> Result<(Metadata, Written), Error> {
-        self.sizes.holds(terms.description, Some(&value.0))?;
-        self.store.write(|writing| self.set_in(writing, address, terms, &value.0))
+        bounded(terms.description)?;
+        self.store.write(|writing| {
+            self.set_in(writing, Deed::on_secret(terms.by, "set", address), address, terms, &value.0)
+        })
     }
 
     /// Stores all of `values` in one place, each as [`set`](Self::set) does, in one
@@ -79,8 +84,10 @@ impl Vault {
         }
         self.store.write(|writing| {
             let set = |(name, value): &(SecretName, SecretValue)| {
-                self.sizes.holds(terms.description, Some(&value.0))?;
-                self.set_in(writing, &SecretAddress { tenant, stack, name }, terms, &value.0)
+                bounded(terms.description)?;
+                let address = SecretAddress { tenant, stack, name };
+                let deed = Deed::on_secret(terms.by, "import", &address);
+                self.set_in(writing, deed, &address, terms, &value.0)
             };
             values.iter().map(set).collect()
         })
@@ -98,10 +105,10 @@ impl Vault {
         terms: &Terms<'_>,
         value: SecretValue,
     ) -> Result<Metadata, Error> {
-        self.sizes.holds(None, Some(&value.0))?;
         self.store.write(|writing| {
             let found = existing(writing, address)?;
-            self.append_in(writing, address, &found, terms, &value.0)
+            let metadata = self.append_in(writing, address, &found, terms, &value.0)?;
+            recorded(writing, Deed::on_secret(terms.by, "rotate", address), &metadata)
         })
     }
 
@@ -116,9 +123,12 @@ impl Vault {
         terms: &Terms<'_>,
         byte_len: usize,
     ) -> Result<(Metadata, Shown), Error> {
-        self.sizes.holds(terms.description, None)?;
+        bounded(terms.description)?;
         let shown = Shown::generate(byte_len, encoding_of(terms, None))?;
-        let metadata = self.store.write(|writing| self.create_in(writing, address, terms, &shown.0))?;
+        let metadata = self.store.write(|writing| {
+            let metadata = self.create_in(writing, address, terms, &shown.0)?;
+            recorded(writing, Deed::on_secret(terms.by, "generate", address), &metadata)
+        })?;
         Ok((metadata, shown))
     }
 
@@ -136,7 +146,7 @@ impl Vault {
             let found = existing(writing, address)?;
             let shown = Shown::generate(byte_len, encoding_of(terms, Some(&found)))?;
             let metadata = self.append_in(writing, address, &found, terms, &shown.0)?;
-            Ok((metadata, shown))
+            Ok((recorded(writing, Deed::on_secret(terms.by, "rotate_generated", address), &metadata)?, shown))
         })
     }
 
@@ -150,7 +160,11 @@ impl Vault {
     pub fn policy(&self, address: &SecretAddress<'_>, terms: &Terms<'_>) -> Result<Metadata, Error> {
         self.store.write(|writing| {
             let found = existing(writing, address)?;
-            self.policy_in(writing, address, &found, terms, Shut::Fails)?;
+            let policy = self.policy_in(writing, address, &found, terms, Shut::Fails)?;
+            let digest =
+                policy.as_ref().and_then(PolicyRow::policy).map(|policy| policy.digest().to_string());
+            let deed = Deed::on_secret(terms.by, "policy", address).fact("policy", digest);
+            recorded(writing, deed, &found)?;
             existing(writing, address)
         })
     }
@@ -159,11 +173,17 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::DescriptionTooLong`], [`Error::Store`].
-    pub fn describe(&self, address: &SecretAddress<'_>, description: &str) -> Result<Metadata, Error> {
-        self.sizes.holds(Some(description), None)?;
+    pub fn describe(
+        &self,
+        address: &SecretAddress<'_>,
+        by: By<'_>,
+        description: &str,
+    ) -> Result<Metadata, Error> {
+        bounded(Some(description))?;
         self.store.write(|writing| {
             let found = existing(writing, address)?;
             writing.describe(&found.secret_id, description)?;
+            recorded(writing, Deed::on_secret(by, "describe", address), &found)?;
             existing(writing, address)
         })
     }
@@ -172,11 +192,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
-    pub fn revoke(&self, address: &SecretAddress<'_>) -> Result<Metadata, Error> {
+    pub fn revoke(&self, address: &SecretAddress<'_>, by: By<'_>) -> Result<Metadata, Error> {
         self.store.write(|writing| {
             let found = existing(writing, address)?;
             writing.revoke(&found.secret_id)?;
-            Ok(found)
+            recorded(writing, Deed::on_secret(by, "revoke", address), &found)
         })
     }
 
@@ -201,23 +221,21 @@ impl Vault {
     fn set_in(
         &self,
         writing: &Writing<'_>,
+        deed: Deed<'_>,
         address: &SecretAddress<'_>,
         terms: &Terms<'_>,
         value: &Cleartext,
     ) -> Result<(Metadata, Written), Error> {
-        match writing.secret(address)? {
+        let (metadata, written) = match writing.secret(address)? {
             Some(found) => {
                 if let Some(description) = terms.description {
                     writing.describe(&found.secret_id, description)?;
                 }
-                let metadata = self.append_in(writing, address, &found, terms, value)?;
-                Ok((metadata, Written::Rotated))
+                (self.append_in(writing, address, &found, terms, value)?, Written::Rotated)
             }
-            None => {
-                let metadata = self.create_in(writing, address, terms, value)?;
-                Ok((metadata, Written::Created))
-            }
-        }
+            None => (self.create_in(writing, address, terms, value)?, Written::Created),
+        };
+        Ok((recorded(writing, deed, &metadata)?, written))
     }
 
     fn create_in(
@@ -281,7 +299,8 @@ impl Vault {
         let sealed = self.seal(Context::at(address, id, version_no, encoding, policy), value)?;
         let key_encoding = Some(encoding).filter(|one| *one != Encoding::Text).map(Encoding::word);
         let new = NewVersion { sealed: &sealed, key_encoding, expires_at: terms.expires_at };
-        Ok(writing.add_version(id, version_no, new, terms.by)?)
+        writing.add_version(id, version_no, new, terms.by)?;
+        self.keep_value_mac(writing, id, version_no, value)
     }
 }
 
@@ -302,4 +321,21 @@ fn encoding_of(terms: &Terms<'_>, found: Option<&Metadata>) -> Encoding {
 
 pub(crate) fn existing(writing: &Writing<'_>, address: &SecretAddress<'_>) -> Result<Metadata, Error> {
     writing.secret(address)?.ok_or_else(|| Error::NotFound { name: address.name.clone() })
+}
+
+/// Records what was done to the secret that `metadata` tells of, in the same transaction.
+pub(crate) fn recorded(
+    writing: &Writing<'_>,
+    deed: Deed<'_>,
+    metadata: &Metadata,
+) -> Result<Metadata, Error> {
+    writing.record(&deed.fact("version", metadata.version_no))?;
+    Ok(metadata.clone())
+}
+
+fn bounded(description: Option<&str>) -> Result<(), Error> {
+    match description.map_or(0, str::len) {
+        found if found > MAX_DESCRIPTION_BYTES => Err(Error::DescriptionTooLong { found }),
+        _ => Ok(()),
+    }
 }

@@ -60,6 +60,17 @@ impl Cleartext {
         Ok(bytes)
     }
 
+    /// Feeds the bytes to a computation that shows nothing of them.
+    pub(crate) fn feed(&self, mac: &mut impl hmac::Mac) {
+        mac.update(&self.0);
+    }
+
+    /// Derives other keys from a key that was drawn or opened as cleartext (HKDF-SHA256).
+    pub(crate) fn expand(&self, label: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        let derived = hkdf::Hkdf::<sha2::Sha256>::new(None, &self.0).expand(label, out);
+        derived.map_err(|_| Error::Cipher)
+    }
+
     pub(crate) fn buffer(&mut self) -> &mut [u8] {
         &mut self.0
     }
@@ -129,7 +140,7 @@ impl SecretValue {
     fn check(bytes: &[u8]) -> Result<Self, Error> {
         match bytes.len() {
             0 => Err(Error::EmptyValue),
-            found if found > MAX_VALUE_BYTES => Err(Error::ValueTooLong { found, most: MAX_VALUE_BYTES }),
+            found if found > MAX_VALUE_BYTES => Err(Error::ValueTooLong { found }),
             _ => Ok(Self(Cleartext::copy_of(bytes))),
         }
     }
@@ -165,7 +176,7 @@ mod tests {
         assert!(SecretValue::new(vec![7; MAX_VALUE_BYTES]).is_ok());
         assert!(matches!(
             SecretValue::new(vec![7; MAX_VALUE_BYTES + 1]),
-            Err(Error::ValueTooLong { found, .. }) if found == MAX_VALUE_BYTES + 1
+            Err(Error::ValueTooLong { found }) if found == MAX_VALUE_BYTES + 1
         ));
     }
 

@@ -5,10 +5,10 @@ use model::{Denied, Failure, Fault, Policy, SecretName, StackName};
 
 use store::KeyId;
 
-/// The largest value that a chassis can be told to store.
-pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
-/// The longest description that a chassis can be told to store.
-pub const MAX_DESCRIPTION_BYTES: usize = 64 * 1024;
+/// The largest value a secret can have, however a chassis is set up.
+pub const MAX_VALUE_BYTES: usize = 256 * 1024;
+/// The longest description a secret can have, however a chassis is set up.
+pub const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
 /// The shortest passphrase that is chosen here, in characters; what opens is not judged.
 pub const MIN_PASSPHRASE: usize = 8;
 /// The longest passphrase, in bytes.
@@ -157,21 +157,17 @@ pub enum Error {
     /// A value of no bytes.
     #[error("the value is empty")]
     EmptyValue,
-    /// A value over its limit.
-    #[error("the value has {found} bytes; at most {most} are stored (--secret-value-max)")]
+    /// A value over [`MAX_VALUE_BYTES`].
+    #[error("the value has {found} bytes; at most {MAX_VALUE_BYTES} are stored")]
     ValueTooLong {
         /// How many bytes were given.
         found: usize,
-        /// How many it may have.
-        most: usize,
     },
-    /// A description over its limit.
-    #[error("the description has {found} bytes; at most {most} are stored (--secret-description-max)")]
+    /// A description over [`MAX_DESCRIPTION_BYTES`].
+    #[error("the description has {found} bytes; at most {MAX_DESCRIPTION_BYTES} are stored")]
     DescriptionTooLong {
         /// How many bytes were given.
         found: usize,
-        /// How many it may have.
-        most: usize,
     },
     /// A number of random bytes outside 1 to [`MAX_GENERATED_BYTES`].
     #[error("byte length {asked} is out of range (1..{MAX_GENERATED_BYTES})")]

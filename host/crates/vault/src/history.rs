@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use model::Id;
-use store::{Metadata, SealedSecret, SecretAddress, VersionFacts, Writing};
+use store::{By, Deed, Metadata, SealedSecret, SecretAddress, VersionFacts, Writing};
 
-use crate::admin::existing;
+use crate::admin::{existing, recorded};
 use crate::error::Error;
 use crate::vault::Vault;
 
@@ -57,7 +57,12 @@ impl Vault {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NoSuchVersion`], [`Error::NothingBefore`],
     /// [`Error::Destroyed`], [`Error::Store`].
-    pub fn roll_back(&self, address: &SecretAddress<'_>, to: Option<u32>) -> Result<Metadata, Error> {
+    pub fn roll_back(
+        &self,
+        address: &SecretAddress<'_>,
+        by: By<'_>,
+        to: Option<u32>,
+    ) -> Result<Metadata, Error> {
         self.store.write(|writing| {
             let found = existing(writing, address)?;
             let versions = writing.versions(&found.secret_id)?;
@@ -81,7 +86,8 @@ impl Vault {
                 writing.bring_back(&found.secret_id, version_no)?;
                 writing.mark_rotated(&found.secret_id)?;
             }
-            existing(writing, address)
+            let now = existing(writing, address)?;
+            recorded(writing, Deed::on_secret(by, "rollback", address), &now)
         })
     }
 
@@ -93,8 +99,8 @@ impl Vault {
     pub fn prune(
         &self,
         address: &SecretAddress<'_>,
+        by: By<'_>,
         Keep(keep): Keep,
-        by: Option<&str>,
     ) -> Result<(Metadata, Vec<u32>), Error> {
         let now = Timestamp::now();
         let (metadata, gone, needles) = self.store.write(|writing| {
@@ -110,7 +116,8 @@ impl Vault {
                 .map(|one| one.version_no)
                 .collect();
             let needles = destroy_in(writing, &found.secret_id, &gone, by)?;
-            Ok::<_, Error>((existing(writing, address)?, gone, needles))
+            let deed = Deed::on_secret(by, "prune", address).fact("destroyed", gone.clone());
+            Ok::<_, Error>((recorded(writing, deed, &existing(writing, address)?)?, gone, needles))
         })?;
         if !gone.is_empty() {
             self.store.erase(&needles)?;
@@ -128,8 +135,8 @@ impl Vault {
     pub fn destroy(
         &self,
         address: &SecretAddress<'_>,
+        by: By<'_>,
         version_no: u32,
-        by: Option<&str>,
     ) -> Result<Metadata, Error> {
         let (metadata, needles) = self.store.write(|writing| {
             let found = existing(writing, address)?;
@@ -142,7 +149,8 @@ impl Vault {
                 return Err(Error::InUse { name: name(), version_no });
             }
             let needles = destroy_in(writing, &found.secret_id, &[version_no], by)?;
-            Ok::<_, Error>((existing(writing, address)?, needles))
+            let deed = Deed::on_secret(by, "destroy", address).fact("destroyed", version_no);
+            Ok::<_, Error>((recorded(writing, deed, &existing(writing, address)?)?, needles))
         })?;
         self.store.erase(&needles)?;
         Ok(metadata)
@@ -154,7 +162,7 @@ fn destroy_in(
     writing: &Writing<'_>,
     secret: &Id,
     versions: &[u32],
-    by: Option<&str>,
+    by: By<'_>,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut needles = Vec::new();
     for version in writing.held(secret)?.into_iter().filter(|one| versions.contains(&one.version_no)) {
@@ -162,6 +170,7 @@ fn destroy_in(
             needles.extend(traces(sealed));
         }
         writing.destroy(secret, version.version_no, by)?;
+        writing.forget_value_mac(secret, version.version_no)?;
     }
     Ok(needles)
 }

@@ -108,6 +108,13 @@ impl MasterKey {
     pub(crate) fn cipher(&self) -> Option<Cipher> {
         Cipher::new(self.bytes.bytes())
     }
+
+    /// What wraps audit keys (R12).
+    pub(crate) fn audit_cipher(&self) -> Result<Cipher, Error> {
+        let mut bytes = Locked::zeroed(KEY_BYTES).map_err(|_| Error::NoMemory)?;
+        derive_into(&self.bytes, b"txco/v1/audit", bytes.bytes_mut())?;
+        Cipher::new(bytes.bytes()).ok_or(Error::Cipher)
+    }
 }
 
 /// The key that authenticates compiled code on disk; opens no secret.

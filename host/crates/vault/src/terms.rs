@@ -2,9 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::Policy;
-use store::PolicyRow;
+use store::{By, PolicyRow};
 
-use crate::cleartext::Cleartext;
 use crate::encoding::Encoding;
 use crate::error::Error;
 
@@ -21,12 +20,12 @@ pub enum PolicyChange {
 }
 
 /// What is said of a secret or a version of it, beside the value.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Terms<'a> {
     /// What it is for; nothing leaves what is there.
     pub description: Option<&'a str>,
     /// The actor who does it.
-    pub by: Option<&'a str>,
+    pub by: By<'a>,
     /// How the value is read as a key; nothing is as the version before, or as text.
     pub key_encoding: Option<Encoding>,
     /// When the version expires.
@@ -39,35 +38,21 @@ pub struct Terms<'a> {
     pub policy_required: bool,
 }
 
-/// How large things may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
-    /// Bytes of a value; [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES) are the most there can be.
-    pub value: usize,
-    /// Bytes of a description.
-    pub description: usize,
-}
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self { value: 64 * 1024, description: 1024 }
-    }
-}
-
-impl Sizes {
-    pub(crate) fn holds(self, description: Option<&str>, value: Option<&Cleartext>) -> Result<(), Error> {
-        let (said, bytes) = (description.map_or(0, str::len), value.map_or(0, Cleartext::len));
-        if said > self.description {
-            return Err(Error::DescriptionTooLong { found: said, most: self.description });
+impl<'a> Terms<'a> {
+    /// Nothing is said but who does it.
+    #[must_use]
+    pub const fn of(by: By<'a>) -> Self {
+        Self {
+            description: None,
+            by,
+            key_encoding: None,
+            expires_at: None,
+            overlap: None,
+            policy: PolicyChange::Keep,
+            policy_required: false,
         }
-        if bytes > self.value {
-            return Err(Error::ValueTooLong { found: bytes, most: self.value });
-        }
-        Ok(())
     }
-}
 
-impl Terms<'_> {
     /// The policy that a secret has after this.
     pub(crate) fn policy_after(&self, before: Option<&PolicyRow>) -> Result<Option<PolicyRow>, Error> {
         let after = match &self.policy {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use store::{AadScheme, KeyId, NONCE_BYTES, SealedSecret, Store, WRAPPED_DEK_BYTES, WrappedRow};
+use store::{AadScheme, AuditSeal, KeyId, NONCE_BYTES, SealedSecret, Store, WRAPPED_DEK_BYTES, WrappedRow};
 
+use crate::audit::{self, AuditKey};
 use crate::cleartext::Cleartext;
 use crate::context::Context;
 use crate::dek::Dek;
 use crate::error::{Error, Unopened};
 use crate::keeper::{Keeper, checked};
 use crate::ring::{KeyProvider, KeyRing};
-use crate::terms::Sizes;
 use crate::uses::Uses;
 
 /// Sealed rows and the keys that open them. Share it; every method takes `&self`.
@@ -27,7 +27,8 @@ pub struct Vault {
     pub(crate) store: Arc<Store>,
     pub(crate) keeper: Keeper,
     pub(crate) uses: Arc<Uses>,
-    pub(crate) sizes: Sizes,
+    /// The audit keys that the master keys open; rows are sealed under the first.
+    pub(crate) audit: Vec<Arc<AuditKey>>,
 }
 
 /// What the keys open of what is stored, found out at boot (D7). Only the newest versions
@@ -97,16 +98,14 @@ impl Vault {
         let ring = ring.into();
         checked(&store, &ring)?;
         remember(&store, &ring)?;
-        let keeper = Keeper::new(ring);
-        let vault = Self { store, keeper, uses: Arc::default(), sizes: Sizes::default() };
+        let audit = audit::open(&store, &ring)?;
+        if let Some(newest) = audit.first() {
+            store.seal_audit_with(Arc::clone(newest) as Arc<dyn AuditSeal>);
+        }
+        store.begin_audit()?;
+        let vault = Self { store, keeper: Keeper::new(ring), uses: Arc::default(), audit };
         let report = vault.report()?;
         Ok((vault, report))
-    }
-
-    /// The same vault, storing nothing larger than this.
-    #[must_use]
-    pub fn sized(self, sizes: Sizes) -> Self {
-        Self { sizes, ..self }
     }
 
     /// The same vault with somebody to ask for the next ring.
@@ -123,6 +122,8 @@ impl Vault {
     pub fn renew(&self) -> Result<KeyReport, Error> {
         let ring = self.keeper.renew(&self.store)?;
         remember(&self.store, &ring)?;
+        // The audit's key moves along, so that it needs no key that is rotated out.
+        audit::open(&self.store, &ring)?;
         self.report()
     }
 

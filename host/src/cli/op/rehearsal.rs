@@ -11,7 +11,7 @@ use model::{
     Class, Envelope, OpManifest, Path, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
 };
 use sandbox::{Limits, Op, OpInput, Randomness, Sandbox, Trust};
-use store::{SecretAddress, Store};
+use store::{By, SecretAddress, Store};
 use vault::{Caller, Credentials, MasterKey, OpBags, Origin, SecretValue, Terms, Vault, Wants};
 use zeroize::Zeroizing;
 
@@ -76,7 +76,7 @@ impl Rehearsal {
             let name = SecretName::parse(&format!("SLOT_{at}")).map_err(|e| of_slot(&e))?;
             let value = SecretValue::new(value.to_vec()).map_err(|e| of_slot(&e))?;
             let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
-            vault.create(&address, &Terms::default(), value).map_err(|e| of_slot(&e))?;
+            vault.create(&address, &Terms::of(By::Local), value).map_err(|e| of_slot(&e))?;
             let slot = Path::parse(&slot)
                 .map_err(|e| of_slot(&e))
                 .and_then(|path| Slot::new(path).map_err(|e| of_slot(&e)))?;

@@ -120,8 +120,8 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "TEXT")]
     pub(super) description: Option<String>,
     /// How many random bytes, 1 to 4096; printed and stored as base64url text
-    #[arg(long, value_name = "N", default_value_t = 32)]
-    pub(super) byte_len: i64,
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = byte_len())]
+    pub(super) byte_len: u32,
     #[command(flatten)]
     pub(super) version: VersionFlags,
     /// Do not ask before changing another machine's chassis
@@ -140,8 +140,8 @@ pub(crate) struct Rotate {
     #[arg(long)]
     pub(super) generate: bool,
     /// With --generate: how many random bytes, 1 to 4096 [default: 32]
-    #[arg(long, value_name = "N")]
-    pub(super) byte_len: Option<i64>,
+    #[arg(long, value_name = "N", value_parser = byte_len())]
+    pub(super) byte_len: Option<u32>,
     /// Read the value from a file, byte for byte
     #[arg(long, value_name = "FILE")]
     pub(super) from_file: Option<PathBuf>,
@@ -153,6 +153,11 @@ pub(crate) struct Rotate {
     /// Do not ask before changing another machine's chassis
     #[arg(long, short = 'y')]
     pub(super) yes: bool,
+}
+
+/// A number of random bytes: out of range is told before a chassis is asked.
+fn byte_len() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=vault::MAX_GENERATED_BYTES as i64)
 }
 
 /// Flags of `list`.

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::dotenv::{self, Entry};
-use super::{Place, flags, put, put_value};
+use super::{Place, flags, put};
 use crate::admin::{MAX_IMPORT_BYTES, MAX_IMPORTED};
 use crate::cli::output::{Complaint, Console};
 use crate::cli::prompt::read_whole;
 use crate::cli::target::Carries;
+use crate::cli::value;
 
 pub(super) fn run(flags: &flags::Import, console: &mut Console<'_>) -> Result<(), Complaint> {
     let place = Place::of(&flags.common, flags.target.as_deref(), console)?;
@@ -63,7 +64,7 @@ fn stored(body: &Value) -> impl Iterator<Item = &Value> {
 
 fn member(entry: &Entry) -> Value {
     let mut member = json!({ "name": entry.name.as_str() });
-    put_value(&mut member, &entry.value);
+    value::put(&mut member, &entry.value);
     member
 }
 

@@ -73,7 +73,7 @@ fn retiring(secret: &Value) -> String {
     }
 }
 
-/// How often it was used: about, for the last half minute is not written down yet when it crashes.
+/// How often it was used: about, for the last minute is not written down yet when it crashes.
 fn uses(secret: &Value) -> String {
     match number(secret, "uses") {
         0 => cell(""),

@@ -23,7 +23,7 @@ use workshop::Facts;
 use super::super::problem::{json_reply, reply};
 use super::wire::first_of;
 use super::{AdminHead, Head, enter};
-use crate::admin::{Actor, AdminError, Arriving, Deed, record_op};
+use crate::admin::{Actor, AdminError, Arriving, Deed, Effect};
 use crate::op_signature;
 
 /// How long a client may take to send an op.
@@ -139,8 +139,12 @@ impl Call {
         let (mut tenant_id, mut digests) = ("-".to_owned(), String::new());
         let result = body.and_then(|body| self.perform(&body, head, &actor, &mut tenant_id, &mut digests));
         let subject = OpName::parse(&self.name).map_or("-", |_| self.name.as_str());
-        let deed = Deed { actor: actor.label(), tenant: &tenant_id, subject, action: self.verb.word() };
-        record_op(&deed, &digests, &result);
+        let effect = match self.verb {
+            Verb::List | Verb::Show => Effect::Look,
+            Verb::Push | Verb::Remove => Effect::Change,
+        };
+        let deed = Deed { by: actor.by(), tenant: &tenant_id, subject, action: self.verb.word(), effect };
+        head.admin.audit().of_op(&deed, &digests, &result);
         result.unwrap_or_else(|error| reply(&error))
     }
 
@@ -167,7 +171,7 @@ impl Call {
                 json_reply(200, &json!({ "op": record }))
             }
             Verb::Remove => {
-                ops.remove(&tenant.id, &self.name)?;
+                ops.remove(&tenant.id, actor, &self.name)?;
                 let mut gone = Response::new(Body::empty());
                 *gone.status_mut() = StatusCode::NO_CONTENT;
                 gone

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use vault::{MasterKey, Vault};
 
 use super::*;
-use crate::admin::{OpBounds, Ops};
+use crate::admin::{OpBounds, Ops, SecretBounds};
 use crate::op_signature::Signers;
 
 /// Whether the secret store is on.
@@ -37,7 +37,7 @@ fn api_of(secret: Secret) -> Api {
     });
     let open_until = Until::Enrolment { folder: folder.path().to_owned(), env: "dev".to_owned() };
     let ops = ops_over(&store, folder.path());
-    let router = router(AdminHead::new(Admin::new(store, vault, ops), open_until));
+    let router = router(AdminHead::new(Admin::new(store, vault, ops, SecretBounds::default()), open_until));
     Api { router, _folder: folder }
 }
 
@@ -150,8 +150,8 @@ async fn generate_is_a_verb_only_for_post() {
 async fn what_is_wrong_has_a_status_and_a_code() {
     let api = api();
     api.ask("POST", SECRETS, r#"{"name":"K","value":"v"}"#).await;
-    let long = "x".repeat(vault::Sizes::default().value + 1);
-    let wordy = "x".repeat(vault::Sizes::default().description + 1);
+    let SecretBounds { value, description } = SecretBounds::default();
+    let (long, wordy) = ("x".repeat(value + 1), "x".repeat(description + 1));
     let huge = format!("\"{}\"", "x".repeat(MAX_BODY));
     let cases = [
         ("POST", "", "{".to_owned(), 400, "invalid_body"),
@@ -198,9 +198,43 @@ async fn what_is_wrong_has_a_status_and_a_code() {
 #[tokio::test]
 async fn the_largest_value_passes_however_it_is_escaped() {
     let api = api();
-    let escaped = "\\u0001".repeat(vault::Sizes::default().value);
+    let escaped = "\\u0001".repeat(SecretBounds::default().value);
     let body = format!(r#"{{"name":"K","value":"{escaped}"}}"#);
     assert_eq!(api.ask("POST", SECRETS, &body).await.0, 201);
+}
+
+/// Weaknesses S3 and S4: sizes are bounded, on every verb that stores, and never a 500.
+#[tokio::test]
+async fn s3_s4_at_its_bound_a_size_passes_and_one_above_it_is_told() {
+    let api = api();
+    let bounds = SecretBounds::default();
+    assert_eq!((bounds.value, bounds.description), (64 << 10, 1 << 10));
+    let value = |more: usize| "v".repeat(bounds.value + more);
+    let text = |more: usize| "d".repeat(bounds.description + more);
+    api.ask("POST", SECRETS, r#"{"name":"K","value":"v"}"#).await;
+    for (method, path, body) in [
+        ("POST", "", json!({ "name": "A", "value": value(0), "description": text(0) })),
+        ("PUT", "/K", json!({ "value": value(0), "description": text(0) })),
+        ("POST", "/K/rotate", json!({ "value": value(0) })),
+        ("POST", "/generate", json!({ "name": "G", "byte_len": 4096, "description": text(0) })),
+        ("PATCH", "/K", json!({ "description": text(0) })),
+    ] {
+        let (status, _) = api.ask(method, &at(path), &body.to_string()).await;
+        assert!(matches!(status, 200 | 201), "{method} {path}: {status}");
+    }
+    for (method, path, body, status) in [
+        ("POST", "", json!({ "name": "B", "value": value(1) }), 413),
+        ("POST", "", json!({ "name": "B", "value": "v", "description": text(1) }), 422),
+        ("PUT", "/K", json!({ "value": value(1) }), 413),
+        ("PUT", "/K", json!({ "value": "v", "description": text(1) }), 422),
+        ("POST", "/K/rotate", json!({ "value": value(1) }), 413),
+        ("POST", "/generate", json!({ "name": "B", "description": text(1) }), 422),
+        ("PATCH", "/K", json!({ "description": text(1) }), 422),
+    ] {
+        let (found, code) = api.code(method, &at(path), &body.to_string()).await;
+        let expected = if status == 413 { "value_too_large" } else { "description_too_long" };
+        assert_eq!((found, code.as_str()), (status, expected), "{method} {path}");
+    }
 }
 
 #[tokio::test]
@@ -343,7 +377,7 @@ fn each_action_leaves_its_line() {
     let key = MasterKey::from_bytes(&mut b"0123456789abcdef0123456789abcdef".to_vec()).ok().unwrap();
     let vault = Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0);
     let ops = ops_over(&store, folder.path());
-    let head = AdminHead::new(Admin::new(store, Some(vault), ops), Until::Forever);
+    let head = AdminHead::new(Admin::new(store, Some(vault), ops, SecretBounds::default()), Until::Forever);
     let captured = Captured::default();
     let writer = captured.clone();
     let subscriber = crate::telemetry::for_test(move || writer.clone());

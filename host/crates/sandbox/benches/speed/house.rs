@@ -9,7 +9,7 @@ use model::{Envelope, OpName, Path, RequestId, SecretName, SecretRef, Slot, Tena
 use sandbox::measure::Subject;
 use sandbox::{CodeCache, Limits, Op, OpInput, Randomness, Sandbox, Trust, builtins};
 use sha2::Sha256;
-use store::{SecretAddress, Store};
+use store::{By, SecretAddress, Store};
 use tempfile::TempDir;
 use vault::{Caller, CodeCacheKey, Credentials, MasterKey, OpBags, Origin, SecretValue, Terms, Vault, Wants};
 
@@ -45,11 +45,11 @@ impl House {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(folder.path(), "bench", store::Options::default()).unwrap();
-        let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None).unwrap().id;
+        let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None, By::Local).unwrap().id;
         let (vault, _) = Vault::open(Arc::new(store), master_key()).ok().unwrap();
         let secret = secret();
         let address = SecretAddress { tenant: &tenant, stack: None, name: &secret };
-        vault.create(&address, &Terms::default(), SecretValue::new(KEY.to_vec()).unwrap()).unwrap();
+        vault.create(&address, &Terms::of(By::Local), SecretValue::new(KEY.to_vec()).unwrap()).unwrap();
         Self { folder, vault, tenant }
     }
 

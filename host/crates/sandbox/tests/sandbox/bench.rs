@@ -8,7 +8,7 @@ use model::{
     Value,
 };
 use sandbox::{CodeCache, Error, Limits, Op, OpInput, OpOutput, Randomness, Sandbox, Trust};
-use store::{SecretAddress, Store};
+use store::{By, SecretAddress, Store};
 use tempfile::TempDir;
 use vault::{
     Caller, Credentials, MasterKey, OpBags, Origin, Reveal, SecretBag, SecretValue, Terms, Use, Vault, Wants,
@@ -93,7 +93,7 @@ impl Secrets {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(folder.path(), "test", store::Options::default()).unwrap();
-        let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None).unwrap().id;
+        let tenant = store.create_tenant(&TenantSlug::parse("acme").unwrap(), None, By::Local).unwrap().id;
         let (vault, _) = Vault::open(Arc::new(store), master_key()).ok().unwrap();
         Self { _folder: folder, vault, tenant }
     }
@@ -108,7 +108,7 @@ impl Secrets {
     pub(crate) fn store(&self, secret: &str, value: &[u8]) {
         let secret = SecretName::parse(secret).unwrap();
         let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
-        self.vault.set(&address, &Terms::default(), SecretValue::new(value.to_vec()).unwrap()).unwrap();
+        self.vault.set(&address, &Terms::of(By::Local), SecretValue::new(value.to_vec()).unwrap()).unwrap();
     }
 
     /// Bags for `op` with these secrets in these slots.

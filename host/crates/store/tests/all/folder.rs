@@ -6,7 +6,8 @@ use model::{Id, IdKind, SecretName, StackName, TenantId, TenantSlug};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use txco_store::{
-    AadScheme, Error, KeyId, Opened, Options, SealedSecret, SecretAddress, StackFallback, Store,
+    AadScheme, By, Deed, Error, KeyId, Opened, Options, SealedSecret, SecretAddress, StackFallback, Store,
+    Writing,
 };
 
 pub(crate) const GO_DATABASE: &str = include_str!("../../../../../tests/vectors/store/go-runtime.sql");
@@ -100,8 +101,9 @@ pub(crate) fn add(store: &Store, stack_text: &str, secret: &str, mark: u8) -> Re
     let address = SecretAddress { tenant: &tenant, stack: stack.as_ref(), name: &name };
     store.write(|writing| {
         let id = writing.mint(IdKind::Secret)?;
-        writing.add_secret(&id, &address, None, None)?;
-        writing.add_version(&id, 1, &sealed(mark), None)?;
+        writing.add_secret(&id, &address, None, By::Open)?;
+        writing.add_version(&id, 1, &sealed(mark), By::Open)?;
+        writing.record(&Deed::on_secret(By::Open, "create", &address))?;
         Ok(id)
     })
 }
@@ -110,8 +112,25 @@ pub(crate) fn add(store: &Store, stack_text: &str, secret: &str, mark: u8) -> Re
 pub(crate) fn rotate(store: &Store, id: &Id, mark: u8) -> Result<u32, Error> {
     store.write(|writing| {
         let version_no = writing.next_version(id)?;
-        writing.add_version(id, version_no, &sealed(mark), None)?;
+        writing.add_version(id, version_no, &sealed(mark), By::Open)?;
         writing.mark_rotated(id)?;
+        writing.record(&Deed::new(By::Open, "rotate", "-", "-"))?;
         Ok(version_no)
     })
+}
+
+/// Revokes the secret at this place.
+pub(crate) fn revoke(store: &Store, stack_text: &str, secret: &str) {
+    let (tenant, stack, name) = (default_tenant(), stack(stack_text), name(secret));
+    let address = SecretAddress { tenant: &tenant, stack: stack.as_ref(), name: &name };
+    let revoked: Result<(), Error> = store.write(|writing| {
+        writing.revoke(&writing.secret(&address)?.unwrap().secret_id)?;
+        writing.record(&Deed::on_secret(By::Open, "revoke", &address)).map(drop)
+    });
+    revoked.unwrap();
+}
+
+/// Records what a write did.
+pub(crate) fn told(writing: &Writing<'_>) -> Result<(), Error> {
+    writing.record(&Deed::new(By::Open, "test", "-", "-")).map(drop)
 }

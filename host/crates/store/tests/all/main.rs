@@ -7,3 +7,4 @@ mod opening;
 mod quotas;
 mod resolving;
 mod writing;
+mod audit;

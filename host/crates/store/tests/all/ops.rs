@@ -1,7 +1,7 @@
 //! Ops of tenants: by digest, each tenant's own, bounded in number.
 
 use model::{Delivery, Digest, OpName, TenantId, TenantSlug};
-use txco_store::{Error, NewBuild, Options, Pushed, Store};
+use txco_store::{By, Error, NewBuild, Options, Pushed, Store};
 
 struct House {
     _folder: tempfile::TempDir,
@@ -13,7 +13,8 @@ struct House {
 fn house() -> House {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
-    let tenant = |slug: &str| store.create_tenant(&TenantSlug::parse(slug).unwrap(), None).unwrap().id;
+    let tenant =
+        |slug: &str| store.create_tenant(&TenantSlug::parse(slug).unwrap(), None, By::Open).unwrap().id;
     let (one, other) = (tenant("one"), tenant("other"));
     House { _folder: folder, store, one, other }
 }
@@ -27,7 +28,7 @@ fn reveal(component: &[u8]) -> NewBuild<'_> {
 }
 
 fn push(house: &House, tenant: &TenantId, op: &str, builds: &[NewBuild<'_>]) -> Pushed {
-    house.store.push_op(tenant, &name(op), builds, Some("act_x"), 3).unwrap().1
+    house.store.push_op(tenant, &name(op), builds, By::Actor("act_x"), 3).unwrap().1
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn what_one_tenant_pushes_changes_nothing_for_another() {
     push(&house, &house.other, "signer", &[reveal(b"changed")]);
     let mine = house.store.op(&house.one, &name("signer")).unwrap().unwrap();
     assert_eq!(mine.builds[0].digest, Digest::of(b"same"));
-    assert!(house.store.remove_op(&house.other, &name("signer")).unwrap());
+    assert!(house.store.remove_op(&house.other, &name("signer"), By::Open).unwrap());
     assert!(house.store.component(&house.one, &Digest::of(b"same")).unwrap().is_some());
 
     push(&house, &house.other, "its-own", &[reveal(b"private")]);
@@ -69,7 +70,7 @@ fn what_one_tenant_pushes_changes_nothing_for_another() {
         "not by digest either"
     );
     assert!(house.store.op(&house.one, &name("its-own")).unwrap().is_none());
-    assert!(!house.store.remove_op(&house.one, &name("its-own")).unwrap());
+    assert!(!house.store.remove_op(&house.one, &name("its-own"), By::Open).unwrap());
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn their_number_is_bounded_per_tenant() {
     for op in ["a", "b", "c"] {
         push(&house, &house.one, op, &[reveal(op.as_bytes())]);
     }
-    let fourth = house.store.push_op(&house.one, &name("d"), &[reveal(b"d")], None, 3);
+    let fourth = house.store.push_op(&house.one, &name("d"), &[reveal(b"d")], By::Open, 3);
     assert!(matches!(fourth, Err(Error::TooManyOps { most: 3 })));
     assert_eq!(
         push(&house, &house.one, "a", &[reveal(b"again")]),

@@ -2,9 +2,9 @@
 
 use model::{Id, IdKind};
 use rusqlite::Connection;
-use txco_store::{Error, Options, Quota, Quotas, SealedSecret, SecretAddress, Store, Usage};
+use txco_store::{By, Error, Options, Quota, Quotas, SealedSecret, SecretAddress, Store, Usage};
 
-use crate::folder::{Folder, add, default_tenant, name, rotate, sealed, slug};
+use crate::folder::{Folder, add, default_tenant, name, rotate, sealed, slug, told};
 
 fn bound(folder: &Folder, quotas: Quotas) -> Store {
     let options = Options { quotas, ..Options::default() };
@@ -23,7 +23,8 @@ fn add_bytes(store: &Store, id: &Id, bytes: usize) -> Result<u32, Error> {
     store.write(|writing| {
         let version_no = writing.next_version(id)?;
         let sealed = SealedSecret { ciphertext: vec![0; bytes], ..sealed(1) };
-        writing.add_version(id, version_no, &sealed, None)?;
+        writing.add_version(id, version_no, &sealed, By::Open)?;
+        told(writing)?;
         Ok(version_no)
     })
 }
@@ -36,17 +37,18 @@ fn secrets_are_counted_while_they_are_active() {
     refused(add(&store, "", "D", 1), Quota::Secrets, 3);
     assert_eq!(store.secrets(&default_tenant()).unwrap().len(), 3, "what was refused left nothing");
     rotate(&store, &ids[0], 1).unwrap();
-    store.write(|writing| writing.revoke(&ids[0])).unwrap();
+    store.write(|writing| writing.revoke(&ids[0]).and_then(|()| told(writing))).unwrap();
     add(&store, "shop", "A", 1).unwrap();
     refused(add(&store, "", "A", 1), Quota::Secrets, 3);
 
     // Another tenant has its own.
-    let acme = store.create_tenant(&slug("acme"), None).unwrap().id;
+    let acme = store.create_tenant(&slug("acme"), None, By::Open).unwrap().id;
     let other = name("A");
     let address = SecretAddress { tenant: &acme, stack: None, name: &other };
     let added: Result<(), Error> = store.write(|writing| {
         let id = writing.mint(IdKind::Secret)?;
-        writing.add_secret(&id, &address, None, None)
+        writing.add_secret(&id, &address, None, By::Open)?;
+        told(writing)
     });
     added.unwrap();
     assert_eq!(store.usage(&acme).unwrap(), Usage { secrets: 1, bytes: 0 });
@@ -77,7 +79,7 @@ fn bytes_are_counted_over_all_versions() {
     refused(add_bytes(&store, &id, 1), Quota::Bytes, 100);
     assert_eq!(store.usage(&default_tenant()).unwrap(), Usage { secrets: 1, bytes: 100 });
     // A revoked secret's versions are still there.
-    store.write(|writing| writing.revoke(&id)).unwrap();
+    store.write(|writing| writing.revoke(&id).and_then(|()| told(writing))).unwrap();
     refused(add(&store, "", "K", 1), Quota::Bytes, 100);
     assert_eq!(store.usage(&default_tenant()).unwrap(), Usage { secrets: 0, bytes: 100 });
 }

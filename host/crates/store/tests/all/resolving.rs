@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use txco_store::{AadScheme, Error, Options, Resolution, Store};
+use txco_store::{AadScheme, By, Error, Options, Resolution, Store};
 
-use crate::folder::{Folder, add, default_tenant, name, rotate, sealed, stack, tenant};
+use crate::folder::{Folder, add, default_tenant, name, revoke, rotate, sealed, stack, tenant, told};
 
 /// The mark of the secret found, or how the search ended.
 fn seen(store: &Store, stack_text: &str, secret: &str) -> String {
@@ -66,8 +66,8 @@ fn a_revocation_by_us_ends_the_search_until_it_is_made_again() {
     let folder = Folder::new();
     let store = folder.store();
     add(&store, "", "K", 1).unwrap();
-    let scoped = add(&store, "shop", "K", 2).unwrap();
-    store.write(|w| w.revoke(&scoped)).unwrap();
+    add(&store, "shop", "K", 2).unwrap();
+    revoke(&store, "shop", "K");
     assert_eq!(seen(&store, "shop", "K"), "revoked in shop");
     assert_eq!(seen(&store, "shop/eu", "K"), "revoked in shop");
     assert_eq!(seen(&store, "website", "K"), "1v1");
@@ -79,8 +79,8 @@ fn a_revocation_by_us_ends_the_search_until_it_is_made_again() {
 fn a_revoked_tenant_wide_secret_is_missing() {
     let folder = Folder::new();
     let store = folder.store();
-    let id = add(&store, "", "K", 1).unwrap();
-    store.write(|w| w.revoke(&id)).unwrap();
+    add(&store, "", "K", 1).unwrap();
+    revoke(&store, "", "K");
     assert_eq!(seen(&store, "", "K"), "missing");
     assert_eq!(seen(&store, "shop", "K"), "missing");
 }
@@ -173,7 +173,8 @@ fn readers_do_not_wait_for_the_writer() {
     let store = folder.store();
     let id = add(&store, "", "K", 1).unwrap();
     let written: Result<(), Error> = store.write(|writing| {
-        writing.add_version(&id, 2, &sealed(2), None)?;
+        writing.add_version(&id, 2, &sealed(2), By::Open)?;
+        told(writing)?;
         let seen = std::thread::scope(|threads| {
             let readers: Vec<_> = (0..8).map(|_| threads.spawn(|| seen(&store, "shop", "K"))).collect();
             readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
@@ -213,9 +214,9 @@ fn names_that_were_changed_together_are_seen_together() {
         for version_no in 2..300 {
             let both: Result<(), Error> = store.write(|writing| {
                 for id in &pair {
-                    writing.add_version(id, version_no, &sealed(1), None)?;
+                    writing.add_version(id, version_no, &sealed(1), By::Open)?;
                 }
-                Ok(())
+                told(writing)
             });
             both.unwrap();
         }

@@ -1,8 +1,8 @@
 //! Transactions: all or nothing, one at a time, and what the numbers are.
 
-use txco_store::{AadScheme, CheckValue, Error, KeyId, Rewrapped, SecretAddress, Versions};
+use txco_store::{AadScheme, By, CheckValue, Error, KeyId, Rewrapped, SecretAddress, Versions};
 
-use crate::folder::{Folder, add, default_tenant, name, rotate, slug};
+use crate::folder::{Folder, add, default_tenant, name, revoke, rotate, slug};
 
 #[test]
 fn an_error_undoes_the_whole_transaction() {
@@ -12,7 +12,7 @@ fn an_error_undoes_the_whole_transaction() {
     let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
     let failed: Result<(), Error> = store.write(|writing| {
         let id = writing.mint(model::IdKind::Secret)?;
-        writing.add_secret(&id, &address, None, None)?;
+        writing.add_secret(&id, &address, None, By::Open)?;
         assert!(writing.secret(&address)?.is_some(), "the transaction sees its own rows");
         Err(Error::Full)
     });
@@ -29,7 +29,7 @@ fn a_panic_undoes_the_whole_transaction_and_the_store_goes_on() {
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         store.write(|writing| -> Result<(), Error> {
             let id = writing.mint(model::IdKind::Secret)?;
-            writing.add_secret(&id, &address, None, None)?;
+            writing.add_secret(&id, &address, None, By::Open)?;
             panic!("half-way");
         })
     }));
@@ -43,10 +43,10 @@ fn a_panic_undoes_the_whole_transaction_and_the_store_goes_on() {
 fn one_active_secret_in_one_place() {
     let folder = Folder::new();
     let store = folder.store();
-    let first = add(&store, "shop", "K", 1).unwrap();
+    add(&store, "shop", "K", 1).unwrap();
     assert!(matches!(add(&store, "shop", "K", 2), Err(Error::Taken)));
     add(&store, "", "K", 3).unwrap();
-    store.write(|w| w.revoke(&first)).unwrap();
+    revoke(&store, "shop", "K");
     add(&store, "shop", "K", 4).unwrap();
 }
 
@@ -90,10 +90,10 @@ fn two_stores_on_one_file_take_turns() {
 fn tenants_are_made_once_and_not_in_the_chassis_s_name() {
     let folder = Folder::new();
     let store = folder.store();
-    let acme = store.create_tenant(&slug("acme"), Some("Acme Inc.")).unwrap();
+    let acme = store.create_tenant(&slug("acme"), Some("Acme Inc."), By::Open).unwrap();
     assert_eq!(store.tenant_by_slug(&slug("acme")).unwrap(), Some(acme));
-    assert!(matches!(store.create_tenant(&slug("acme"), None), Err(Error::Taken)));
-    assert!(matches!(store.create_tenant(&slug("_own"), None), Err(Error::ReservedSlug)));
+    assert!(matches!(store.create_tenant(&slug("acme"), None, By::Open), Err(Error::Taken)));
+    assert!(matches!(store.create_tenant(&slug("_own"), None, By::Open), Err(Error::ReservedSlug)));
     assert_eq!(store.tenants().unwrap().len(), 3);
 }
 

@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use store::{Options, Store};
 use tempfile::TempDir;
 use txco_vault::{
-    Caller, Error, KeyProvider, KeyReport, KeyRing, MasterKey, Metadata, Reveal, SecretAddress, SecretBag,
-    SecretValue, Terms, Vault, Written,
+    By, Caller, Error, KeyProvider, KeyReport, KeyRing, MasterKey, Metadata, Reveal, SecretAddress,
+    SecretBag, SecretValue, Terms, Vault, Written,
 };
 
 const GO_DATABASE: &str = include_str!("../../../../../tests/vectors/store/go-runtime.sql");
@@ -103,7 +103,7 @@ impl House {
 
 /// What is said of a version when nothing is.
 pub(crate) fn terms() -> Terms<'static> {
-    Terms { by: Some("actor_test"), ..Terms::default() }
+    Terms::of(By::Actor("actor_test"))
 }
 
 pub(crate) fn on<T>(stack_text: &str, secret: &str, act: impl FnOnce(&SecretAddress<'_>) -> T) -> T {

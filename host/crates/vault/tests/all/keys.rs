@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use store::{Options, Store};
-use txco_vault::{Error, Unopened, Vault, Written, key_needed};
+use txco_vault::{By, Error, Unopened, Vault, Written, key_needed};
 
 use crate::house::{House, key, on};
 
@@ -60,7 +60,7 @@ fn a_key_that_opens_nothing_is_told_and_set_replaces() {
     assert_eq!(house.value_of("", "A").ok().unwrap(), b"again");
     let house = house.reopened(key(1));
     assert_eq!((house.report.secrets, house.report.unopened()), (2, 1), "old versions do not count");
-    on("shop", "B", |a| house.vault.revoke(a)).unwrap();
+    on("shop", "B", |a| house.vault.revoke(a, By::Open)).unwrap();
     assert_eq!(house.reopened(key(1)).report.unopened(), 0, "neither do revoked secrets");
 }
 

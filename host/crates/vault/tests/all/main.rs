@@ -10,3 +10,4 @@ mod ring;
 mod tampering;
 mod versions;
 mod wiping;
+mod audit;

@@ -1,7 +1,7 @@
 //! From the names a rule declares to the bag of one call.
 
 use model::{Class, Fault};
-use txco_vault::{Algorithm, Caller, Credentials, Encoding, Error, KeyError, Origin, Wants};
+use txco_vault::{Algorithm, By, Caller, Credentials, Encoding, Error, KeyError, Origin, Wants};
 
 use crate::house::{House, destination, name, on, op, reference, stack, tenant};
 
@@ -62,7 +62,7 @@ fn the_first_name_that_cannot_be_had_fails_the_whole_bag_by_name() {
     let failure = missing.failure();
     assert_eq!((failure.fault, failure.secret), (Fault::SecretNotFound, Some(name("NOT_THERE"))));
 
-    on("shop", "K", |a| house.vault.revoke(a)).unwrap();
+    on("shop", "K", |a| house.vault.revoke(a, By::Open)).unwrap();
     let revoked = house.value_of("shop/eu", "K").err().unwrap();
     assert!(matches!(&revoked, Error::Revoked { stack: s, .. } if Some(s) == stack("shop").as_ref()));
     assert_eq!(revoked.failure().fault, Fault::SecretNotFound);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::{Class, Destination, Digest, Fault, HostRule, OpName, OpRef, OpRule, Policy, Purpose};
 use txco_vault::{
-    Asked, Caller, Credentials, Error, OpBags, Origin, PolicyChange, Terms, Unopened, Verdict, Wants,
+    Asked, By, Caller, Credentials, Error, OpBags, Origin, PolicyChange, Terms, Unopened, Verdict, Wants,
 };
 
 use crate::house::{House, destination, key, name, on, op, reference, tenant, terms, value};
@@ -224,7 +224,7 @@ fn a_new_policy_holds_for_all_versions_and_leaves_the_values_alone() {
     denied(send(&house, "K", &destination()), "K");
     assert!(send(&house, "K", &elsewhere()).is_ok());
     // A rollback keeps today's policy, and opens under it.
-    on("", "K", |a| house.vault.roll_back(a, None)).unwrap();
+    on("", "K", |a| house.vault.roll_back(a, By::Open, None)).unwrap();
     denied(send(&house, "K", &destination()), "K");
     assert!(send(&house, "K", &elsewhere()).is_ok());
     // The old rows under today's policy, or the other way round, open nothing.
@@ -235,7 +235,7 @@ fn a_new_policy_holds_for_all_versions_and_leaves_the_values_alone() {
     assert!(matches!(send(&house, "K", &elsewhere()), Err(Error::Undecryptable { .. })));
     // A version does not open, so nothing is changed.
     assert!(change(&house, "K", PolicyChange::Lift).is_err());
-    on("", "K", |a| house.vault.roll_back(a, Some(2))).unwrap();
+    on("", "K", |a| house.vault.roll_back(a, By::Open, Some(2))).unwrap();
     assert!(send(&house, "K", &elsewhere()).is_ok(), "the other version is as it was");
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::Fault;
-use txco_vault::{Algorithm, Caller, Encoding, Error, Keep, KeyError, OpBags, Origin, Terms, Wants};
+use txco_vault::{Algorithm, By, Caller, Encoding, Error, Keep, KeyError, OpBags, Origin, Terms, Wants};
 
 use crate::house::{House, key, name, on, op, reference, stack, tenant, terms, value};
 
@@ -110,7 +110,7 @@ fn a_rollback_goes_back_and_can_be_taken_back() {
     house.create("", "K", "one").unwrap();
     rotate(&house, "K", "two", &terms());
     rotate(&house, "K", "three", &overlapping(24));
-    let back = |to| on("", "K", |a| house.vault.roll_back(a, to));
+    let back = |to| on("", "K", |a| house.vault.roll_back(a, By::Open, to));
     assert_eq!(back(None).unwrap().version_no, 2);
     assert_eq!(house.value_of("", "K").ok().unwrap(), b"two");
     assert_eq!(bags(&house, true).keys.versions("key"), Some(1), "a rollback ends an overlap");
@@ -130,7 +130,7 @@ fn a_rollback_goes_back_and_can_be_taken_back() {
 fn who_made_a_version_is_remembered() {
     let house = House::new();
     house.create("", "K", "one").unwrap();
-    rotate(&house, "K", "two", &Terms { by: Some("actor_other"), ..Terms::default() });
+    rotate(&house, "K", "two", &Terms::of(By::Actor("actor_other")));
     let (_, versions) = on("", "K", |a| house.vault.versions(a)).unwrap();
     let by: Vec<_> = versions.iter().map(|one| one.created_by.as_deref()).collect();
     assert_eq!(by, [Some("actor_other"), Some("actor_test")]);
@@ -187,7 +187,7 @@ fn a_destroyed_version_is_in_no_file() {
     assert!(in_files(&house, &sealed.1) && in_files(&house, &sealed.0[..64]), "it was there");
     // In a cache too.
     house.value_of("", "OTHER").ok().unwrap();
-    let destroyed = on("", "K", |a| house.vault.destroy(a, 1, Some("actor_test"))).unwrap();
+    let destroyed = on("", "K", |a| house.vault.destroy(a, By::Actor("actor_test"), 1)).unwrap();
     assert_eq!((destroyed.version_no, destroyed.versions), (2, 1));
     assert!(!in_files(&house, &sealed.1), "the wrapped DEK");
     for piece in sealed.0.chunks(64) {
@@ -197,17 +197,20 @@ fn a_destroyed_version_is_in_no_file() {
     let (_, versions) = on("", "K", |a| house.vault.versions(a)).unwrap();
     assert_eq!(versions[1].destroyed_by.as_deref(), Some("actor_test"));
     // Again is no error, and there is no way back.
-    on("", "K", |a| house.vault.destroy(a, 1, None)).unwrap();
+    on("", "K", |a| house.vault.destroy(a, By::Open, 1)).unwrap();
     assert!(matches!(
-        on("", "K", |a| house.vault.roll_back(a, Some(1))),
+        on("", "K", |a| house.vault.roll_back(a, By::Open, Some(1))),
         Err(Error::Destroyed { version_no: 1, .. })
     ));
-    assert!(matches!(on("", "K", |a| house.vault.roll_back(a, None)), Err(Error::NothingBefore { .. })));
     assert!(matches!(
-        on("", "K", |a| house.vault.destroy(a, 2, None)),
+        on("", "K", |a| house.vault.roll_back(a, By::Open, None)),
+        Err(Error::NothingBefore { .. })
+    ));
+    assert!(matches!(
+        on("", "K", |a| house.vault.destroy(a, By::Open, 2)),
         Err(Error::InUse { version_no: 2, .. })
     ));
-    assert!(matches!(on("", "K", |a| house.vault.destroy(a, 3, None)), Err(Error::NoSuchVersion { .. })));
+    assert!(matches!(on("", "K", |a| house.vault.destroy(a, By::Open, 3)), Err(Error::NoSuchVersion { .. })));
     assert_eq!(house.value_of("", "K").ok().unwrap(), b"second");
     assert_eq!(house.value_of("", "OTHER").ok().unwrap(), b"other");
     // And nobody mistakes what is left for a row of a lost key.
@@ -241,11 +244,11 @@ fn a_log_in_use_is_an_error_and_the_next_time_mends_it() {
         .unwrap();
     let reader = house.attacker();
     reader.execute_batch("BEGIN; SELECT COUNT(*) FROM tenant_secrets;").unwrap();
-    let error = on("", "K", |a| house.vault.destroy(a, 1, None)).err().unwrap();
+    let error = on("", "K", |a| house.vault.destroy(a, By::Open, 1)).err().unwrap();
     assert!(matches!(error, Error::Store(store::Error::LogInUse)), "{error}");
     assert!(in_files(&house, &dek));
     reader.execute_batch("COMMIT").unwrap();
-    on("", "K", |a| house.vault.destroy(a, 1, None)).unwrap();
+    on("", "K", |a| house.vault.destroy(a, By::Open, 1)).unwrap();
     assert!(!in_files(&house, &dek));
 }
 
@@ -256,10 +259,10 @@ fn a_prune_keeps_the_newest_and_what_is_retiring() {
     for text in ["2", "3", "4", "5"] {
         rotate(&house, "K", text, &terms());
     }
-    let prune = |keep| on("", "K", |a| house.vault.prune(a, Keep(keep), None)).unwrap().1;
+    let prune = |keep| on("", "K", |a| house.vault.prune(a, By::Open, Keep(keep))).unwrap().1;
     assert_eq!(prune(9), [0_u32; 0]);
     // What a rollback took out of use goes first.
-    on("", "K", |a| house.vault.roll_back(a, Some(4))).unwrap();
+    on("", "K", |a| house.vault.roll_back(a, By::Open, Some(4))).unwrap();
     assert_eq!(prune(3), [1, 5]);
     rotate(&house, "K", "6", &overlapping(24));
     assert_eq!(prune(1), [3, 2]);
@@ -276,7 +279,7 @@ fn a_revocation_in_a_stack_ends_the_search_there_until_it_is_set_again() {
     house.create("", "K", "tenant").unwrap();
     house.create("shop", "K", "shop").unwrap();
     assert_eq!(house.value_of("shop/eu", "K").ok().unwrap(), b"shop");
-    on("shop", "K", |a| house.vault.revoke(a)).unwrap();
+    on("shop", "K", |a| house.vault.revoke(a, By::Open)).unwrap();
     for from in ["shop", "shop/eu"] {
         let refused = house.value_of(from, "K").err().unwrap();
         assert!(matches!(refused, Error::Revoked { stack: s, .. } if Some(&s) == stack("shop").as_ref()));

@@ -7,12 +7,12 @@ use std::process::{Command, Output};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use txco_vault::{Error, KeyRing, SchemeOne, Terms, Vault};
+use txco_vault::{By, Error, KeyRing, SchemeOne, Terms, Vault};
 
 use crate::house::{State, copied, key, left, name, on, open, open_under, rewrapped, tenant, value};
 
 fn about(description: &'static str) -> Terms<'static> {
-    Terms { description: Some(description), ..Terms::default() }
+    Terms { description: Some(description), ..Terms::of(By::Open) }
 }
 
 const GO_DATABASE: &str = include_str!("../../../../../tests/vectors/store/go-runtime.sql");
@@ -56,7 +56,8 @@ pub(crate) const DEEDS: &[Deed] = &[
 const AGAIN: Deed = Deed { name: "create again", found: Found::Ours, act: Some(create_again) };
 
 fn create_again(vault: &Vault) -> Result<(), Error> {
-    on("shop", "PASSWORD", |address| vault.create(address, &Terms::default(), value("made again"))).map(drop)
+    on("shop", "PASSWORD", |address| vault.create(address, &Terms::of(By::Open), value("made again")))
+        .map(drop)
 }
 
 fn create(vault: &Vault) -> Result<(), Error> {
@@ -69,22 +70,24 @@ fn set(vault: &Vault) -> Result<(), Error> {
 
 /// A value of many pages, so that the change is many writes.
 fn rotate(vault: &Vault) -> Result<(), Error> {
-    on("shop", "PASSWORD", |address| vault.rotate(address, &Terms::default(), value(&"long ".repeat(6000))))
-        .map(drop)
+    on("shop", "PASSWORD", |address| {
+        vault.rotate(address, &Terms::of(By::Open), value(&"long ".repeat(6000)))
+    })
+    .map(drop)
 }
 
 fn describe(vault: &Vault) -> Result<(), Error> {
-    on("", "PASSWORD", |address| vault.describe(address, "what for")).map(drop)
+    on("", "PASSWORD", |address| vault.describe(address, By::Open, "what for")).map(drop)
 }
 
 fn revoke(vault: &Vault) -> Result<(), Error> {
-    on("shop", "PASSWORD", |address| vault.revoke(address)).map(drop)
+    on("shop", "PASSWORD", |address| vault.revoke(address, By::Open)).map(drop)
 }
 
 fn import(vault: &Vault) -> Result<(), Error> {
     let pairs = [("USER", "somebody else"), ("PASSWORD", "of somebody else"), ("FRESH", "fresh")];
     let values = pairs.map(|(secret, text)| (name(secret), value(text))).into_iter().collect();
-    vault.import(&tenant(), None, &Terms::default(), values).map(drop)
+    vault.import(&tenant(), None, &Terms::of(By::Open), values).map(drop)
 }
 
 fn rewrap(vault: &Vault) -> Result<(), Error> {
@@ -123,7 +126,8 @@ impl Deed {
                     ("", "PASSWORD", "first"),
                     ("shop", "PASSWORD", "of the shop"),
                 ] {
-                    on(stack, secret, |address| vault.set(address, &Terms::default(), value(text))).unwrap();
+                    on(stack, secret, |address| vault.set(address, &Terms::of(By::Open), value(text)))
+                        .unwrap();
                 }
             }
         }

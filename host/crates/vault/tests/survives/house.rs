@@ -8,7 +8,8 @@ use model::{OpName, OpRef, SecretName, SecretRef, Slot, StackName, TenantId};
 use rusqlite::Connection;
 use store::{Options, Store};
 use txco_vault::{
-    Caller, Error, KeyRing, MasterKey, Progress, SchemeOne, SecretAddress, SecretValue, Terms, Vault, Verify,
+    By, Caller, Error, KeyRing, MasterKey, Progress, SchemeOne, SecretAddress, SecretValue, Terms, Vault,
+    Verify,
 };
 
 /// What each secret is: its version, its value and its description.
@@ -109,7 +110,7 @@ pub(crate) fn left(folder: &Path) -> State {
     assert_eq!(orphans, 0, "halves of secrets");
     verified(&vault);
     let state = state(&vault);
-    on("", "AFTERWARDS", |address| vault.set(address, &Terms::default(), value("goes on"))).unwrap();
+    on("", "AFTERWARDS", |address| vault.set(address, &Terms::of(By::Open), value("goes on"))).unwrap();
     state
 }
 
