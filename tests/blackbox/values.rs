@@ -8,13 +8,16 @@ use crate::TXCO;
 const RULE: &str =
     "EXEC \"https://api.vendor.com/things\"\nWITH secrets.body.token.secret = \"TOKEN\", method = \"POST\"\n";
 
+/// What a value looks like around what is secret in it.
+type Form = fn(&str) -> String;
+
 /// Weakness A7: keys in PEM, credentials in JSON, and values with spaces at their edges.
 #[test]
 fn a7_what_comes_in_is_what_is_sent() {
     let vendor = Upstream::https("vendor", &["api.vendor.com"], |_| Answer::json(&json!({ "ok": true })));
     let mut host =
         Host::serve(TXCO).rule("OPS/web/100/call.txcl", RULE).upstream(&vendor, "api.vendor.com:443").start();
-    let forms: [(&str, fn(&str) -> String); 5] = [
+    let forms: [(&str, Form); 5] = [
         ("PEM", |core| format!("-----BEGIN KEY-----\n{core}\n-----END KEY-----\n")),
         ("JSON", |core| format!("{{\n  \"private_key\": \"{core}\"\n}}")),
         ("edge spaces", |core| format!("  {core}\t ")),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store::{AuditRow, Head, Seen, Verdict};
 use tokio::task::spawn_blocking;
 
-use super::wire::{Incoming, value_of};
+use super::wire::Incoming;
 use super::{AdminHead, MAX_BODY, enter, finished};
 use crate::admin::{Actor, AdminError, Wanted};
 use crate::http::problem::json_reply;
@@ -105,8 +105,8 @@ async fn seen(
 ) -> Response<Body> {
     let entered = enter(&head, peer, request, MAX_BODY, WITHIN).await;
     answered(move || {
-        let incoming = Incoming::parse(&entered?)?;
-        let value = value_of(incoming.value, incoming.value_b64)?;
+        let mut incoming = Incoming::parse(&entered?)?;
+        let value = incoming.value()?;
         let seen = head.admin.seen(&Actor::Open, value)?;
         Ok(json_reply(200, &json!({ "seen": seen.iter().map(seen_of).collect::<Vec<_>>() })))
     })
