@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::TenantOps;
 use crate::config::ConfigError;
+use crate::meter::Meter;
 use heads::{AdminThread, Ending, Listener};
 
 pub use heads::Serving;
@@ -89,6 +90,7 @@ pub enum BootError {
 pub struct App {
     chassis: Arc<Chassis>,
     ops: Arc<TenantOps>,
+    meter: Arc<Meter>,
     web: Listener,
     admin: Listener,
     runtime: tokio::runtime::Runtime,
@@ -120,7 +122,7 @@ impl App {
     /// [`BootError::Threads`].
     pub fn serve(self) -> Result<Serving, BootError> {
         let admin = AdminThread::start(self.admin)?;
-        Ok(Serving::start(self.chassis, self.web, admin, self.runtime))
+        Ok(Serving::start(self.chassis, self.meter, self.web, admin, self.runtime))
     }
 
     /// Serves until SIGTERM or SIGINT, then drains; `beside` starts what runs beside the heads.

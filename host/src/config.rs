@@ -2,6 +2,7 @@
 
 mod env;
 mod setting;
+mod otel;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use model::StackName;
 
 pub use env::{Environment, ProcessEnvironment, variable_of};
+pub use otel::Otel;
 pub use setting::{
     Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, RequirePolicy, RuleMode,
     Setting, StackFallback, StackSize, TraceMode, TrustKey,

@@ -3,6 +3,7 @@
 mod problem;
 pub(crate) mod ready;
 mod open_dev;
+pub(crate) mod metrics;
 pub(crate) mod admin;
 pub(crate) mod web;
 

@@ -36,6 +36,7 @@ pub mod telemetry;
 mod key_source;
 mod op_signature;
 mod backup;
+mod meter;
 mod admin;
 mod http;
 mod app;

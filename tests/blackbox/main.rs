@@ -37,6 +37,7 @@ mod configuration;
 mod dev;
 mod trace;
 mod log;
+mod metrics;
 mod demo;
 mod op_push;
 mod op_sign;

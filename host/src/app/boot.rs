@@ -17,9 +17,11 @@ use super::{App, BootError, Role};
 use crate::admin::{Admin, Demand, OpBounds, Ops, TenantOps};
 use crate::config::{Config, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
 use crate::http::admin::{self, AdminHead, Until};
+use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
 use crate::key_source::{KeyError, KeySource, Obtained};
+use crate::meter::Meter;
 use crate::op_signature::Signers;
 
 /// How long a client may take to send its body.
@@ -84,6 +86,8 @@ impl App {
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
         let admin = Admin::new(store, vault, Arc::clone(&ops)).demanding(demand);
         let admin_router = admin::router(AdminHead::new(admin, open_until)).merge(ready::router(&readiness));
+        let meter = Arc::new(Meter::new(Arc::clone(&chassis)));
+        let admin_router = admin_router.merge(metrics::routes(&meter));
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
             tenant: tenant.id.clone(),
@@ -101,6 +105,7 @@ impl App {
         Ok(Self {
             chassis,
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
+            meter,
             web: Listener { socket: web_socket, router: web_router },
             admin: Listener { socket: admin_socket, router: admin_router },
             runtime,

@@ -1,7 +1,7 @@
 //! The heads at work: the web head on a pool of threads, the admin head on one of its own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::BootError;
+use crate::config::Otel;
 use crate::http::serve;
+use crate::meter::{Exporter, Meter};
 
 /// How long requests under way may take once the chassis is asked to end.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -68,6 +70,8 @@ impl AdminThread {
 /// A chassis that answers. Dropping it ends it at once; [`Serving::drain`] ends it well.
 pub struct Serving {
     chassis: Arc<Chassis>,
+    meter: Arc<Meter>,
+    exporter: OnceLock<Arc<Exporter>>,
     web_address: SocketAddr,
     stop_web: oneshot::Sender<()>,
     web: tokio::task::JoinHandle<()>,
@@ -76,7 +80,13 @@ pub struct Serving {
 }
 
 impl Serving {
-    pub(super) fn start(chassis: Arc<Chassis>, web: Listener, admin: AdminThread, runtime: Runtime) -> Self {
+    pub(super) fn start(
+        chassis: Arc<Chassis>,
+        meter: Arc<Meter>,
+        web: Listener,
+        admin: AdminThread,
+        runtime: Runtime,
+    ) -> Self {
         let web_address = web.address();
         let (stop_web, stopped) = oneshot::channel::<()>();
         let web = runtime.spawn(async move {
@@ -90,7 +100,7 @@ impl Serving {
         drop(runtime.spawn(settle_now_and_then(Arc::clone(&chassis))));
         tracing::info!(addr = %admin.address, "admin head listening");
         tracing::info!(addr = %web_address, "web head listening");
-        Self { chassis, web_address, stop_web, web, admin, runtime }
+        Self { chassis, meter, exporter: OnceLock::new(), web_address, stop_web, web, admin, runtime }
     }
 
     /// Where the web head listens.
@@ -109,6 +119,18 @@ impl Serving {
     #[must_use]
     pub fn chassis(&self) -> &Arc<Chassis> {
         &self.chassis
+    }
+
+    /// Exports the numbers of `/metrics` to a collector from now on; once. A collector that
+    /// cannot be is a warning: nothing else depends on it.
+    pub fn export_metrics(&self, otel: Otel) {
+        match Exporter::new(Arc::clone(&self.meter), otel) {
+            Ok(exporter) => {
+                let exporter = Arc::clone(self.exporter.get_or_init(|| Arc::new(exporter)));
+                self.spawn(exporter.run());
+            }
+            Err(error) => tracing::warn!(%error, "metrics are not exported"),
+        }
     }
 
     /// Runs `work` beside the heads, such as watching files or waiting for a signal.
@@ -135,7 +157,7 @@ impl Serving {
     /// Ends: refuses new requests, finishes those under way (30 seconds at most, less at a
     /// second signal), and only then closes the admin head.
     pub fn drain(self) {
-        let Self { chassis, stop_web, web, admin, runtime, .. } = self;
+        let Self { chassis, exporter, stop_web, web, admin, runtime, .. } = self;
         let _ = stop_web.send(());
         let again = Ending::caught(&runtime);
         let second = async {
@@ -154,6 +176,11 @@ impl Serving {
             }
         });
         admin.end();
+        if let Some(exporter) = exporter.get()
+            && let Err(error) = runtime.block_on(exporter.send())
+        {
+            tracing::warn!(%error, "the last metrics could not be exported");
+        }
         // An op that still runs must not keep the process.
         runtime.shutdown_timeout(Duration::from_secs(1));
         chassis.settle();

@@ -9,6 +9,7 @@ use txcl::Color;
 use workshop::Surroundings;
 
 use super::output::{Complaint, Console};
+use super::serve::otel;
 use super::typed::{program, quoted};
 use crate::app::{App, Role, Serving};
 use crate::config::{Config, Defaults, ServeFlags};
@@ -66,7 +67,11 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         }
     };
     let ops = app.ops().clone();
+    let otel = otel(console);
     let served = app.serve_until_signal(|serving| {
+        if let Some(otel) = otel {
+            serving.export_metrics(otel);
+        }
         greet(console, &rules, &serving_what, serving);
         serving.spawn(rules.on_change(ops, watch, io::stderr()));
     });

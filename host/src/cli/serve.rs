@@ -6,7 +6,7 @@ use txcl::Color;
 
 use super::output::{Complaint, Console};
 use crate::app::{App, Role};
-use crate::config::{Config, ServeFlags};
+use crate::config::{Config, Otel, ServeFlags};
 use crate::reload::{OwnOps, Rules};
 use crate::telemetry;
 
@@ -53,12 +53,25 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let hangups = hangups.map_err(|error| Complaint::failed(error.to_string()))?;
     let reload = rules.zip(hangups);
     let ops = app.ops().clone();
+    let otel = otel(console);
     let served = app.serve_until_signal(|serving| {
+        if let Some(otel) = otel {
+            serving.export_metrics(otel);
+        }
         if let Some((rules, hangups)) = reload {
             serving.spawn(rules.on_hangup(hangups, ops, std::io::stderr()));
         }
     });
     served.map_err(|error| Complaint::failed(error.to_string()))
+}
+
+/// The collector that the environment names. What is wrong with it is a warning: telemetry
+/// does not keep a chassis from starting.
+pub(super) fn otel(console: &Console<'_>) -> Option<Otel> {
+    Otel::read(console.environment).unwrap_or_else(|error| {
+        tracing::warn!(%error, "metrics are not exported");
+        None
+    })
 }
 
 /// The diagnostics are shown as they are, coloured or not, above the complaint.

@@ -11,6 +11,7 @@ use serde_json::json;
 use txcl::Clock;
 use vault::{Credentials, Vault};
 
+use crate::count::{Counted, Counts};
 use crate::dispatch::Place;
 use crate::registry::{OpSource, Registry};
 use crate::request::{Outcome, Request};
@@ -57,6 +58,7 @@ impl Chassis {
                 egress: parts.egress,
                 registry,
                 settings: parts.settings,
+                counts: Counts::default(),
                 places: Mutex::default(),
             },
             sandbox: parts.sandbox,
@@ -113,6 +115,12 @@ impl Chassis {
         self.sandbox.ready()
     }
 
+    /// What was counted since the start.
+    #[must_use]
+    pub fn counted(&self) -> Counted {
+        self.rooms.counts.totals()
+    }
+
     /// Runs one request. Never fails as a call: what goes wrong is in the outcome.
     pub async fn run(&self, request: Request) -> Outcome {
         let began = Instant::now();
@@ -138,6 +146,8 @@ impl Chassis {
                 Outcome::failed(request.envelope.clone(), Failure::new(Fault::RequestTimeout, detail))
             }
         };
+        let ended = outcome.failure.as_ref().map_or("ok", |failure| failure.failure.fault.code());
+        self.rooms.counts.request(&request.tenant_slug, ended);
         recording.end(&outcome.envelope, outcome.failure.as_ref().map(|f| &f.failure), began.elapsed());
         outcome
     }

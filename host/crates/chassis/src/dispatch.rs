@@ -83,6 +83,7 @@ impl Place<'_> {
                 None
             }
         };
+        self.rooms.counts.ended(&self.request.tenant, &self.request.tenant_slug, &step);
         Done { step, prepared, output }
     }
 
@@ -154,6 +155,7 @@ impl Place<'_> {
         }
         versions(step, &bags.keys, "use");
         versions(step, &bags.reveal, "reveal");
+        self.rooms.counts.opened(&self.request.tenant, &self.request.tenant_slug, step);
         let output = self.call(op, rule, prepared, bags).await?;
         step.log = output.log;
         if output.log_dropped > 0 {
@@ -224,6 +226,7 @@ impl Place<'_> {
             }
         };
         versions(step, &bag, "splice");
+        self.rooms.counts.opened(&self.request.tenant, &self.request.tenant_slug, step);
         let sent = self.rooms.egress.send(draft, bag, self.credentials).await;
         let (reply, failure) = match sent {
             Ok(reply) => {
@@ -282,18 +285,9 @@ fn notes(step: &mut Step, reply: &Reply) {
     }
 }
 
-/// Fills in the versions that were really opened, and how, and tells the log.
+/// Fills in the versions that were really opened, and how.
 fn versions<P>(step: &mut Step, bag: &SecretBag<P>, mode: &'static str) {
     for granted in bag.granted() {
-        tracing::debug!(
-            secret_name = %granted.name,
-            version = granted.version,
-            mode,
-            op = %step.operation,
-            rule = %step.rule,
-            outcome = "ok",
-            "secret_materialize"
-        );
         for used in step.secrets.iter_mut().filter(|used| used.slot == *granted.slot) {
             used.version = Some(granted.version);
             used.mode = mode;

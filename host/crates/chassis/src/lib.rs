@@ -33,6 +33,7 @@ mod trace;
 mod protect;
 mod reply;
 mod request;
+mod count;
 mod rooms;
 mod outbound;
 mod walk;
@@ -44,6 +45,7 @@ mod scope;
 mod chassis;
 
 pub use chassis::{Chassis, Parts};
+pub use count::{Counted, Totals};
 pub use lint::Lint;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::OpSource;

@@ -7,6 +7,7 @@ use model::TenantSlug;
 use tokio::sync::Semaphore;
 use vault::Vault;
 
+use crate::count::Counts;
 use crate::registry::Registry;
 use crate::settings::Settings;
 
@@ -16,6 +17,7 @@ pub(crate) struct Rooms {
     pub(crate) egress: egress::Client,
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,
+    pub(crate) counts: Counts,
     pub(crate) places: Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,
 }
 

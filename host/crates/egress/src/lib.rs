@@ -40,6 +40,7 @@ mod resolver;
 mod tls;
 mod client;
 mod admin;
+mod otlp;
 
 #[cfg(test)]
 mod tests;
@@ -50,5 +51,6 @@ pub use client::{Client, MAX_REPLY_HEADER_BYTES, Reply, Settings};
 pub use draft::{Draft, DraftBody};
 pub use error::Error;
 pub use ipnet::IpNet;
+pub use otlp::{OtlpClient, OtlpError};
 pub use scrub::{MASK_TEXT, SHORT};
 pub use splice::Materialized;

@@ -1,0 +1,151 @@
+//! What rules did, counted for those who watch.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use model::{SecretName, TenantId, TenantSlug};
+
+use crate::trace::{SecretUse, Step};
+
+/// A number that only grows, by what it is about.
+pub type Totals<K> = BTreeMap<K, u64>;
+
+/// What is counted for as long as the chassis runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Declared secrets of rules that ran, by tenant, name and outcome.
+    pub secrets: Totals<(TenantSlug, SecretName, &'static str)>,
+    /// Requests, by tenant and how they ended.
+    pub requests: Totals<(TenantSlug, &'static str)>,
+    /// Rules that failed, by tenant and code.
+    pub failed_rules: Totals<(TenantSlug, &'static str)>,
+}
+
+/// The counts of a running chassis.
+#[derive(Default)]
+pub(crate) struct Counts {
+    totals: Mutex<Counted>,
+}
+
+impl Counts {
+    /// The secrets of a step were opened: counts them now, for the client may leave before
+    /// the rule ends. They are `ok`, also when what they were opened for fails later.
+    pub(crate) fn opened(&self, tenant: &TenantId, slug: &TenantSlug, step: &Step) {
+        self.secrets(tenant, slug, step, |used| used.version.map(|_| "ok"));
+    }
+
+    /// A rule has run: counts the secrets that it declared and did not get, and its failure.
+    pub(crate) fn ended(&self, tenant: &TenantId, slug: &TenantSlug, step: &Step) {
+        self.secrets(tenant, slug, step, |used| used.version.is_none().then(|| why_not(used, step)));
+        if let Some(failure) = &step.failure {
+            let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+            *totals.failed_rules.entry((slug.clone(), failure.fault.code())).or_default() += 1;
+        }
+    }
+
+    fn secrets(
+        &self,
+        tenant: &TenantId,
+        slug: &TenantSlug,
+        step: &Step,
+        outcome: impl Fn(&SecretUse) -> Option<&'static str>,
+    ) {
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        for used in &step.secrets {
+            let Some(outcome) = outcome(used) else { continue };
+            let (op, destination) = parties(used, step);
+            tracing::debug!(
+                tenant_id = %tenant,
+                secret_name = %used.name,
+                version = used.version,
+                mode = used.mode,
+                op,
+                destination,
+                rule = %step.rule,
+                outcome,
+                "secret_materialize"
+            );
+            *totals.secrets.entry((slug.clone(), used.name.clone(), outcome)).or_default() += 1;
+        }
+    }
+
+    /// A request has ended.
+    pub(crate) fn request(&self, slug: &TenantSlug, ended: &'static str) {
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        *totals.requests.entry((slug.clone(), ended)).or_default() += 1;
+    }
+
+    pub(crate) fn totals(&self) -> Counted {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn why_not(used: &SecretUse, step: &Step) -> &'static str {
+    match &step.failure {
+        // Another one of the rule's was not to be had; this one was not tried.
+        Some(failure) if failure.secret.as_ref().is_some_and(|name| *name != used.name) => "not_opened",
+        Some(failure) => failure.fault.code(),
+        None => "not_opened",
+    }
+}
+
+/// Who used it, and where it went. Never the URL: its path and query are the rule's own.
+fn parties<'a>(used: &'a SecretUse, step: &'a Step) -> (&'a str, &'a str) {
+    if step.transport == "http" {
+        ("http", used.destination.as_str())
+    } else {
+        (step.operation.as_str(), "-")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use model::{Failure, Fault, Path, Slot};
+
+    use super::*;
+
+    fn step(secrets: &[(&str, Option<u32>)], failure: Option<Failure>) -> Step {
+        let used = |(name, version): &(&str, Option<u32>)| SecretUse {
+            slot: Slot::new(Path::parse("headers.x").unwrap()).unwrap(),
+            name: SecretName::parse(name).unwrap(),
+            version: *version,
+            mode: "splice",
+            destination: "https://api.vendor.com".to_owned(),
+        };
+        Step {
+            stack: "web".to_owned(),
+            scope: 100,
+            rule: "call".to_owned(),
+            operation: "https://api.vendor.com/?token=of-the-rule".to_owned(),
+            transport: "http",
+            started: Timestamp::from_second(125).unwrap(),
+            elapsed: std::time::Duration::ZERO,
+            secrets: secrets.iter().map(used).collect(),
+            notes: Vec::new(),
+            log: Vec::new(),
+            failure,
+        }
+    }
+
+    fn count(counts: &Counts, step: &Step) {
+        let (tenant, slug) = (TenantId::parse("tnt_a").unwrap(), TenantSlug::parse("acme").unwrap());
+        counts.opened(&tenant, &slug, step);
+        counts.ended(&tenant, &slug, step);
+    }
+
+    #[test]
+    fn a_secret_that_failed_is_told_from_those_not_tried() {
+        let counts = Counts::default();
+        let name = SecretName::parse("B").unwrap();
+        let failure = Failure::new(Fault::SecretNotFound, "no").about(name);
+        count(&counts, &step(&[("A", Some(1)), ("B", None), ("C", None)], Some(failure)));
+        let off = Failure::new(Fault::SecretStoreUnavailable, "off");
+        count(&counts, &step(&[("A", None)], Some(off)));
+        let outcomes: Vec<_> =
+            counts.totals().secrets.into_keys().map(|(_, n, o)| (n.to_string(), o)).collect();
+        let expected =
+            [("A", "ok"), ("A", "secret_store_unavailable"), ("B", "secret_not_found"), ("C", "not_opened")];
+        assert_eq!(outcomes, expected.map(|(n, o)| (n.to_owned(), o)));
+    }
+}

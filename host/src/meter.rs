@@ -1,0 +1,135 @@
+//! What is measured: one table of families, for Prometheus and for OpenTelemetry.
+
+mod process;
+mod prometheus;
+mod otlp;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use chassis::Chassis;
+
+pub(crate) use otlp::Exporter;
+
+/// What a family's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// They only grow while the process lives.
+    Counter,
+    /// They go up and down.
+    Gauge,
+}
+
+/// Numbers of one meaning.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Family {
+    /// Its name, dotted.
+    pub name: &'static str,
+    /// Its name for Prometheus, which has a tradition of its own for processes.
+    pub prometheus: &'static str,
+    /// Its unit, as UCUM writes it.
+    pub unit: &'static str,
+    /// What it tells.
+    pub help: &'static str,
+    /// What its numbers are.
+    pub kind: Kind,
+    /// The numbers, by labels.
+    pub points: Vec<Point>,
+}
+
+/// A number and what it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Point {
+    /// Dotted names and their values.
+    pub labels: Vec<(&'static str, String)>,
+    /// The number.
+    pub value: f64,
+}
+
+impl Point {
+    fn bare(value: f64) -> Vec<Self> {
+        vec![Self { labels: Vec::new(), value }]
+    }
+}
+
+/// Reads the numbers of a running chassis.
+pub(crate) struct Meter {
+    chassis: Arc<Chassis>,
+    started: SystemTime,
+}
+
+impl Meter {
+    #[must_use]
+    pub(crate) fn new(chassis: Arc<Chassis>) -> Self {
+        Self { chassis, started: SystemTime::now() }
+    }
+
+    /// The numbers as Prometheus reads them.
+    #[must_use]
+    pub(crate) fn page(&self) -> String {
+        prometheus::page(&self.read())
+    }
+
+    /// When counting began.
+    pub(crate) const fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    /// The numbers as they are now.
+    pub(crate) fn read(&self) -> Vec<Family> {
+        let counted = self.chassis.counted();
+        let tenant = |slug: &model::TenantSlug| ("txco.tenant.slug", slug.to_string());
+        let secrets = counted.secrets.iter().map(|((slug, name, outcome), count)| Point {
+            labels: vec![
+                tenant(slug),
+                ("txco.secret.name", name.to_string()),
+                ("outcome", (*outcome).to_owned()),
+            ],
+            value: *count as f64,
+        });
+        let requests = counted.requests.iter().map(|((slug, outcome), count)| Point {
+            labels: vec![tenant(slug), ("outcome", (*outcome).to_owned())],
+            value: *count as f64,
+        });
+        let failed = counted.failed_rules.iter().map(|((slug, code), count)| Point {
+            labels: vec![tenant(slug), ("code", (*code).to_owned())],
+            value: *count as f64,
+        });
+        let mut families = vec![
+            Family {
+                name: "chassis.secret.materialize",
+                prometheus: "chassis_secret_materialize_total",
+                unit: "1",
+                help: "References to secrets by rules that ran: ok, or the code of why it was not to be had.",
+                kind: Kind::Counter,
+                points: secrets.collect(),
+            },
+            Family {
+                name: "chassis.requests",
+                prometheus: "chassis_requests_total",
+                unit: "1",
+                help: "Requests by how they ended.",
+                kind: Kind::Counter,
+                points: requests.collect(),
+            },
+            Family {
+                name: "chassis.rule.failed",
+                prometheus: "chassis_rule_failed_total",
+                unit: "1",
+                help: "Rules that failed, by code.",
+                kind: Kind::Counter,
+                points: failed.collect(),
+            },
+            Family {
+                name: "chassis.memory.unlocked",
+                prometheus: "chassis_memory_unlocked_bytes",
+                unit: "By",
+                help: "Memory of ops and keys that should be locked and is not: RLIMIT_MEMLOCK is too small.",
+                kind: Kind::Gauge,
+                points: Point::bare(pages::unlocked_bytes() as f64),
+            },
+        ];
+        families.extend(process::read(self.started));
+        families
+    }
+}
