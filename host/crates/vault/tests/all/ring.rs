@@ -74,7 +74,7 @@ fn k1_rewrap_moves_every_row_and_touches_only_the_wrapped_deks() {
         house.create("", name, &format!("value of {name}")).unwrap();
         house.set("", name, &format!("second of {name}")).unwrap();
     }
-    on("", "C", |address| house.vault.revoke(address)).unwrap();
+    on("", "C", |address| house.vault.revoke(address, txco_vault::By::Open)).unwrap();
     let house = rotated(house);
     let (values, wrapped) = sealed(&house.attacker());
     assert_eq!(house.vault.to_rewrap(SchemeOne::Keep).unwrap(), 6);

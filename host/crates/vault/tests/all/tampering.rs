@@ -1,6 +1,6 @@
 //! Rows altered, moved and swapped by somebody who can write the database.
 
-use txco_vault::{By, Error, Unopened};
+use txco_vault::{Error, Unopened};
 
 use crate::house::House;
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 
 use model::Class;
-use txco_vault::{By, Caller, Credentials, Error, Origin, SecretValue, Wants};
+use txco_vault::{Caller, Credentials, Error, Origin, SecretValue, Wants};
 
 use crate::house::{House, destination, on, op, reference, tenant};
 
