@@ -1,3 +1,5 @@
+//! The chain: every row follows from the one before, and nothing about it can be changed unseen.
+
 use super::*;
 
 #[test]
