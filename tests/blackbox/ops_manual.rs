@@ -43,8 +43,8 @@ fn sections() -> Vec<(&'static str, Vec<Example>)> {
         let blocks: Vec<_> = blocks(section).collect();
         assert_eq!(blocks.len() % 3, 0, "{name}: a rule, a request and an answer");
         let examples = blocks.chunks(3).map(|three| {
-            let [(txcl, rule), (http, request), (json, answer)] = three else { unreachable!() };
-            assert_eq!((*txcl, *http), ("txcl", "http"), "{name}");
+            let [(txcl, rule), (http, request), (json, answer)] = *three else { unreachable!() };
+            assert_eq!((txcl, http), ("txcl", "http"), "{name}");
             let status = json.strip_prefix("json").unwrap().trim();
             let status = if status.is_empty() { 200 } else { status.parse().unwrap() };
             Example { rule, request, status, answer: serde_json::from_str(answer).unwrap() }

@@ -3,6 +3,7 @@
 //! Their logic is tested natively, with all of the vectors, in `builtin-ops`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{Envelope, Value};
 use sandbox::{Error, Limits, Op, Over};
@@ -41,14 +42,12 @@ impl Run<'_> {
         input.envelope = Arc::new(envelope);
         let output = op.call(input, secrets.pack(op, &slots), &credentials)?;
         let fields = output.fields.into_iter().map(|(path, value)| {
-            let text = match &value {
-                Value::Sealed(sealed) => {
-                    let id = sealed.credentials().next().unwrap();
-                    let opened = credentials.with(id, <[u8]>::to_vec).unwrap();
-                    format!("sealed {}", String::from_utf8(opened).unwrap())
-                }
-                Value::String(text) => text.clone(),
-                other => other.to_json(),
+            let text = if let Value::Sealed(sealed) = &value {
+                let id = sealed.credentials().next().unwrap();
+                let opened = credentials.with(id, <[u8]>::to_vec).unwrap();
+                format!("sealed {}", String::from_utf8(opened).unwrap())
+            } else {
+                value.as_str().map_or_else(|| value.to_json(), str::to_owned)
             };
             (path.to_string(), text)
         });
@@ -137,11 +136,13 @@ fn webhooks_are_signed_and_verified_as_vendors_do() {
 #[test]
 fn by_handle_a_long_body_stays_where_it_is() {
     let long = vec![b'a'; 4 << 20];
-    let few = Limits { host_calls: 40, ..Limits::default() };
+    let few = Limits { host_calls: 40, wall: Duration::from_secs(20), ..Limits::default() };
+    let wrong = "0".repeat(64);
     let signed = |file: &str| {
         let slots: &[(&str, &[u8])] = &[("key", b"Jefe")];
-        let params = json!({ "scheme": "github", "expected_path": "none" });
-        let run = Run { slots, params, body: &long, ..nothing() };
+        let params = json!({ "scheme": "github", "expected_path": "mac", "signature_path": "signature" });
+        let envelope = json!({ "mac": wrong, "signature": format!("sha256={wrong}") });
+        let run = Run { slots, params, envelope, body: &long, ..nothing() };
         run.on(&built(file, few.clone())).map(|fields| fields.len())
     };
     for file in
@@ -209,14 +210,15 @@ fn sigv4_sign_agrees_with_the_suite_of_aws() {
     let secret: &[u8] = b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
     let run =
         |slots, params: &Json| Run { slots, params: params.clone(), seconds: 1_440_938_160, ..nothing() };
+    let key: &[(&str, &[u8])] = &[("key", secret)];
     for name in ["sigv4-sign.wasm", "sigv4-sign.use.wasm"] {
         let op = built(name, Limits::default());
-        let fields = run(&[("key", secret)], &params).on(&op).unwrap();
+        let fields = run(key, &params).on(&op).unwrap();
         assert_eq!(fields[0].0, "_txc.computed.aws.authorization");
         assert!(fields[0].1.ends_with(&file("get-vanilla/header-signature.txt")), "{name}: {}", fields[0].1);
         let mut presigned = params.clone();
         presigned["presign"] = 3600.into();
-        let [(path, url)] = run(&[("key", secret)], &presigned).on(&op).unwrap().try_into().unwrap();
+        let [(path, url)] = run(key, &presigned).on(&op).unwrap().try_into().unwrap();
         assert_eq!(path, "_txc.computed.aws.url");
         assert!(url.ends_with(&file("get-vanilla/query-signature.txt")), "{name}: {url}");
     }
