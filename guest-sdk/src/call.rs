@@ -132,6 +132,16 @@ impl Call {
         key.map(|key| Key::new(key, slot)).map_err(|error| Failure::key(slot, error))
     }
 
+    /// Handles to all versions of the secret in `slot`, newest first and at least one.
+    ///
+    /// # Errors
+    /// As [`key`](Self::key).
+    pub fn keys(&self, slot: &str, encoding: Encoding) -> Result<Vec<Key>, Failure> {
+        // Of none, the first is asked for all the same: that fails with the reason.
+        let versions = keys::versions(&self.0, slot).max(1);
+        (0..versions).map(|index| self.key_version(slot, index, encoding)).collect()
+    }
+
     /// The newest version of the secret in `slot` as a key for MACs, revealed or by handle.
     ///
     /// # Errors

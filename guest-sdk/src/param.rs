@@ -131,17 +131,33 @@ impl FromParam for Encoding {
 
 /// A parameter that may be absent; an empty text and `null` are.
 pub fn optional<T: FromParam>(call: &Call, name: &str) -> Result<Option<T>, Failure> {
-    let Some(value) = call.param(name).filter(|value| !is_absent(value)) else { return Ok(None) };
+    let Some(value) = present(call, name) else { return Ok(None) };
     let wrong = quotable(&value);
-    T::from_param(value).map(Some).ok_or_else(|| match wrong {
-        Some(word) => Failure::words(&["unsupported ", name, " \"", &word, "\" (", T::ACCEPTED, ")"]),
-        None => Failure::words(&["unsupported ", name, " (", T::ACCEPTED, ")"]),
-    })
+    T::from_param(value).map(Some).ok_or_else(|| unsupported(name, wrong, T::ACCEPTED))
+}
+
+// What does not depend on the type is not in the op once per type.
+#[inline(never)]
+fn present(call: &Call, name: &str) -> Option<Value> {
+    call.param(name).filter(|value| !is_absent(value))
+}
+
+#[inline(never)]
+fn unsupported(name: &str, wrong: Option<String>, accepted: &str) -> Failure {
+    match wrong {
+        Some(word) => Failure::words(&["unsupported ", name, " \"", &word, "\" (", accepted, ")"]),
+        None => Failure::words(&["unsupported ", name, " (", accepted, ")"]),
+    }
 }
 
 /// A parameter that a rule must give.
 pub fn required<T: FromParam>(call: &Call, name: &str) -> Result<T, Failure> {
-    optional(call, name)?.ok_or_else(|| Failure::words(&["missing ", name, " in WITH"]))
+    optional(call, name)?.ok_or_else(|| missing(name))
+}
+
+#[inline(never)]
+fn missing(name: &str) -> Failure {
+    Failure::words(&["missing ", name, " in WITH"])
 }
 
 fn is_absent(value: &Value) -> bool {
@@ -152,6 +168,7 @@ fn is_absent(value: &Value) -> bool {
 }
 
 /// A value that a failure may show: one short word.
+#[inline(never)]
 fn quotable(value: &Value) -> Option<String> {
     let word = value.as_text();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

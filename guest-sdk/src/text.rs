@@ -48,7 +48,9 @@ impl Alphabet {
     }
 
     fn put(&self, text: &mut String, value: u32) {
-        text.extend(self.symbols.get(value as usize).map(|symbol| char::from(*symbol)));
+        if let Some(symbol) = self.symbols.get(value as usize) {
+            text.push(char::from(*symbol));
+        }
     }
 
     /// The bytes of `text`: only symbols, all of the padding or none, no bits left over.

@@ -24,6 +24,7 @@ mod admin_api;
 mod listings;
 mod signing;
 mod basic_auth;
+mod ops_manual;
 mod missing_secret;
 mod upstreams;
 mod answers;

@@ -13,9 +13,23 @@ macro_rules! embedded {
     };
 }
 
-/// An op that serves both ways of giving it a secret is built twice from one source: the
-/// build without `.use` is shown the secret, the other uses it through a handle.
-const EMBEDDED: &[(&str, &[u8])] = embedded!["basic-auth-encode.wasm", "hmac-sign.wasm",];
+/// A build with `.use` in its name has its keys as handles and is shown nothing; an op that
+/// serves both ways of giving it a secret is built twice, from one source.
+const EMBEDDED: &[(&str, &[u8])] = embedded![
+    "basic-auth-encode.wasm",
+    "hmac-sign.use.wasm",
+    "hmac-sign.wasm",
+    "hmac-verify.use.wasm",
+    "hmac-verify.wasm",
+    "http-signature.use.wasm",
+    "jwt-sign.use.wasm",
+    "jwt-verify.use.wasm",
+    "sigv4-sign.use.wasm",
+    "sigv4-sign.wasm",
+    "totp.use.wasm",
+    "webhook-sign.use.wasm",
+    "webhook-verify.use.wasm",
+];
 const LOCK: &str = include_str!("../../../../builtin-ops/dist/lock.toml");
 
 /// One embedded component; an op that is built twice has two of them, under one name.
@@ -23,6 +37,8 @@ const LOCK: &str = include_str!("../../../../builtin-ops/dist/lock.toml");
 pub struct Builtin {
     /// The op's name, as in `txco://NAME`.
     pub name: OpName,
+    /// The file of `builtin-ops/dist`: `NAME.wasm`, or `NAME.use.wasm`.
+    pub file: &'static str,
     /// The component.
     pub wasm: &'static [u8],
     /// Its digest, equal to the lock file's.
@@ -53,7 +69,7 @@ pub fn builtins() -> Result<Vec<Builtin>, Error> {
         }
         let name = file.split('.').next().unwrap_or_default();
         let name = OpName::parse(name).map_err(|_| damaged(file))?;
-        Ok(Builtin { name, wasm, digest })
+        Ok(Builtin { name, file, wasm, digest })
     });
     let builtins = builtins.collect::<Result<Vec<_>, _>>()?;
     match lock.sha256.keys().next() {

@@ -308,3 +308,5 @@ fn unusable(reason: &str) -> KeyError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;

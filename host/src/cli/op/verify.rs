@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use model::{Delivery, Digest};
+use model::Digest;
 use sandbox::Builtin;
 use serde_json::json;
-use workshop::Facts;
 
 use crate::cli::output::{Complaint, Console};
 
@@ -35,7 +34,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         let made = rebuilt.as_ref().map(|rebuilt| rebuilt.digest(builtin)).transpose()?;
         let same = made.is_none_or(|digest| digest == builtin.digest);
         if !same {
-            differing.push(file_of(builtin));
+            differing.push(builtin.file);
         }
         let word = match (same, &made) {
             (true, None) => "as locked",
@@ -43,10 +42,10 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
             (false, _) => "NOT what its source made here",
         };
         if !flags.json {
-            console.print(&format!("{}  sha256:{}  {word}", file_of(builtin), builtin.digest))?;
+            console.print(&format!("{}  sha256:{}  {word}", builtin.file, builtin.digest))?;
         }
         records.push(json!({
-            "file": file_of(builtin),
+            "file": builtin.file,
             "digest": builtin.digest.to_string(),
             "rebuilt": made.map(|digest| digest.to_string()),
             "same": same,
@@ -83,10 +82,9 @@ struct Rebuilt {
 
 impl Rebuilt {
     fn digest(&self, builtin: &Builtin) -> Result<Digest, Complaint> {
-        let file = self.folder.path().join(file_of(builtin));
+        let file = self.folder.path().join(builtin.file);
         let bytes = std::fs::read(&file);
-        let bytes =
-            bytes.map_err(|_| Complaint::failed(format!("the source makes no {}", file_of(builtin))))?;
+        let bytes = bytes.map_err(|_| Complaint::failed(format!("the source makes no {}", builtin.file)))?;
         Ok(Digest::of(&bytes))
     }
 }
@@ -121,10 +119,4 @@ fn rebuild(source: &Path, console: &mut Console<'_>) -> Result<Rebuilt, Complain
         locked: compiler(&source.join("builtin-ops/dist/lock.toml"))?,
         folder,
     })
-}
-
-/// What the component of a built-in is called in `builtin-ops/dist`.
-fn file_of(builtin: &Builtin) -> String {
-    let uses = Facts::read(builtin.wasm).is_ok_and(|facts| facts.delivery() == Delivery::Use);
-    format!("{}{}.wasm", builtin.name, if uses { ".use" } else { "" })
 }

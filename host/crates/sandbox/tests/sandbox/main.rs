@@ -21,5 +21,7 @@ mod memory;
 mod silent;
 /// Compiled code between starts.
 mod cache;
-/// The embedded ops against public vectors.
+/// The embedded ops against public vectors: those of the Go chassis, and all of them in common.
 mod builtins;
+/// The others.
+mod catalogue;

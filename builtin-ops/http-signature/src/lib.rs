@@ -1,0 +1,134 @@
+//! `txco://http-signature`: the headers of a signed HTTP request (RFC 9421).
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
+mod base;
+mod component;
+mod message;
+mod structured;
+
+use parts::json;
+use parts::target::Target;
+use sha2::{Digest as _, Sha256};
+use txco_op::prelude::*;
+
+use crate::base::{Parameters, base};
+use crate::component::Component;
+use crate::message::Message;
+
+#[derive(Params)]
+struct Params {
+    algorithm: Scheme,
+    #[param(default = "@method @target-uri content-digest")]
+    components: String,
+    url: String,
+    #[param(default = "POST")]
+    method: String,
+    headers: Option<Value>,
+    #[param(default = "body")]
+    input_path: String,
+    #[param(default = "sig1")]
+    label: String,
+    key_id: Option<String>,
+    expires_in: Option<u64>,
+    #[param(default)]
+    nonce: bool,
+    tag: Option<String>,
+}
+
+/// The algorithms of the registry (RFC 9421, section 6.2) that the host computes.
+#[derive(FromParam, Clone, Copy)]
+enum Scheme {
+    HmacSha256,
+    Ed25519,
+    EcdsaP256Sha256,
+    #[param(name = "rsa-v1_5-sha256")]
+    RsaV15Sha256,
+}
+
+#[derive(Output)]
+struct Headers {
+    #[output(path = "@computed.http_signature", param = "output_path", class = digest)]
+    headers: Value,
+}
+
+#[op]
+fn sign(call: &Call, params: Params) -> Result<Headers, Failure> {
+    let key = call.key("key", Encoding::Declared)?;
+    let target = Target::parse(&params.url).ok_or("url must be absolute and written as it is sent")?;
+    let components = Component::list(&params.components)?;
+    let mut fields = further(params.headers.as_ref())?;
+    let digest = digest(call, &params, &components, &fields)?;
+    fields.extend(digest.iter().map(|digest| ("content-digest".to_owned(), digest.clone())));
+    let method = params.method.to_ascii_uppercase();
+    let message = Message::request(&method, &target, fields);
+    let created = call.now_seconds();
+    let parameters = Parameters {
+        created: Some(created),
+        expires: params.expires_in.map(|life| created.saturating_add(life)),
+        key_id: params.key_id,
+        nonce: params.nonce.then(|| base64(&call.random::<16>())),
+        tag: params.tag,
+    };
+    if !structured::is_key(&params.label) {
+        return Err("label must begin with a letter and have a-z, 0-9, _, -, . or * only".into());
+    }
+    let (base, input) = base(&message, &components, &parameters)?;
+    let signature = key.sign(params.algorithm.algorithm(), message![&base])?;
+    let mut headers = vec![
+        ("signature_input", json::quoted(&[&params.label, "=", &input].concat())),
+        ("signature", json::quoted(&[&params.label, "=:", &base64(&signature), ":"].concat())),
+    ];
+    headers.extend(digest.map(|digest| ("content_digest", json::quoted(&digest))));
+    Ok(Headers { headers: Value::json(json::object(headers)) })
+}
+
+impl Scheme {
+    const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::HmacSha256 => Algorithm::HmacSha256,
+            Self::Ed25519 => Algorithm::Ed25519,
+            Self::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,
+            Self::RsaV15Sha256 => Algorithm::RsaPkcs1Sha256,
+        }
+    }
+}
+
+/// Headers of the rule's own, names in lower case; several values of one name as an array.
+fn further(headers: Option<&Value>) -> Result<Vec<(String, String)>, Failure> {
+    let wrong = "headers must be an object of texts";
+    let Some(headers) = headers else { return Ok(Vec::new()) };
+    let object = json::Object::read(headers.as_text()).ok_or(wrong)?;
+    let mut further = Vec::new();
+    for (name, raw) in object.members() {
+        for value in json::texts(raw).ok_or(wrong)? {
+            if !parts::is_header_text(&value) {
+                return Err(wrong.into());
+            }
+            further.push((name.to_ascii_lowercase(), value));
+        }
+    }
+    Ok(further)
+}
+
+/// The digest of the body (RFC 9530), when it is signed and not given as a header.
+fn digest(
+    call: &Call,
+    params: &Params,
+    components: &[Component],
+    fields: &[(String, String)],
+) -> Result<Option<String>, Failure> {
+    let wanted = components.iter().any(|component| component.name == "content-digest");
+    if !wanted || fields.iter().any(|(name, _)| name == "content-digest") {
+        return Ok(None);
+    }
+    let nothing = || parts::nothing("sign", "input_path", &params.input_path);
+    let body = call.bytes(&params.input_path).ok_or_else(nothing)?;
+    let mut hash = Sha256::new();
+    body.for_each_piece(|piece| hash.update(piece));
+    Ok(Some(["sha-256=:", &base64(&hash.finalize()), ":"].concat()))
+}
+
+#[cfg(test)]
+mod tests;
