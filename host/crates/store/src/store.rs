@@ -98,6 +98,14 @@ pub struct Writing<'a> {
 }
 
 impl Store {
+    /// Where the database of `env` lies, be it there or not.
+    ///
+    /// # Errors
+    /// [`Error::EnvName`].
+    pub fn path(folder: &Path, env: &str) -> Result<PathBuf, Error> {
+        folder::file_of(folder, "runtime", env)
+    }
+
     /// Opens `<folder>/runtime-<env>.db`, making or migrating it as needed.
     ///
     /// # Errors

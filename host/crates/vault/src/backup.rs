@@ -212,6 +212,15 @@ mod tests {
         }
     }
 
+    /// Made by the age tool, from text that a person typed.
+    #[test]
+    fn a_backup_of_another_tool_is_read() {
+        let file = include_bytes!("../../../../tests/vectors/keys/ring.age");
+        let identity = include_str!("../../../../tests/vectors/keys/ring-identity.txt");
+        let restored = read_backup(file, &ByWhat::Identities(identity)).ok().unwrap();
+        assert_eq!(ids(&restored), [KeyId::parse("461acc3cf76993ef").unwrap()]);
+    }
+
     #[test]
     fn a_backup_under_a_passphrase_opens_with_it_and_no_other() {
         let (ring, retired) = ring();
