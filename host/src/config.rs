@@ -90,7 +90,11 @@ settings! {
     admin_addr: Listen = "admin-addr" "ADDR" ["127.0.0.1:8081"] "Where the admin head listens";
     db_root_dir: PathBuf = "db-root-dir" "DIR" ["./chassis/data/db"] "The folder of the databases";
     secret_master_key: Option<PathBuf> = "secret-master-key" "PATH" ["./chassis/data/secrets/txco-master.key"] "The file of the master key, minted when missing; empty turns the secret store off";
-    secret_master_key_b64: Option<InlineKey> = "secret-master-key-b64" "KEY" [""] "The master key itself, in base64; wins over the file. Other users can read it in `ps`: prefer the variable";
+    secret_master_key_b64: Option<InlineKey> = "secret-master-key-b64" "KEY" [""] "The master key itself, in base64, older ones behind commas; wins over the file. Other users can read it in `ps`: prefer the variable, which is wiped";
+    secret_master_key_fd: Option<u32> = "secret-master-key-fd" "N" [""] "An open descriptor (a pipe or a file) to read the master key from: 32 bytes, and 32 more for each older one; wins over the file";
+    secret_master_key_credential: Option<String> = "secret-master-key-credential" "NAME" ["txco-master.key"] "The systemd credential that is the master key, where there is one; wins over the file";
+    credentials_directory: Option<PathBuf> = "credentials-directory" "DIR" [""] "The folder of the credentials";
+    secret_passphrase_fd: Option<u32> = "secret-passphrase-fd" "N" [""] "An open descriptor to read the passphrase of a sealed master key from";
     secret_value_max: Bytes = "secret-value-max" "BYTES" ["64KiB"] "The largest value of a secret, at most 256KiB";
     secret_description_max: Bytes = "secret-description-max" "BYTES" ["1KiB"] "The longest description of a secret, at most 4KiB";
     stack_fallback: StackFallback = "stack-fallback" "RULE" ["parents"] "Which secret a nested stack sees that has none of its own: parents, or exact (only the tenant's)";

@@ -7,7 +7,7 @@
 //! use txco::config::{Config, ProcessEnvironment, ServeFlags};
 //! use txco::{App, Role};
 //!
-//! let mut config = Config::read(ServeFlags::default(), &ProcessEnvironment, &Vec::new())?;
+//! let mut config = Config::read(ServeFlags::default(), &ProcessEnvironment::default(), &Vec::new())?;
 //! config.secret_master_key = None; // no secret store
 //! let serving = App::boot(config, Role::Serve)?.serve()?;
 //! serving.until_signal()?;
@@ -21,7 +21,7 @@
 //!    stderr, and foreign crates never log below `info` (their debug lines hold headers).
 //! 3. Everything is opened and bound before anything is served.
 //! 4. A master key is minted only where no ciphertext waits for a lost one; a bad key turns
-//!    the secret store off, not the chassis.
+//!    the secret store off, not the chassis. No command removes the last file of a key.
 //! 5. Whoever is not on this very machine has no way into administration (R32), and the
 //!    admin head answers while ops keep every other thread busy (R26).
 //! 6. No administration path returns a stored value; a minted one is shown once.

@@ -13,9 +13,18 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
+    // Before anything may start a thread: a key in the environment is taken out of it.
+    let environment = ProcessEnvironment::taken();
     let (mut out, mut err, mut input) = (std::io::stdout(), std::io::stderr(), Stdin);
-    let color = err.is_terminal() && ProcessEnvironment.variable("NO_COLOR").is_none();
-    let mut console =
-        Console { out: &mut out, err: &mut err, input: &mut input, environment: &ProcessEnvironment, color };
+    let terminal = err.is_terminal();
+    let color = terminal && environment.variable("NO_COLOR").is_none();
+    let mut console = Console {
+        out: &mut out,
+        err: &mut err,
+        input: &mut input,
+        environment: &environment,
+        color,
+        terminal,
+    };
     cli::run(std::env::args_os(), &mut console)
 }

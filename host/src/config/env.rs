@@ -1,6 +1,10 @@
 //! The environment, read here and nowhere else, behind one method so that tests pass a map.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use pages::wipe_variable;
+use zeroize::Zeroizing;
 
 /// Where a setting may stand when no flag gives it.
 pub trait Environment {
@@ -8,12 +12,40 @@ pub trait Environment {
     fn variable(&self, name: &str) -> Option<String>;
 }
 
+/// The variable that is a secret itself.
+const KEY: &str = "TXCO_SECRET_MASTER_KEY_B64";
+/// What systemd calls the folder of a service's credentials.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
 /// The environment of this process.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ProcessEnvironment;
+#[derive(Default)]
+pub struct ProcessEnvironment {
+    /// The master key, between [`taken`](Self::taken) and the one time it is read.
+    key: Mutex<Option<Zeroizing<String>>>,
+}
+
+impl ProcessEnvironment {
+    /// The environment with the master key taken out of it: from here on neither children nor
+    /// `/proc` show it (weakness K5). Call it first thing in `main`, before there are threads;
+    /// later the key stays where it is, and is read from there.
+    #[must_use]
+    pub fn taken() -> Self {
+        let key = std::env::var_os(KEY).map(|key| Zeroizing::new(key.to_string_lossy().into_owned()));
+        match wipe_variable(c"TXCO_SECRET_MASTER_KEY_B64") {
+            pages::Wiped::Yes => Self { key: Mutex::new(key) },
+            pages::Wiped::Absent | pages::Wiped::NotAlone => Self::default(),
+        }
+    }
+}
 
 impl Environment for ProcessEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
+        if name == KEY {
+            let taken = self.key.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(key) = taken {
+                return Some(key.as_str().to_owned()).filter(|text| !text.is_empty());
+            }
+        }
         let value = std::env::var_os(name)?;
         Some(value.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
     }
@@ -26,9 +58,12 @@ impl Environment for BTreeMap<&str, &str> {
     }
 }
 
-/// The variable that stands in for `flag`: `--web-addr` is `TXCO_WEB_ADDR`.
+/// The variable that stands in for `flag`: `--web-addr` is `TXCO_WEB_ADDR`. One is systemd's.
 #[must_use]
 pub fn variable_of(flag: &str) -> String {
+    if flag == "credentials-directory" {
+        return CREDENTIALS.to_owned();
+    }
     let upper = flag.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() });
     "TXCO_".chars().chain(upper).collect()
 }
@@ -40,6 +75,7 @@ mod tests {
     #[test]
     fn a_flag_names_its_variable() {
         assert_eq!(variable_of("secret-master-key-b64"), "TXCO_SECRET_MASTER_KEY_B64");
+        assert_eq!(variable_of("credentials-directory"), "CREDENTIALS_DIRECTORY");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! **Use it when** bytes are a secret's or a guest's: [`Locked`] for keys and credentials,
 //! [`Reservations`] for the linear memories of guests, [`clearing_stack`] for code that works
-//! on secrets, [`harden`] once at the start of the process. **Not when** bytes may be seen (use the heap), or when they are opened secrets
+//! on secrets, [`harden`] once at the start of the process, [`wipe_variable`] before it.
+//! **Not when** bytes may be seen (use the heap), or when they are opened secrets
 //! of one call (`vault::Cleartext`).
 //!
 //! Invariants:
@@ -15,7 +16,7 @@
 //!    what is not is used all the same and counted ([`unlocked_bytes`]).
 //! 5. What work spilled on its thread's stack is gone after [`clearing_stack`], however deep;
 //!    what the kernel saved of a crash is gone after [`clear_signal_stack`].
-//! 6. `unsafe` stands in two files, `region.rs` and `stack.rs`.
+//! 6. `unsafe` stands in three files: `inherited.rs`, `region.rs` and `stack.rs`.
 //!
 //! Tests: `tests.rs`, `tests/limits.rs`; what a guest sees, in `sandbox/tests`.
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -27,12 +28,14 @@ mod reservations;
 mod locked;
 mod stack;
 mod harden;
+mod inherited;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::Error;
 pub use harden::{Hardened, harden};
+pub use inherited::{Wiped, wipe_variable};
 pub use ledger::unlocked_bytes;
 pub use locked::Locked;
 pub use reservations::{Reservation, Reservations, Shape};
