@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use chassis::{Chassis, RuleSet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::block_in_place;
+use vault::Vault;
 
 use crate::admin::TenantOps;
 use crate::bookkeeping::Bookkeeping;
@@ -90,6 +92,8 @@ pub enum BootError {
 /// A chassis that is ready and not served yet: rules may be installed first.
 pub struct App {
     chassis: Arc<Chassis>,
+    /// To read its key ring again at SIGHUP.
+    vault: Option<Arc<Vault>>,
     ops: Arc<TenantOps>,
     books: Arc<Bookkeeping>,
     meter: Arc<Meter>,
@@ -136,7 +140,10 @@ impl App {
     /// [`BootError::Threads`], also when signals cannot be caught.
     pub fn serve_until_signal(self, beside: impl FnOnce(&Serving)) -> Result<(), BootError> {
         let ending = Ending::caught(&self.runtime).map_err(BootError::Threads)?;
+        let hangups = self.hangups()?;
+        let vault = self.vault.clone();
         let serving = self.serve()?;
+        serving.spawn(renew_keys(vault, hangups));
         beside(&serving);
         serving.until(ending);
         Ok(())
@@ -149,5 +156,20 @@ impl App {
     pub(crate) fn hangups(&self) -> Result<Signal, BootError> {
         let _inside = self.runtime.enter();
         signal(SignalKind::hangup()).map_err(BootError::Threads)
+    }
+}
+
+/// Reads the key ring again at each of `hangups`; one that cannot be read changes nothing. It is
+/// also read by itself, when a row names a key that is not in it and before a value is sealed.
+async fn renew_keys(vault: Option<Arc<Vault>>, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        let Some(vault) = &vault else { continue };
+        match block_in_place(|| vault.renew()) {
+            Ok(report) if report.unopened() > 0 => tracing::warn!("secret store: {report}"),
+            Ok(report) => tracing::info!("secret store: {report}"),
+            Err(error) => {
+                tracing::warn!(err = %error, "secret store: the key ring cannot be read; the old one stays in use");
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod prompt;
 mod output;
+mod passphrase;
 mod target;
 mod client;
 mod value;
@@ -10,11 +11,12 @@ mod secrets;
 mod tenants;
 mod audit;
 mod init_key;
-mod auth;
 mod typed;
 mod op;
 mod serve;
 mod dev;
+mod keys;
+mod auth;
 mod rule_files;
 mod fmt;
 mod lint;

@@ -20,3 +20,6 @@ pub mod survival {}
 
 #[doc = include_str!("../docs/speed.md")]
 pub mod speed {}
+
+#[doc = include_str!("../docs/keys.md")]
+pub mod keys {}

@@ -13,6 +13,8 @@
 
 mod boot;
 mod key_file;
+mod key_ring;
+mod key_sources;
 mod secrets_init;
 mod secrets_verbs;
 mod secret_versions;

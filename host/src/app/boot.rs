@@ -21,7 +21,7 @@ use crate::http::admin::{self, AdminHead, Until};
 use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
-use crate::key_source::{KeyError, KeySource, Obtained};
+use crate::key_source::{Ask, IfMissing, KeyError, KeySource, Obtained};
 use crate::meter::Meter;
 use crate::op_signature::Signers;
 
@@ -37,7 +37,13 @@ impl App {
     /// [`BootError`]. A bad master key is none: the secret store is off then, and the log
     /// says why (D7).
     pub fn boot(config: Config, role: Role) -> Result<Self, BootError> {
+        Self::boot_asking(config, role, &mut |path| Err(KeyError::Locked(path.to_owned())))
+    }
+
+    /// The same, with somebody to ask for the passphrase of a sealed master key.
+    pub(crate) fn boot_asking(mut config: Config, role: Role, ask: &mut Ask<'_>) -> Result<Self, BootError> {
         refuse_exposed(config.admin_addr)?;
+        let keys = KeySource::of(&mut config);
         say_hardened(pages::harden());
         let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(&config))?;
         say_opened(&opened);
@@ -63,8 +69,7 @@ impl App {
             Role::Serve => Until::Enrolment { folder: config.db_root_dir, env: config.env },
             Role::Dev => Until::Forever,
         };
-        let Keyed { vault, cache_key } =
-            open_vault(KeySource::of(config.secret_master_key_b64, config.secret_master_key), &store)?;
+        let Keyed { vault, cache_key } = open_vault(keys, &store, ask)?;
         // With a key the vault has begun it, under a seal.
         store.begin_audit()?;
 
@@ -89,6 +94,7 @@ impl App {
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
         let books = Arc::new(Bookkeeping { store: Arc::clone(&store), chassis: Arc::clone(&chassis) });
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store)));
+        let vault_to_renew = vault.clone();
         let admin = Admin::new(store, vault, Arc::clone(&ops), secret_bounds).demanding(demand);
         let admin_router = admin::router(AdminHead::new(admin, open_until))
             .merge(ready::router(&readiness))
@@ -109,6 +115,7 @@ impl App {
             .map_err(BootError::Threads)?;
         Ok(Self {
             chassis,
+            vault: vault_to_renew,
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
             books,
             meter,
@@ -152,14 +159,15 @@ struct Keyed {
 
 /// Opens the vault. Whatever is wrong with the key turns the store off and not the
 /// chassis; whatever is wrong with the database ends the start.
-fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError> {
+fn open_vault(source: KeySource, store: &Arc<Store>, ask: &mut Ask<'_>) -> Result<Keyed, BootError> {
     let off = Keyed { vault: None, cache_key: None };
     let path = source.label();
     let refused = |err: &dyn std::fmt::Display| {
         tracing::warn!(path = path, err = %err, "secret store disabled: master key load failed");
     };
     let waits = vault::key_needed(store).or_else(only_of_store)?;
-    let Obtained { key, minted, open_folder } = match source.obtain(waits) {
+    let if_missing = if waits { IfMissing::RefuseBesideCiphertext } else { IfMissing::Mint };
+    let obtained = match source.obtain(if_missing, ask) {
         Ok(Some(obtained)) => obtained,
         Ok(None) => return Ok(off),
         Err(error) => {
@@ -167,24 +175,20 @@ fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError>
             return Ok(off);
         }
     };
-    drop(source);
-    if minted {
-        tracing::info!(
-            path = path,
-            "secret store: minted new master key — BACK THIS UP; losing it makes every stored secret unrecoverable"
-        );
-    }
-    if let Some(folder) = open_folder {
-        tracing::warn!(
-            path = %folder.display(),
-            "the folder of the master key can be written by others, who could replace the key; chmod go-w it"
-        );
-    }
-    let cache_key = key.code_cache_key();
-    let opened = Vault::open(Arc::clone(store), key);
+    say_obtained(&path, &obtained);
+    let Obtained { ring, provider, .. } = obtained;
+    let cache_key = ring.active().code_cache_key();
+    let opened = Vault::open(Arc::clone(store), ring);
     match (opened, cache_key) {
         (Ok((vault, report)), Ok(cache_key)) => {
+            let vault = match provider {
+                Some(provider) => vault.provided_by(provider),
+                None => vault,
+            };
             tracing::info!(path = path, key_version = KEY_VERSION, "secret store enabled");
+            if report.keys > 1 {
+                tracing::info!(active = %report.key_id, keys = report.keys, "secret store: key ring");
+            }
             if report.unopened() > 0 {
                 tracing::warn!(
                     "secret store: {report}; those fail until they are set again or their key is restored"
@@ -197,6 +201,24 @@ fn open_vault(source: KeySource, store: &Arc<Store>) -> Result<Keyed, BootError>
             refused(&KeyError::Refused(error));
             Ok(off)
         }
+    }
+}
+
+fn say_obtained(path: &str, obtained: &Obtained) {
+    if obtained.minted {
+        tracing::info!(
+            path,
+            "secret store: minted new master key — BACK THIS UP; losing it makes every stored secret unrecoverable"
+        );
+    }
+    if let Some(folder) = &obtained.open_folder {
+        tracing::warn!(
+            path = %folder.display(),
+            "the folder of the master key can be written by others, who could replace the key; chmod go-w it"
+        );
+    }
+    for error in &obtained.left_out {
+        tracing::warn!(err = %error, "secret store: a key of the ring cannot be used; what it opens fails until it is mended");
     }
 }
 

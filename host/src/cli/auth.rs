@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::output::{Complaint, Console};
-use super::{audit, init_key, secrets, tenants, usage};
+use super::{audit, keys, secrets, tenants, usage};
 
 /// Words that the command line will know in a later release.
 const LATER: &[&str] = &[
@@ -49,17 +49,7 @@ pub(crate) enum Auth {
 #[derive(clap::Args)]
 pub(crate) struct KeyLine {
     #[command(subcommand)]
-    command: Option<Key>,
-}
-
-/// The commands of `auth secrets`.
-#[derive(clap::Subcommand)]
-pub(crate) enum Key {
-    /// Mint a master key; rarely needed, for the chassis mints one on its first start
-    Init(init_key::Flags),
-    /// Anything else.
-    #[command(external_subcommand)]
-    Unknown(Vec<String>),
+    command: Option<keys::Key>,
 }
 
 /// What stands behind `auth audit`.
@@ -100,14 +90,7 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
     match auth {
         None => usage::print(&["auth"], console),
         Some(Auth::Unknown(words)) => usage::unknown(&["auth"], &words, LATER, console),
-        Some(Auth::Secrets(KeyLine { command })) => match command {
-            None => usage::print(&["auth", "secrets"], console),
-            Some(Key::Unknown(words)) => usage::unknown(&["auth", "secrets"], &words, &[], console),
-            Some(Key::Init(flags)) => {
-                let result = init_key::run(&flags, console);
-                ended("auth secrets init", false, result, console)
-            }
-        },
+        Some(Auth::Secrets(KeyLine { command })) => keys::run(command, console),
         Some(Auth::Tenants(flags)) => {
             let result = tenants::list(&flags, console);
             ended("auth tenants", flags.json, result, console)

@@ -9,6 +9,7 @@ use txcl::Color;
 use workshop::Surroundings;
 
 use super::output::{Complaint, Console};
+use super::passphrase::ask;
 use super::serve::otel;
 use super::typed::{program, quoted};
 use crate::app::{App, Role, Serving};
@@ -57,7 +58,8 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     // Watched before they are read, so that no edit falls in between.
     let watch = Watch::start(&rules.workspace)
         .map_err(|error| Complaint::failed(format!("cannot watch {}: {error}", rules.workspace.display())))?;
-    let app = App::boot(config, Role::Dev).map_err(|error| Complaint::failed(error.to_string()))?;
+    let app = App::boot_asking(config, Role::Dev, &mut |path| ask(console, path))
+        .map_err(|error| Complaint::failed(error.to_string()))?;
     let loaded = rules.renew(app.ops(), console.err);
     let serving_what = match &loaded {
         Ok(set) => format!("stack {}, {} rules", set.entry(), set.rules()),
@@ -114,7 +116,7 @@ pub(super) fn workspace(dir: &Path) -> Result<PathBuf, Complaint> {
 
 /// What differs from `txco serve`: all state below the workspace, heads on loopback, every
 /// address reachable, every request traced.
-fn defaults(workspace: &Path) -> Defaults {
+pub(super) fn defaults(workspace: &Path) -> Defaults {
     let state = workspace.join(STATE);
     let below = |name: &str| state.join(name).display().to_string();
     vec![

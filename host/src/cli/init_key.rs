@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+use vault::Unlocked;
+
 use super::output::{Complaint, Console};
-use crate::key_source::{KeyFileState, inspect, mint, replace};
+use super::passphrase::choosing;
+use crate::key_source::{KeyFileState, KeyFiles, inspect};
 
 /// Flags of `txco auth secrets init`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Where the key goes [default: $TXCO_SECRET_MASTER_KEY]
     #[arg(long, value_name = "FILE")]
@@ -14,6 +18,15 @@ pub(crate) struct Flags {
     /// Replace an existing key, after a question; the old one is kept beside it, out of use
     #[arg(long)]
     pub force: bool,
+    /// Seal the key by a passphrase, which the chassis then needs at every start
+    #[arg(long)]
+    pub sealed: bool,
+    /// Read the passphrase from an open descriptor
+    #[arg(long, value_name = "N", requires = "sealed")]
+    pub passphrase_fd: Option<u32>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Mints the key.
@@ -23,6 +36,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let Some(path) = path else {
         return Err(Complaint::usage("--path is required (or set $TXCO_SECRET_MASTER_KEY)"));
     };
+    let files = KeyFiles::at(&path);
     match inspect(&path).map_err(|e| Complaint::failed(format!("stat {path:?}: {e}")))? {
         KeyFileState::Folder => Err(Complaint::failed(format!(
             "{path:?} is a directory; --path must be a file path.\ndid you mean: --path {}",
@@ -34,35 +48,61 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         KeyFileState::File if !flags.force => {
             Err(Complaint::failed(format!("{path:?} already exists; pass --force to replace")))
         }
-        KeyFileState::File => overwrite(&path, console),
+        KeyFileState::File => overwrite(flags, &files, console),
         KeyFileState::Missing => {
-            mint(&path).map_err(|e| Complaint::failed(e.to_string()))?;
-            done(&path, console)
+            let unlocked = unlocked(flags, console)?;
+            let minted = files.mint(unlocked.as_ref());
+            minted.map_err(|e| Complaint::failed(e.to_string()))?;
+            done(flags, &path, None, console)
         }
     }
 }
 
-fn overwrite(path: &Path, console: &mut Console<'_>) -> Result<(), Complaint> {
-    console.print(&format!(
-        "WARNING: {} is replaced by a new master key.\n\
+/// What seals the new key, when it is to be sealed.
+fn unlocked(flags: &Flags, console: &mut Console<'_>) -> Result<Option<Unlocked>, Complaint> {
+    if !flags.sealed {
+        return Ok(None);
+    }
+    let passphrase = choosing(console, flags.passphrase_fd, "passphrase for the master key: ")?;
+    Unlocked::fresh(&passphrase).map(Some).map_err(|e| Complaint::failed(e.to_string()))
+}
+
+fn overwrite(flags: &Flags, files: &KeyFiles, console: &mut Console<'_>) -> Result<(), Complaint> {
+    let path = files.path().display();
+    let warning = format!(
+        "WARNING: {path} is replaced by a new master key.\n\
          WARNING: every secret sealed under the old key stops working until it is set again.\n\
-         WARNING: the old key is kept in {}.d, out of use.\n",
-        path.display(),
-        path.display()
-    ))?;
-    write!(console.out, "Type \"overwrite\" to confirm: ").and_then(|()| console.out.flush()).ok();
+         WARNING: the old key is kept in {path}.d, out of use.\n"
+    );
+    let question = "Type \"overwrite\" to confirm: ";
+    if flags.json {
+        console.note(&format!("{warning}\n{question}"));
+    } else {
+        console.print(&warning)?;
+        write!(console.out, "{question}").and_then(|()| console.out.flush()).ok();
+    }
     let answer =
         console.input.line().map_err(|e| Complaint::failed(format!("cannot read the answer: {e}")))?;
     if answer.as_deref().map(str::trim) != Some("overwrite") {
+        if flags.json {
+            return Err(Complaint::failed("aborted"));
+        }
         console.print("aborted.")?;
         return Err(Complaint::silent());
     }
-    replace(path).map_err(|e| Complaint::failed(e.to_string()))?;
-    done(path, console)
+    let unlocked = unlocked(flags, console)?;
+    let kept = files.start_over(unlocked.as_ref()).map_err(|e| Complaint::failed(e.to_string()))?;
+    done(flags, files.path(), Some(&kept), console)
 }
 
-fn done(path: &Path, console: &mut Console<'_>) -> Result<(), Complaint> {
-    console.print(&format!("wrote master key to {} (32 bytes, 0600 perms)", path.display()))?;
+fn done(flags: &Flags, path: &Path, kept: Option<&Path>, console: &mut Console<'_>) -> Result<(), Complaint> {
+    if flags.json {
+        let kept = kept.map(|path| path.display().to_string());
+        let said = json!({ "path": path.display().to_string(), "sealed": flags.sealed, "old_key": kept });
+        return console.print(&said.to_string());
+    }
+    let form = if flags.sealed { "sealed by a passphrase" } else { "32 bytes" };
+    console.print(&format!("wrote master key to {} ({form}, 0600 perms)", path.display()))?;
     console.print("next: set --secret-master-key on the chassis (or TXCO_SECRET_MASTER_KEY in its env).")
 }
 
@@ -74,7 +114,7 @@ mod tests {
     use crate::cli::testing::Played;
 
     fn init(path: &Path, force: bool, played: &mut Played) -> Result<(), Complaint> {
-        run(&Flags { path: Some(path.to_owned()), force }, &mut played.console())
+        run(&Flags { path: Some(path.to_owned()), force, ..Flags::default() }, &mut played.console())
     }
 
     #[test]
@@ -82,7 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/k");
         let mut played = Played::default();
-        let missing = run(&Flags { path: None, force: false }, &mut played.console()).unwrap_err();
+        let missing = run(&Flags::default(), &mut played.console()).unwrap_err();
         assert_eq!(missing, Complaint::usage("--path is required (or set $TXCO_SECRET_MASTER_KEY)"));
 
         assert_eq!(init(&path, false, &mut played), Ok(()));

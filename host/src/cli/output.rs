@@ -20,6 +20,8 @@ pub struct Console<'a> {
     pub environment: &'a dyn Environment,
     /// Whether `err` shows colours.
     pub color: bool,
+    /// Whether `err` is a terminal, where progress can be seen.
+    pub terminal: bool,
 }
 
 /// Why a command ends without success.

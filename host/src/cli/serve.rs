@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use txcl::Color;
 
 use super::output::{Complaint, Console};
+use super::passphrase::ask;
 use crate::app::{App, Role};
 use crate::config::{Config, Otel, ServeFlags};
 use crate::reload::{OwnOps, Rules};
@@ -40,7 +41,8 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         Some(rules) => Some(rules.load().map_err(|told| broken(rules, &told, console))?),
         None => None,
     };
-    let app = App::boot(config, Role::Serve).map_err(|error| Complaint::failed(error.to_string()))?;
+    let app = App::boot_asking(config, Role::Serve, &mut |path| ask(console, path))
+        .map_err(|error| Complaint::failed(error.to_string()))?;
     match loaded.zip(rules.as_ref()) {
         Some((loaded, rules)) => {
             let installed = rules.install(loaded, app.ops());

@@ -44,6 +44,7 @@ impl Played {
             input: &mut self.answers,
             environment: &self.environment,
             color: false,
+            terminal: false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
-use crate::config::Setting as _;
+use crate::config::ServeFlags;
 
 const KEY: [u8; 32] = *b"0123456789abcdef0123456789abcdef";
 
@@ -17,8 +17,38 @@ fn write(path: &Path, bytes: &[u8], mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// The settings of a chassis, and what is read of them.
+fn source(flags: &[(&str, &str)]) -> KeySource {
+    let mut typed = ServeFlags::default();
+    for (flag, value) in flags {
+        let place = match *flag {
+            "secret-master-key" => &mut typed.secret_master_key,
+            "secret-master-key-b64" => &mut typed.secret_master_key_b64,
+            "secret-master-key-fd" => &mut typed.secret_master_key_fd,
+            "secret-passphrase-fd" => &mut typed.secret_passphrase_fd,
+            "credentials-directory" => &mut typed.credentials_directory,
+            other => panic!("{other}"),
+        };
+        place.push((*value).to_owned());
+    }
+    let none = std::collections::BTreeMap::<&str, &str>::new();
+    KeySource::of(&mut Config::read(typed, &none, &Vec::new()).unwrap())
+}
+
+fn file(path: &Path) -> KeySource {
+    source(&[("secret-master-key", path.to_str().unwrap())])
+}
+
+fn nobody(path: &Path) -> Result<Passphrase, KeyError> {
+    Err(KeyError::Locked(path.to_owned()))
+}
+
 fn obtain(path: &Path) -> Result<Option<Obtained>, KeyError> {
-    KeySource::File(path.to_owned()).obtain(false)
+    file(path).obtain(IfMissing::Mint, &mut nobody)
+}
+
+fn active(path: &Path) -> String {
+    obtain(path).unwrap().unwrap().ring.active().id().to_string()
 }
 
 fn error(path: &Path) -> String {
@@ -39,14 +69,14 @@ fn a_missing_key_is_minted_once_for_its_owner_alone() {
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
     let second = obtain(&path).unwrap().unwrap();
     assert!(!second.minted);
-    assert_eq!(first.key.id().to_string(), second.key.id().to_string());
+    assert_eq!(first.ring.ids(), second.ring.ids());
 }
 
 #[test]
 fn a_missing_key_beside_ciphertext_is_not_minted_over() {
     let folder = folder();
     let path = folder.path().join("txco-master.key");
-    let error = KeySource::File(path.clone()).obtain(true).err().unwrap().to_string();
+    let error = file(&path).obtain(IfMissing::RefuseBesideCiphertext, &mut nobody).err().unwrap().to_string();
     assert!(error.contains("restore the file from its backup"), "{error}");
     assert!(error.contains("txco auth secrets init --path"), "{error}");
     assert!(!path.exists());
@@ -113,14 +143,14 @@ fn replacing_keeps_the_old_key_out_of_use() {
     let folder = folder();
     let path = folder.path().join("k");
     write(&path, &KEY, 0o600);
-    let old = obtain(&path).unwrap().unwrap().key.id().to_string();
-    let kept = replace(&path).unwrap();
+    let old = active(&path);
+    let kept = KeyFiles::at(&path).start_over(None).unwrap();
     assert_eq!(kept, PathBuf::from(format!("{}.d/retired-{old}.key", path.display())));
     assert_eq!(fs::read(&kept).unwrap(), KEY);
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o7777, 0o600);
-    assert_ne!(obtain(&path).unwrap().unwrap().key.id().to_string(), old);
+    assert_ne!(active(&path), old);
     write(&path, b"not a key", 0o600);
-    let kept = replace(&path).unwrap();
+    let kept = KeyFiles::at(&path).start_over(None).unwrap();
     assert!(kept.to_string_lossy().contains("retired-malformed-"));
     assert_eq!(fs::read(&kept).unwrap(), b"not a key");
 }
@@ -131,7 +161,7 @@ fn replacing_through_a_link_keeps_the_link() {
     let (path, link) = (folder.path().join("k"), folder.path().join("link"));
     write(&path, &KEY, 0o600);
     symlink(&path, &link).unwrap();
-    replace(&link).unwrap();
+    KeyFiles::at(&link).start_over(None).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_ne!(fs::read(&path).unwrap(), KEY);
 }
@@ -141,14 +171,14 @@ fn minting_never_overwrites() {
     let folder = folder();
     let path = folder.path().join("k");
     write(&path, &KEY, 0o600);
-    assert!(mint(&path).is_err());
+    assert!(KeyFiles::at(&path).mint(None).is_err());
     assert_eq!(fs::read(&path).unwrap(), KEY);
 }
 
 fn inline(text: &str) -> Result<String, String> {
-    let key = InlineKey::parse(text).unwrap();
-    match KeySource::of(Some(key), Some(PathBuf::from("/nowhere"))).obtain(false) {
-        Ok(obtained) => Ok(obtained.map(|o| o.key.id().to_string()).unwrap_or_default()),
+    let source = source(&[("secret-master-key-b64", text), ("secret-master-key", "/nowhere")]);
+    match source.obtain(IfMissing::Refuse, &mut nobody) {
+        Ok(obtained) => Ok(obtained.map(|o| o.ring.active().id().to_string()).unwrap_or_default()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -175,5 +205,15 @@ fn an_inline_key_in_four_spellings_and_no_fall_back_to_the_file() {
 
 #[test]
 fn nothing_configured_is_off() {
-    assert!(KeySource::of(None, None).obtain(true).unwrap().is_none());
+    assert!(file(Path::new("")).obtain(IfMissing::Mint, &mut nobody).unwrap().is_none());
+}
+
+#[test]
+fn older_inline_keys_stand_behind_commas() {
+    let keys =
+        ["AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQI=", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQM="];
+    let source = source(&[("secret-master-key-b64", &keys.join(","))]);
+    let ring = source.obtain(IfMissing::Refuse, &mut nobody).unwrap().unwrap().ring;
+    assert_eq!(ring.ids().len(), 2);
+    assert_eq!(ring.active().id().to_string(), inline(keys[0]).unwrap());
 }

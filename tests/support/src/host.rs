@@ -185,6 +185,12 @@ impl Host {
         self.process = Some(process);
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").pid()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);

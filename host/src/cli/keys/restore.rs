@@ -1,0 +1,147 @@
+//! `txco auth secrets restore`: keys come back into the ring.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use vault::{ByWhat, KeyId, Restored, read_backup, wants_passphrase};
+use zeroize::Zeroizing;
+
+use super::place::{Place, failed, listed, source_of};
+use crate::cli::output::{Complaint, Console};
+use crate::cli::passphrase::{ask, opening};
+use crate::key_source::{Adopted, IfMissing, Kept, KeyError, KeyFiles, Obtained};
+
+/// Flags of `txco auth secrets restore`.
+#[derive(clap::Args)]
+pub(crate) struct Flags {
+    /// The backup
+    #[arg(long, value_name = "FILE", required_unless_present = "retired", conflicts_with = "retired")]
+    from: Option<PathBuf>,
+    /// Take back the keys that `init --force` set aside
+    #[arg(long)]
+    retired: bool,
+    /// The file with the age identity that opens the backup
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["retired", "passphrase_fd"])]
+    identity: Option<PathBuf>,
+    /// Read the passphrase of the backup from an open descriptor
+    #[arg(long, value_name = "N", conflicts_with = "retired")]
+    passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    let mut config = flags.place.config(console)?;
+    let source = source_of(&mut config);
+    let files = match source.kept() {
+        Kept::Files(files) => files,
+        Kept::Elsewhere(_) => {
+            let label = source.label();
+            return Err(Complaint::failed(format!(
+                "{label} is read-only here; restore into a file with --path FILE, and give its keys from there"
+            )));
+        }
+        Kept::Nowhere => return Err(Complaint::failed("no master key is configured")),
+    };
+    let present = match source.obtain(IfMissing::Refuse, &mut |path| ask(console, path)) {
+        Ok(present) => present,
+        Err(KeyError::Missing(_)) => None,
+        Err(error) => return Err(failed(&error)),
+    };
+    let adopted = match &flags.from {
+        Some(from) => from_backup(flags, from, &files, present.as_ref(), console)?,
+        None => from_retired(&files, present.as_ref(), console)?,
+    };
+    say(flags, &adopted, &files, console)
+}
+
+fn from_backup(
+    flags: &Flags,
+    from: &Path,
+    files: &KeyFiles,
+    present: Option<&Obtained>,
+    console: &mut Console<'_>,
+) -> Result<Adopted, Complaint> {
+    let cannot =
+        |path: &Path, e: std::io::Error| Complaint::failed(format!("cannot read {}: {e}", path.display()));
+    let backup = fs::read(from).map_err(|e| cannot(from, e))?;
+    let about = |error: vault::Error| Complaint::failed(format!("{}: {error}", from.display()));
+    let restored: Restored = match (wants_passphrase(&backup).map_err(about)?, &flags.identity) {
+        (true, _) => {
+            let prompt = format!("passphrase of {}: ", from.display());
+            let passphrase = opening(console, flags.passphrase_fd, &prompt)?;
+            read_backup(&backup, &ByWhat::Passphrase(&passphrase))
+        }
+        (false, Some(path)) => {
+            let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| cannot(path, e))?);
+            read_backup(&backup, &ByWhat::Identities(&text))
+        }
+        (false, None) => {
+            return Err(Complaint::failed(format!(
+                "{} is encrypted to a recipient; give the identity with --identity FILE",
+                from.display()
+            )));
+        }
+    }
+    .map_err(about)?;
+    let ring = present.map(|obtained| &obtained.ring);
+    let unlocked = present.and_then(|obtained| obtained.unlocked.as_deref());
+    files.adopt(&restored, ring, unlocked).map_err(|error| failed(&error))
+}
+
+fn from_retired(
+    files: &KeyFiles,
+    present: Option<&Obtained>,
+    console: &mut Console<'_>,
+) -> Result<Adopted, Complaint> {
+    let present = present.ok_or_else(|| {
+        Complaint::failed(format!(
+            "{path} does not exist, so there is no ring to take keys back into; move one of the files of {folder} there",
+            path = files.path().display(),
+            folder = files.folder().display()
+        ))
+    })?;
+    let unlocked = present.unlocked.as_ref();
+    let found = files.retired(unlocked, &mut |path| ask(console, path)).map_err(|error| failed(&error))?;
+    for error in found.left_out {
+        console.note(&format!("warning: left as it is: {error}"));
+    }
+    let mut adopted = Adopted::default();
+    for (key, path) in found.keys {
+        files.reinstate(&key, &path, unlocked.map(AsRef::as_ref)).map_err(|error| failed(&error))?;
+        if present.ring.find(key.id()).is_none() {
+            adopted.added.push(key.id());
+        }
+    }
+    Ok(adopted)
+}
+
+fn say(
+    flags: &Flags,
+    adopted: &Adopted,
+    files: &KeyFiles,
+    console: &mut Console<'_>,
+) -> Result<(), Complaint> {
+    if flags.place.json {
+        let ids = |ids: &[KeyId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let said = json!({ "added": ids(&adopted.added), "retired": ids(&adopted.retired),
+                           "active": adopted.active.map(|id| id.to_string()) });
+        return console.print(&said.to_string());
+    }
+    if let Some(active) = adopted.active {
+        console.print(&format!("restored: key {active} is the active one, in {}", files.path().display()))?;
+    }
+    if adopted.added.is_empty() {
+        console.print("every key was in the ring already; nothing to do")?;
+    } else {
+        console.print(&format!(
+            "restored into the ring: {}; they open what they sealed",
+            listed(&adopted.added)
+        ))?;
+    }
+    if !adopted.retired.is_empty() {
+        console.print(&format!("kept out of use: {}", listed(&adopted.retired)))?;
+    }
+    console.print("next: txco auth secrets verify")
+}
