@@ -167,9 +167,7 @@ pub(super) fn shut(first: &Shut, count: u64, store: Option<&Store>) -> String {
         vault::Unopened::NotAuthentic
         | vault::Unopened::NoVersion
         | vault::Unopened::UnknownScheme
-        | vault::Unopened::UnknownPolicy => {
-            "set the secret again, or restore the database from a backup"
-        }
+        | vault::Unopened::UnknownPolicy => "set the secret again, or restore the database from a backup",
     };
     let rows = if count == 1 {
         "1 row does not open:".to_owned()
