@@ -93,6 +93,30 @@ fn its_tenants_and_secrets_are_listed_and_rotate() {
 }
 
 #[test]
+fn its_keys_are_listed_rotated_rewrapped_and_its_rows_upgraded() {
+    let stripe = stripe();
+    let mut host = go_chassis(&stripe);
+    host.start();
+    let keys = |host: &mut Host, args: &[&str]| host.txco(&[&["auth", "secrets"], args].concat()).succeeds();
+    let status = keys(&mut host, &["status"]);
+    assert!(status.contains("461acc3cf76993ef  active  8     5"), "{status}");
+    assert!(status.contains("8 rows are in the layout of the Go chassis"), "{status}");
+    keys(&mut host, &["rotate"]);
+    assert!(keys(&mut host, &["rewrap"]).starts_with("8 rows moved to key "));
+    assert!(keys(&mut host, &["verify"]).starts_with("8 of 8 versions in "));
+    assert_eq!(host.event("/charge", &json!({ "amount": 1 })).status, 200);
+    let said = keys(&mut host, &["rewrap", "--upgrade"]);
+    assert!(said.contains(", 8 of the Go chassis's sealed anew"), "{said}");
+    assert!(keys(&mut host, &["verify"]).starts_with("8 of 8 versions in "));
+    assert!(!keys(&mut host, &["status"]).contains("layout of the Go chassis"));
+    assert_eq!(host.event("/charge", &json!({ "amount": 2 })).status, 200);
+    let sent: Vec<_> =
+        stripe.received().iter().map(|r| r.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(sent, [Some("Bearer sk_live_abc".to_owned()), Some("Bearer sk_live_abc".to_owned())]);
+    host.finish();
+}
+
+#[test]
 fn a_key_that_is_not_its_key_is_noticed() {
     let stripe = stripe();
     let mut host = go_chassis(&stripe);

@@ -183,7 +183,13 @@ pub(super) fn listed(ids: &[KeyId]) -> String {
 }
 
 pub(super) fn failed(error: &KeyError) -> Complaint {
-    Complaint::failed(error.to_string())
+    let missing = matches!(error, KeyError::Missing(_));
+    let remedy = if missing {
+        "; say where it is with --path FILE, or bring it back with `txco auth secrets restore --from FILE`"
+    } else {
+        ""
+    };
+    Complaint::failed(format!("{error}{remedy}"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as map_err(vault_failed)")]
