@@ -102,7 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::EnvName`].
-    pub fn path(folder: &Path, env: &str) -> Result<PathBuf, Error> {
+    pub fn file(folder: &Path, env: &str) -> Result<PathBuf, Error> {
         folder::file_of(folder, "runtime", env)
     }
 

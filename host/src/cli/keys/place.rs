@@ -90,7 +90,7 @@ impl Place {
         for error in &obtained.left_out {
             console.note(&format!("warning: {error}"));
         }
-        let database = Store::path(&config.db_root_dir, &config.env).map_err(store_failed)?;
+        let database = Store::file(&config.db_root_dir, &config.env).map_err(store_failed)?;
         let store = match database.exists() {
             true => Some(open_store(&config)?),
             false => None,
