@@ -188,7 +188,7 @@ impl Host {
     /// The number of its process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.process.as_ref().expect("it runs").pid()
+        self.process.as_ref().expect("it runs").pid().as_raw_nonzero().get().unsigned_abs()
     }
 
     /// `kill -9`.

@@ -68,10 +68,6 @@ impl Process {
         address.parse().unwrap_or_else(|_| panic!("an address: {line}"))
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("the chassis runs");
     }
