@@ -1,4 +1,4 @@
-//! `txco auth secrets verify`: does every stored version open?
+//! `txco auth secrets verify`: opens every stored version, and tells the first that does not open.
 
 use serde_json::json;
 use vault::{Progress, Verify};
