@@ -1,52 +1,42 @@
 //! What administrators do with tenants, secrets and ops; the HTTP handlers only carry it.
 
+mod unproven;
 mod error;
+mod actor;
 mod audit;
 mod moment;
 mod policy;
 mod explain;
 mod secrets;
 mod tenants;
+mod people;
 mod ops;
 mod inquiry;
 
 use std::sync::Arc;
 
-use store::{By, Store};
+use store::{Actors, Store};
 use vault::Vault;
 
+pub(crate) use actor::{Actor, Enrolled, Membership, Need};
 pub(crate) use audit::{Audit, Deed, Effect};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use explain::Ask;
 pub(crate) use inquiry::Wanted;
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
+pub(crate) use people::{EVERYTHING, FIRST_TENANT, Oneself, People, accept, enrol};
 pub(crate) use policy::PolicyAsked;
 pub(crate) use secrets::{
     Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored,
 };
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Actor {
-    /// Whoever works on this machine, while nobody is enrolled (R32).
-    Open,
-}
-
-impl Actor {
-    /// The actor as the log, the audit and rows know it.
-    #[must_use]
-    pub(crate) const fn by(&self) -> By<'_> {
-        match self {
-            Self::Open => By::Open,
-        }
-    }
-}
+pub(crate) use unproven::Unproven;
 
 /// The rooms that administration reaches.
 pub(crate) struct Admin {
     store: Arc<Store>,
     vault: Option<Arc<Vault>>,
     ops: Arc<Ops>,
+    actors: Arc<Actors>,
     audit: Audit,
     bounds: SecretBounds,
     demand: Demand,
@@ -59,10 +49,11 @@ impl Admin {
         store: Arc<Store>,
         vault: Option<Arc<Vault>>,
         ops: Arc<Ops>,
+        actors: Arc<Actors>,
         bounds: SecretBounds,
     ) -> Self {
         let audit = Audit::new(Arc::clone(&store));
-        Self { store, vault, ops, audit, bounds, demand: Demand::Nothing }
+        Self { store, vault, ops, actors, audit, bounds, demand: Demand::Nothing }
     }
 
     /// The same, wanting this of every secret that is stored.
@@ -75,6 +66,18 @@ impl Admin {
     #[must_use]
     pub(crate) const fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// The people of this chassis, as `actor` may handle them.
+    #[must_use]
+    pub(crate) fn people<'a>(&'a self, actor: &'a Actor) -> People<'a> {
+        People::new(&self.actors, actor)
+    }
+
+    /// Who is enrolled.
+    #[must_use]
+    pub(crate) fn actors(&self) -> &Actors {
+        &self.actors
     }
 
     /// The ops of tenants.

@@ -1,6 +1,7 @@
 //! A chassis put together: everything is opened and bound first, then served, then drained.
 
 mod heads;
+mod admission;
 mod boot;
 
 use std::net::SocketAddr;
@@ -38,8 +39,8 @@ pub enum BootError {
     Config(#[from] ConfigError),
     /// The admin head would be reachable by others, who could not be told apart.
     #[error(
-        "--admin-addr {0} is reachable from other machines, and this release has no authentication for them; \
-         use 127.0.0.1:PORT (and a tunnel to reach it)"
+        "--admin-addr {0} is reachable from other machines: say how they prove who they are, by --auth-mode signed \
+         (or basic, with --admin-user and --admin-pass), or use 127.0.0.1:PORT and a tunnel"
     )]
     AdminExposed(SocketAddr),
     /// The database.

@@ -3,8 +3,14 @@
 mod prompt;
 mod output;
 mod passphrase;
+mod home;
+mod agent;
+mod signer;
+mod profile;
 mod target;
 mod client;
+mod identity;
+mod people;
 mod value;
 mod usage;
 mod secrets;
@@ -59,7 +65,6 @@ const LATER: &[&str] = &[
     "install",
     "kv",
     "login",
-    "logout",
     "mcp",
     "package",
     "packages",
@@ -73,9 +78,7 @@ const LATER: &[&str] = &[
     "ui",
     "update",
     "upgrade",
-    "use",
     "versions",
-    "whoami",
 ];
 
 /// Runs a tenant's rules and keeps its secrets.
@@ -108,8 +111,14 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Copy the databases while they are in use, and check such a copy
     Backup(Box<backup::BackupLine>),
-    /// Master key, tenants, secrets
+    /// Master key, tenants, secrets, people, profiles
     Auth(AuthLine),
+    /// Who you are at a chassis (the same as `auth whoami`)
+    Whoami(identity::WhoamiFlags),
+    /// Make a profile the active one (the same as `auth profile use`)
+    Use(identity::NamedFlags),
+    /// Sign nothing from now on (the same as `auth logout`)
+    Logout,
     /// Ops: write, build, test, push, measure and sign them
     Op(OpLine),
     /// Print a shell's completions
@@ -155,6 +164,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Trace(args)) => trace::run(&args, console),
         Some(Command::Backup(line)) => backup::run(*line, console),
         Some(Command::Auth(AuthLine { command })) => auth::run(command, console),
+        Some(Command::Whoami(flags)) => identity::run("whoami", &identity::Verb::Whoami(flags), console),
+        Some(Command::Use(flags)) => identity::run("use", &identity::Verb::Use(flags), console),
+        Some(Command::Logout) => identity::run("logout", &identity::Verb::Logout, console),
         Some(Command::Completion(args)) => completion::completion(&args, console),
         Some(Command::Man(args)) => completion::man(&args, console),
         Some(Command::Op(OpLine { verb })) => op::run(verb, console),
@@ -237,11 +249,11 @@ mod tests {
         assert_eq!(code, ExitCode::from(2));
         assert!(err.starts_with("unknown command \"frobnicate\"\n"), "{err}");
         for (words, said) in [
-            ("txco whoami", "`txco whoami` comes with a later release\n"),
-            ("txco auth enroll", "auth: `txco auth enroll` comes with a later release\n"),
+            ("txco activate", "`txco activate` comes with a later release\n"),
+            ("txco auth login", "auth: `txco auth login` comes with a later release\n"),
             (
-                "txco auth tenant members",
-                "auth tenant: `txco auth tenant members` comes with a later release\n",
+                "txco auth tenant hostnames",
+                "auth tenant: `txco auth tenant hostnames` comes with a later release\n",
             ),
         ] {
             assert_eq!(answer(words), (ExitCode::from(2), String::new(), said.to_owned()));

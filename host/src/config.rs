@@ -12,8 +12,8 @@ use model::StackName;
 pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use otel::Otel;
 pub use setting::{
-    Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, RequirePolicy, RuleMode,
-    Setting, StackFallback, StackSize, TraceMode, TrustKey,
+    AuthMode, Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, Password,
+    RequirePolicy, RuleMode, Setting, StackFallback, StackSize, TraceMode, TrustKey,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -88,6 +88,14 @@ settings! {
     web_addr: Listen = "web-addr" "ADDR" [":8080"] "Where the web head listens";
     web_max_body_bytes: Bytes = "web-max-body-bytes" "BYTES" ["31457280"] "The largest request body; 0 is no limit";
     admin_addr: Listen = "admin-addr" "ADDR" ["127.0.0.1:8081"] "Where the admin head listens";
+    auth_mode: Option<AuthMode> = "auth-mode" "MODE" [""] "How administrators prove who they are: basic, signed or both; must be given for an --admin-addr that others can reach. Without it both count";
+    admin_user: String = "admin-user" "NAME" [""] "Name for HTTP Basic; counts together with --admin-pass only";
+    admin_pass: Option<Password> = "admin-pass" "PASSWORD" [""] "Password for HTTP Basic. Other users can read it in `ps`: prefer the variable";
+    admin_tls_cert: Option<PathBuf> = "admin-tls-cert" "FILE" [""] "Certificate chain of the admin head, in PEM; with --admin-tls-key it speaks https";
+    admin_tls_key: Option<PathBuf> = "admin-tls-key" "FILE" [""] "Private key of the admin head, in PEM";
+    auth_dev_enroll_secret: Option<Password> = "auth-dev-enroll-secret" "SECRET" [""] "Whoever knows it can become an actor. Without it the chassis mints one for the first actor and prints it";
+    throttle_rate: u32 = "throttle-rate" "COUNT" ["10"] "How often one machine may try to become an actor within --throttle-window; 0 is no limit";
+    throttle_window: Duration = "throttle-window" "TIME" ["60s"] "The time in which those tries are counted";
     db_root_dir: PathBuf = "db-root-dir" "DIR" ["./chassis/data/db"] "The folder of the databases";
     secret_master_key: Option<PathBuf> = "secret-master-key" "PATH" ["./chassis/data/secrets/txco-master.key"] "The file of the master key, minted when missing; empty turns the secret store off";
     secret_master_key_b64: Option<InlineKey> = "secret-master-key-b64" "KEY" [""] "The master key itself, in base64, older ones behind commas; wins over the file. Other users can read it in `ps`: prefer the variable, which is wiped";

@@ -3,12 +3,15 @@
 mod problem;
 pub(crate) mod ready;
 mod open_dev;
+pub(crate) mod authentication;
+pub(crate) mod throttle;
 pub(crate) mod metrics;
 pub(crate) mod admin;
 pub(crate) mod web;
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
@@ -17,7 +20,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 /// How long a client may take to send the header of a request, and to answer a ping of
 /// HTTP/2: who only holds connections open holds them no longer than this.
@@ -27,12 +32,14 @@ const PING: Duration = Duration::from_secs(30);
 /// How long to wait when the system has no more descriptors for connections.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(500);
 
-/// Serves `router` until `stop` and then until the requests under way have ended.
+/// Serves `router`, inside TLS when there is some, until `stop` and then until the requests
+/// under way have ended.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub(crate) async fn serve(
     listener: std::net::TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -40,6 +47,8 @@ pub(crate) async fn serve(
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     server.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PATIENCE);
+    let tls = tls.map(TlsAcceptor::from);
+    let server = Arc::new(server);
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
@@ -50,10 +59,12 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let service = TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))));
-                let connection = server.serve_connection(prepared(stream), service).into_owned();
-                let connection = connections.watch(connection);
+                let watcher = connections.watcher();
+                let (server, tls) = (Arc::clone(&server), tls.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = connection.await {
+                    let Some(stream) = prepared(stream, tls).await else { return };
+                    let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+                    if let Err(error) = watcher.watch(connection).await {
                         tracing::debug!(%peer, %error, "connection ended early");
                     }
                 });
@@ -70,10 +81,17 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
+/// What a connection is read and written by.
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// The connection, once a TLS handshake has ended; nothing when it failed or took too long.
+async fn prepared(stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Box<dyn Transport>> {
     // Small answers are not to wait for more; when refused, they only come later.
     let _later: io::Result<()> = stream.set_nodelay(true);
-    TokioIo::new(stream)
+    let Some(tls) = tls else { return Some(Box::new(stream)) };
+    let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await.ok()?.ok()?;
+    Some(Box::new(stream))
 }
 
 /// Whether the client went away before it was accepted: nothing is wrong here.

@@ -35,6 +35,7 @@ pub mod config;
 pub mod telemetry;
 mod key_source;
 mod op_signature;
+mod request_signature;
 mod backup;
 mod bookkeeping;
 mod meter;

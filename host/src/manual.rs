@@ -23,3 +23,6 @@ pub mod speed {}
 
 #[doc = include_str!("../docs/keys.md")]
 pub mod keys {}
+
+#[doc = include_str!("../docs/admin-api.md")]
+pub mod admin_api {}

@@ -122,7 +122,7 @@ fn a_key_that_is_not_its_key_is_noticed() {
     let mut host = go_chassis(&stripe);
     fs::write(host.path("chassis/data/secrets/txco-master.key"), (1..33).collect::<Vec<u8>>()).unwrap();
     host.start();
-    host.wait_log("WARN");
+    host.wait_log("WARN secret store: ");
     let reply = host.event("/charge", &json!({}));
     assert_eq!(reply.status, 500, "{}", reply.text());
     assert!(stripe.received().is_empty());

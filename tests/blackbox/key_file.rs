@@ -108,7 +108,7 @@ fn another_key_is_noticed_at_boot_and_set_starts_over() {
     host.txco(&["auth", "secrets", "init", "--path", KEY]).succeeds();
     host.start();
     host.wait_log("INFO secret store enabled");
-    let warning = host.wait_log("WARN");
+    let warning = host.wait_log("WARN secret store: ");
     assert!(warning.contains('1'), "how many rows it does not open: {warning}");
     let refused = host.event("/secret", &serde_json::json!("x"));
     assert_eq!(refused.status, 500);

@@ -23,6 +23,8 @@ mod doctor;
 mod typed_secret;
 mod tenants;
 mod admin_api;
+mod admin_access;
+mod identity;
 mod listings;
 mod signing;
 mod basic_auth;

@@ -103,6 +103,31 @@ impl Audit {
         self.row("tenant.", deed, outcome);
     }
 
+    /// The same about people: actors, keys, members, invitations. They are in a file of their
+    /// own, so a change has no row yet. What a path names is written only when it looks like
+    /// one of their identifiers.
+    pub(crate) fn of_actor<T>(&self, deed: &Deed<'_>, result: &Result<T, AdminError>) {
+        let outcome = outcome(result);
+        let good = !deed.subject.is_empty()
+            && deed.subject.len() <= 80
+            && deed.subject.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let deed = Deed { subject: if good { deed.subject } else { "-" }, ..deed.clone() };
+        tracing::info!(
+            actor_id = deed.by.label(),
+            tenant_id = deed.tenant,
+            subject = deed.subject,
+            action = deed.action,
+            outcome,
+            "actor_action"
+        );
+        if (deed.effect, outcome) == (Effect::Change, "ok") {
+            let action = format!("actor.{}", deed.action);
+            self.write(&[store::Deed::new(deed.by, &action, deed.tenant, deed.subject).outcome(outcome)]);
+        } else {
+            self.row("actor.", &deed, outcome);
+        }
+    }
+
     fn row(&self, domain: &str, deed: &Deed<'_>, outcome: &'static str) {
         if (deed.effect, outcome) == (Effect::Change, "ok") {
             return;

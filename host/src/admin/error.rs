@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use store::Quota;
 
+use super::unproven::Unproven;
+
 /// Why open access is not given (R32). Each is a way in that an attacker on the network, or
 /// a web page in the operator's browser, would otherwise have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +22,7 @@ pub(crate) enum Denial {
     #[error("the request was forwarded by a proxy")]
     Forwarded,
     /// Somebody has an identity here, so anonymous access is over.
-    #[error("actors are enrolled here, and signed requests come with a later release")]
+    #[error("actors are enrolled here; sign the request with the key of one (txco auth profiles)")]
     Enrolled,
     /// Whether somebody has, cannot be found out.
     #[error("the actor database cannot be read")]
@@ -34,6 +36,68 @@ pub(crate) enum AdminError {
     /// Not let in.
     #[error("open access is for this machine only: {0}")]
     Denied(Denial),
+    /// Not who they say they are, or nobody.
+    #[error(transparent)]
+    Unproven(#[from] Unproven),
+    /// Too many tries to become somebody.
+    #[error("too many tries; wait {0} s")]
+    Throttled(u64),
+    /// Let in, and not allowed to do this.
+    #[error("this needs the capability {0}")]
+    CapabilityDenied(String),
+    /// Giving away what one does not have.
+    #[error("nobody can grant a capability they do not have: {0}")]
+    ExceedsGranter(String),
+    /// Enrolment by secret is closed: there is none, or somebody is enrolled.
+    #[error("enrolment by secret is closed")]
+    EnrolmentClosed,
+    /// A JSON body of the doors that hand out identities.
+    #[error("{0}")]
+    InvalidEnrolment(&'static str),
+    /// Somebody's key.
+    #[error("the key is enrolled already")]
+    KeyEnrolled {
+        /// Whose it is.
+        actor_id: String,
+        /// What it is called.
+        key_id: String,
+    },
+    /// No such key, or not one's own.
+    #[error("no such key")]
+    KeyNotFound,
+    /// Only somebody with a key has keys.
+    #[error("only an enrolled actor has keys; enrol first")]
+    NoIdentity,
+    /// No such actor, or none of this tenant.
+    #[error("no such actor")]
+    ActorNotFound,
+    /// No actor named.
+    #[error("the request names no actor")]
+    ActorIdRequired,
+    /// No capabilities named.
+    #[error("the request names no capabilities")]
+    CapabilitiesRequired,
+    /// Not a capability, or none that may be granted.
+    #[error("{0}")]
+    UnknownCapability(String),
+    /// A revoked actor gets nothing.
+    #[error("the actor is revoked")]
+    ActorRevoked,
+    /// Whoever asks would lock themselves out.
+    #[error("this would revoke yourself; ask for it by ?self=true")]
+    SelfRevoke,
+    /// Not a lifetime of an invitation.
+    #[error("ttl must be a duration such as 24h, at most 7 days (168h)")]
+    InvalidTtl,
+    /// No such invitation in this tenant.
+    #[error("no such invitation")]
+    InvitationNotFound,
+    /// The actor database says no.
+    #[error("actor database: {0}")]
+    Actors(store::Error),
+    /// A route of the past.
+    #[error("this route moved below /v1/tenants/{{slug}}")]
+    Gone,
     /// A body of a type that a browser sends without asking.
     #[error("the body must be sent as content-type: application/json")]
     JsonRequired,
@@ -145,6 +209,25 @@ impl AdminError {
     pub(crate) fn answer(&self) -> (u16, &'static str) {
         match self {
             Self::Denied(_) => (401, "missing_signature_headers"),
+            Self::Unproven(unproven) => (401, unproven.code()),
+            Self::Throttled(_) => (429, "throttled"),
+            Self::EnrolmentClosed => (404, "not_found"),
+            Self::InvalidEnrolment(why) => (400, why),
+            Self::KeyEnrolled { .. } => (409, "key_already_enrolled"),
+            Self::KeyNotFound => (404, "key_not_found"),
+            Self::NoIdentity => (400, "no_identity"),
+            Self::ActorNotFound => (404, "actor_not_found"),
+            Self::ActorIdRequired => (400, "actor_id_required"),
+            Self::CapabilitiesRequired => (400, "capabilities_required"),
+            Self::UnknownCapability(_) => (400, "unknown_capability"),
+            Self::ActorRevoked => (400, "actor_revoked"),
+            Self::SelfRevoke => (409, "self_revoke"),
+            Self::InvalidTtl => (400, "invalid_ttl"),
+            Self::InvitationNotFound => (404, "invitation_not_found"),
+            Self::Actors(_) => (500, "actor_store_err"),
+            Self::Gone => (410, "gone"),
+            Self::CapabilityDenied(_) => (403, "capability_denied"),
+            Self::ExceedsGranter(_) => (403, "capability_exceeds_granter"),
             Self::JsonRequired => (415, "json_required"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::InvalidBody(_) => (400, "invalid_body"),
@@ -186,7 +269,18 @@ impl AdminError {
     /// How an audit line calls the outcome.
     #[must_use]
     pub(crate) fn outcome(&self) -> &'static str {
-        if matches!(self, Self::Denied(_) | Self::JsonRequired) { "denied" } else { self.code() }
+        if matches!(
+            self,
+            Self::Unproven(_)
+                | Self::Denied(_)
+                | Self::CapabilityDenied(_)
+                | Self::ExceedsGranter(_)
+                | Self::JsonRequired
+        ) {
+            "denied"
+        } else {
+            self.code()
+        }
     }
 
     /// What the reply adds to the code: a message for people where the whole point is to
@@ -195,7 +289,20 @@ impl AdminError {
     pub(crate) fn extra(&self) -> Extra {
         let said = self.to_string();
         match self {
-            Self::Denied(_) | Self::JsonRequired => Extra::Message(said),
+            Self::Unproven(_)
+            | Self::Denied(_)
+            | Self::CapabilityDenied(_)
+            | Self::ExceedsGranter(_)
+            | Self::JsonRequired => Extra::Message(said),
+            Self::KeyEnrolled { actor_id, key_id } => Extra::Detail(json!({
+                "actor_id": actor_id,
+                "key_id": key_id,
+                "hint": "sign with it, accept an invitation with it, or revoke it first",
+            })),
+            Self::NoIdentity | Self::SelfRevoke | Self::InvalidTtl | Self::Gone => Extra::Message(said),
+            Self::UnknownCapability(hint) => Extra::Detail(json!({ "hint": hint })),
+            Self::Actors(_) => Extra::Detail(json!({ "err": said })),
+            Self::Throttled(seconds) => Extra::Detail(json!({ "retry_after_seconds": seconds })),
             Self::TenantNotFound(slug) => Extra::Detail(json!({ "slug": slug })),
             Self::StoreOff => Extra::Detail(json!({
                 "hint": "set --secret-master-key on the chassis (or TXCO_SECRET_MASTER_KEY in env)"
@@ -229,6 +336,14 @@ impl AdminError {
                 json!({ "quota": quota.word(), "most": most, "hint": format!("{said}: {}", remedy(*quota)) }),
             ),
             Self::Vault(_) => Extra::Detail(json!({ "err": said })),
+            Self::EnrolmentClosed
+            | Self::InvalidEnrolment(_)
+            | Self::KeyNotFound
+            | Self::ActorNotFound
+            | Self::ActorIdRequired
+            | Self::CapabilitiesRequired
+            | Self::ActorRevoked
+            | Self::InvitationNotFound => Extra::Nothing,
             Self::OpNotFound | Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => {
                 Extra::Nothing
             }
@@ -314,6 +429,10 @@ fn of_store(error: &store::Error) -> (u16, &'static str) {
         | E::Unrecorded { .. }
         | E::ReservedSlug
         | E::NoRandomness
+        | E::SomebodyEnrolled
+        | E::KeyEnrolled { .. }
+        | E::NoActor
+        | E::ActorRevoked
         | E::Sqlite { .. } => (500, "secret_store_err"),
     }
 }

@@ -3,8 +3,8 @@
 use store::{AuditFilter, AuditRow, Head, Seen, Verdict};
 use vault::SecretValue;
 
-use super::Actor;
 use super::Admin;
+use super::actor::Actor;
 use super::error::AdminError;
 
 /// The most rows of one answer.
@@ -33,8 +33,10 @@ impl Admin {
     /// Rows of the audit, oldest first.
     ///
     /// # Errors
-    /// [`AdminError::TenantNotFound`], [`AdminError::Store`].
-    pub(crate) fn audit_rows(&self, wanted: &Wanted<'_>) -> Result<Vec<AuditRow>, AdminError> {
+    /// [`AdminError::CapabilityDenied`]: it tells of every tenant; [`AdminError::TenantNotFound`],
+    /// [`AdminError::Store`].
+    pub(crate) fn audit_rows(&self, actor: &Actor, wanted: &Wanted<'_>) -> Result<Vec<AuditRow>, AdminError> {
+        actor.must_rule_all()?;
         let tenant = wanted.tenant.map(|slug| self.tenant(slug)).transpose()?;
         let filter = AuditFilter {
             tenant: tenant.as_ref().map(|tenant| &tenant.id),
@@ -53,16 +55,19 @@ impl Admin {
     /// The end of the audit.
     ///
     /// # Errors
-    /// [`AdminError::Store`].
-    pub(crate) fn audit_head(&self) -> Result<Option<Head>, AdminError> {
+    /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
+    pub(crate) fn audit_head(&self, actor: &Actor) -> Result<Option<Head>, AdminError> {
+        actor.must_rule_all()?;
         Ok(self.store.audit_head()?)
     }
 
     /// Looks at the whole audit; without a vault nobody can tell whose its seals are.
     ///
     /// # Errors
-    /// [`AdminError::InvalidBody`] for a head that is none, [`AdminError::Store`].
-    pub(crate) fn verify_audit(&self, kept: Option<&str>) -> Result<Verdict, AdminError> {
+    /// [`AdminError::CapabilityDenied`], [`AdminError::InvalidBody`] for a head that is none,
+    /// [`AdminError::Store`].
+    pub(crate) fn verify_audit(&self, actor: &Actor, kept: Option<&str>) -> Result<Verdict, AdminError> {
+        actor.must_rule_all()?;
         let no_head =
             || AdminError::InvalidBody("head is not SEQ:HASH, as `audit list` prints it".to_owned());
         let kept = kept.map(|text| Head::parse(text).ok_or_else(no_head)).transpose()?;
@@ -75,16 +80,19 @@ impl Admin {
     /// Records that what was changed outside txco is as it should be; tells how much it was.
     ///
     /// # Errors
-    /// [`AdminError::Store`].
+    /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
     pub(crate) fn accept_state(&self, actor: &Actor) -> Result<u64, AdminError> {
+        actor.must_rule_all()?;
         Ok(self.store.accept_state(actor.by())?)
     }
 
     /// Where exactly this value was ever stored.
     ///
     /// # Errors
+    /// [`AdminError::CapabilityDenied`]: an answer tells whether a guess is right, in any tenant;
     /// [`AdminError::StoreOff`], [`AdminError::Vault`].
     pub(crate) fn seen(&self, actor: &Actor, value: SecretValue) -> Result<Vec<Seen>, AdminError> {
+        actor.must_rule_all()?;
         let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
         Ok(vault.seen(actor.by(), value)?)
     }

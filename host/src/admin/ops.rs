@@ -7,7 +7,7 @@ use model::{Delivery, Digest, OpName, TenantId};
 use store::{NewBuild, Pushed, Store, StoredBuild, StoredOp};
 use workshop::Facts;
 
-use super::Actor;
+use super::actor::{Actor, Need};
 use super::error::AdminError;
 use crate::op_signature::Signers;
 
@@ -55,16 +55,24 @@ impl Ops {
     /// All ops of `tenant`, by name.
     ///
     /// # Errors
-    /// [`AdminError::Store`].
-    pub(crate) fn list(&self, tenant: &TenantId) -> Result<Vec<StoredOp>, AdminError> {
+    /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
+    pub(crate) fn list(&self, tenant: &TenantId, actor: &Actor) -> Result<Vec<StoredOp>, AdminError> {
+        actor.may(tenant, Need::OPS_READ)?;
         Ok(self.store.ops(tenant)?)
     }
 
     /// One op, and what its components tell.
     ///
     /// # Errors
-    /// [`AdminError::OpNotFound`], [`AdminError::InvalidOpName`], [`AdminError::Store`].
-    pub(crate) fn show(&self, tenant: &TenantId, name: &str) -> Result<(StoredOp, Vec<Facts>), AdminError> {
+    /// [`AdminError::CapabilityDenied`], [`AdminError::OpNotFound`], [`AdminError::InvalidOpName`],
+    /// [`AdminError::Store`].
+    pub(crate) fn show(
+        &self,
+        tenant: &TenantId,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<(StoredOp, Vec<Facts>), AdminError> {
+        actor.may(tenant, Need::OPS_READ)?;
         let op = self.store.op(tenant, &parsed(name)?)?.ok_or(AdminError::OpNotFound)?;
         let facts = op.builds.iter().filter_map(|build| self.facts(tenant, build).transpose());
         let facts = facts.collect::<Result<_, _>>()?;
@@ -88,6 +96,7 @@ impl Ops {
         name: &str,
         arriving: &[Arriving],
     ) -> Result<(StoredOp, Pushed), AdminError> {
+        actor.may(tenant, Need::OPS_UPDATE)?;
         let name = parsed(name)?;
         if arriving.is_empty() {
             return Err(AdminError::InvalidBody("the push brings no component".to_owned()));
@@ -140,8 +149,10 @@ impl Ops {
     /// Removes an op.
     ///
     /// # Errors
-    /// [`AdminError::OpNotFound`], [`AdminError::InvalidOpName`], [`AdminError::Store`].
+    /// [`AdminError::CapabilityDenied`], [`AdminError::OpNotFound`], [`AdminError::InvalidOpName`],
+    /// [`AdminError::Store`].
     pub(crate) fn remove(&self, tenant: &TenantId, actor: &Actor, name: &str) -> Result<(), AdminError> {
+        actor.may(tenant, Need::OPS_UPDATE)?;
         if self.store.remove_op(tenant, &parsed(name)?, actor.by())? {
             Ok(())
         } else {

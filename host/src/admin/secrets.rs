@@ -8,7 +8,7 @@ use vault::{
     Written,
 };
 
-use super::Actor;
+use super::actor::{Actor, Need};
 use super::error::AdminError;
 use super::explain::{self, Answer, Ask, MOST_ASKS};
 use super::moment::{moment, span};
@@ -84,6 +84,13 @@ pub(crate) struct Beside<'a> {
     pub policy: Option<&'a PolicyAsked>,
 }
 
+/// What a verb does with a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
 /// Which secret, as it was asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
@@ -102,12 +109,15 @@ pub(crate) struct Stored {
 }
 
 impl<'a> Secrets<'a> {
-    /// All active ones, by name and stack.
+    /// All active ones that the actor may see, by name and stack.
     ///
     /// # Errors
-    /// [`AdminError::Vault`].
+    /// [`AdminError::CapabilityDenied`] for who may see none at all, [`AdminError::Vault`].
     pub(crate) fn list(&self) -> Result<Vec<Metadata>, AdminError> {
-        Ok(self.vault.list(self.tenant)?)
+        self.actor.may(self.tenant, Need::SOME_SECRET_READ)?;
+        let mut all = self.vault.list(self.tenant)?;
+        all.retain(|one| self.actor.can(self.tenant, Need::secret_read(one.name.as_str())));
+        Ok(all)
     }
 
     /// What is known of one, at exactly this place.
@@ -115,7 +125,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
     pub(crate) fn show(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.show(address)?))
+        self.at(asked, Access::Read, |address| Ok(self.vault.show(address)?))
     }
 
     /// Stores a new one.
@@ -129,7 +139,7 @@ impl<'a> Secrets<'a> {
         value: SecretValue,
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(&beside.named())?;
-        self.at(asked, |address| {
+        self.at(asked, Access::Write, |address| {
             self.bounds.value(&value)?;
             let metadata = self.vault.create(address, &terms, value)?;
             Ok(Stored { metadata, written: Written::Created, shown: None })
@@ -147,7 +157,7 @@ impl<'a> Secrets<'a> {
         value: SecretValue,
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(beside)?;
-        self.at(asked, |address| {
+        self.at(asked, Access::Write, |address| {
             self.bounds.value(&value)?;
             let (metadata, written) = self.vault.set(address, &terms, value)?;
             Ok(Stored { metadata, written, shown: None })
@@ -157,7 +167,8 @@ impl<'a> Secrets<'a> {
     /// Stores several in one step, new or not: all of them or none.
     ///
     /// # Errors
-    /// [`AdminError`]: a name, the stack, a value, or a name that stands twice.
+    /// [`AdminError`]: a name, the stack, a value, a name that stands twice, or one that the
+    /// actor may not write.
     pub(crate) fn import(
         &self,
         stack: Option<&str>,
@@ -167,6 +178,7 @@ impl<'a> Secrets<'a> {
         let named = values.into_iter().map(|(name, value)| {
             let name = SecretName::parse(&name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
             self.bounds.value(&value)?;
+            self.actor.may(self.tenant, Need::secret_write(name.as_str()))?;
             Ok((name, value))
         });
         let named = named.collect::<Result<Vec<_>, AdminError>>()?;
@@ -188,7 +200,7 @@ impl<'a> Secrets<'a> {
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(&beside.named())?;
         let length = length(byte_len)?;
-        self.at(asked, |address| {
+        self.at(asked, Access::Write, |address| {
             let (metadata, shown) = self.vault.generate(address, &terms, length)?;
             Ok(Stored { metadata, written: Written::Created, shown: Some(shown) })
         })
@@ -205,7 +217,7 @@ impl<'a> Secrets<'a> {
         value: SecretValue,
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(beside)?;
-        self.at(asked, |address| {
+        self.at(asked, Access::Write, |address| {
             self.bounds.value(&value)?;
             let metadata = self.vault.rotate(address, &terms, value)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: None })
@@ -224,7 +236,7 @@ impl<'a> Secrets<'a> {
     ) -> Result<Stored, AdminError> {
         let terms = self.terms(beside)?;
         let length = length(byte_len)?;
-        self.at(asked, |address| {
+        self.at(asked, Access::Write, |address| {
             let (metadata, shown) = self.vault.rotate_generated(address, &terms, length)?;
             Ok(Stored { metadata, written: Written::Rotated, shown: Some(shown) })
         })
@@ -235,7 +247,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, the description, or there is none.
     pub(crate) fn describe(&self, asked: Asked<'_>, description: &str) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| {
+        self.at(asked, Access::Write, |address| {
             self.bounds.description(Some(description))?;
             Ok(self.vault.describe(address, self.actor.by(), description)?)
         })
@@ -246,7 +258,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
     pub(crate) fn revoke(&self, asked: Asked<'_>) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.revoke(address, self.actor.by())?))
+        self.at(asked, Access::Write, |address| Ok(self.vault.revoke(address, self.actor.by())?))
     }
 
     /// The versions of one, newest first.
@@ -254,7 +266,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is none.
     pub(crate) fn versions(&self, asked: Asked<'_>) -> Result<(Metadata, Vec<VersionFacts>), AdminError> {
-        self.at(asked, |address| Ok(self.vault.versions(address)?))
+        self.at(asked, Access::Read, |address| Ok(self.vault.versions(address)?))
     }
 
     /// Puts an older version back into use.
@@ -262,7 +274,7 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, or there is no such version to go back to.
     pub(crate) fn roll_back(&self, asked: Asked<'_>, to: Option<u32>) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.roll_back(address, self.actor.by(), to)?))
+        self.at(asked, Access::Write, |address| Ok(self.vault.roll_back(address, self.actor.by(), to)?))
     }
 
     /// Destroys all but the newest versions; tells which.
@@ -275,7 +287,7 @@ impl<'a> Secrets<'a> {
         keep: Option<u32>,
     ) -> Result<(Metadata, Vec<u32>), AdminError> {
         let keep = keep.filter(|keep| *keep > 0).ok_or(AdminError::InvalidKeep)?;
-        self.at(asked, |address| Ok(self.vault.prune(address, self.actor.by(), Keep(keep))?))
+        self.at(asked, Access::Write, |address| Ok(self.vault.prune(address, self.actor.by(), Keep(keep))?))
     }
 
     /// Destroys one version.
@@ -283,7 +295,9 @@ impl<'a> Secrets<'a> {
     /// # Errors
     /// [`AdminError`]: the name, the stack, the version, or files that could not be cleaned.
     pub(crate) fn destroy(&self, asked: Asked<'_>, version_no: u32) -> Result<Metadata, AdminError> {
-        self.at(asked, |address| Ok(self.vault.destroy(address, self.actor.by(), version_no)?))
+        self.at(asked, Access::Write, |address| {
+            Ok(self.vault.destroy(address, self.actor.by(), version_no)?)
+        })
     }
 
     /// Replaces the policy; one with nothing in it takes it away.
@@ -292,7 +306,7 @@ impl<'a> Secrets<'a> {
     /// [`AdminError`]: the name, the stack, the policy, or a version that does not open.
     pub(crate) fn policy(&self, asked: Asked<'_>, policy: &PolicyAsked) -> Result<Metadata, AdminError> {
         let terms = self.terms(&Beside { policy: Some(policy), ..Beside::default() })?;
-        self.at(asked, |address| Ok(self.vault.policy(address, &terms)?))
+        self.at(asked, Access::Write, |address| Ok(self.vault.policy(address, &terms)?))
     }
 
     /// What rules would get of the secrets they name; opens none of them.
@@ -303,7 +317,11 @@ impl<'a> Secrets<'a> {
         if asks.len() > MOST_ASKS {
             return Err(AdminError::InvalidBody(format!("at most {MOST_ASKS} asks at once")));
         }
-        asks.iter().map(|ask| explain::answer(self.vault, self.store, self.tenant, ask)).collect()
+        let answer = |ask: &Ask| {
+            self.actor.may(self.tenant, Need::secret_read(&ask.name))?;
+            explain::answer(self.vault, self.store, self.tenant, ask)
+        };
+        asks.iter().map(answer).collect()
     }
 
     fn terms<'t>(&self, beside: &Beside<'t>) -> Result<Terms<'t>, AdminError>
@@ -335,9 +353,15 @@ impl<'a> Secrets<'a> {
     fn at<T>(
         &self,
         asked: Asked<'_>,
+        access: Access,
         work: impl FnOnce(&SecretAddress<'_>) -> Result<T, AdminError>,
     ) -> Result<T, AdminError> {
         let name = SecretName::parse(asked.name).map_err(|e| AdminError::InvalidName(e.rule.to_owned()))?;
+        let need = match access {
+            Access::Read => Need::secret_read(name.as_str()),
+            Access::Write => Need::secret_write(name.as_str()),
+        };
+        self.actor.may(self.tenant, need)?;
         let stack = stack_of(asked.stack)?;
         work(&SecretAddress { tenant: self.tenant, stack: stack.as_ref(), name: &name })
     }

@@ -3,30 +3,33 @@
 use model::TenantSlug;
 use store::Tenant;
 
-use super::Actor;
 use super::Admin;
+use super::actor::{Actor, Need};
 use super::error::AdminError;
 use super::secrets::Secrets;
 
 impl Admin {
-    /// All tenants, by slug.
+    /// The tenants that `actor` belongs to, by slug.
     ///
     /// # Errors
     /// [`AdminError::Store`].
-    pub(crate) fn tenants(&self) -> Result<Vec<Tenant>, AdminError> {
-        Ok(self.store.tenants()?)
+    pub(crate) fn tenants(&self, actor: &Actor) -> Result<Vec<Tenant>, AdminError> {
+        let mut all = self.store.tenants()?;
+        all.retain(|tenant| actor.belongs_to(&tenant.id));
+        Ok(all)
     }
 
     /// Creates a tenant.
     ///
     /// # Errors
-    /// [`AdminError`]: `invalid_slug`, `reserved_slug`, `tenant_slug_taken`.
+    /// [`AdminError`]: `capability_denied`, `invalid_slug`, `reserved_slug`, `tenant_slug_taken`.
     pub(crate) fn create_tenant(
         &self,
         actor: &Actor,
         slug: &str,
         name: Option<&str>,
     ) -> Result<Tenant, AdminError> {
+        actor.must_rule_all()?;
         let slug = TenantSlug::parse(slug).map_err(|e| AdminError::InvalidSlug(e.rule.to_owned()))?;
         if slug.is_reserved() {
             return Err(AdminError::ReservedSlug);
@@ -50,15 +53,18 @@ impl Admin {
         self.store.tenant_by_slug(&parsed)?.ok_or_else(missing)
     }
 
-    /// The secrets of `tenant`, as `actor` may handle them.
+    /// The secrets of `tenant`, as `actor` may handle them; `need` is what they come for,
+    /// asked before anything else is told. Each use-case asks again, for its name.
     ///
     /// # Errors
-    /// [`AdminError::StoreOff`].
+    /// [`AdminError::CapabilityDenied`], [`AdminError::StoreOff`].
     pub(crate) fn secrets<'a>(
         &'a self,
         tenant: &'a Tenant,
         actor: &'a Actor,
+        need: Need<'_>,
     ) -> Result<Secrets<'a>, AdminError> {
+        actor.may(&tenant.id, need)?;
         let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
         let (store, bounds, demand) = (&self.store, self.bounds, self.demand);
         Ok(Secrets { vault, store, tenant: &tenant.id, actor, bounds, demand })

@@ -2,22 +2,23 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::{Chassis, Parts, Trace};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
-use store::{Opened, Store};
+use store::{Actors, Opened, Store};
 use vault::{CodeCacheKey, Vault};
 
+use super::admission::{self, Admission};
 use super::heads::Listener;
 use super::{App, BootError, Role};
 use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps};
 use crate::bookkeeping::Bookkeeping;
 use crate::config::{Config, ConfigError, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
-use crate::http::admin::{self, AdminHead, Until};
+use crate::http::admin::{self, AdminHead, Aside};
 use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
@@ -42,12 +43,15 @@ impl App {
 
     /// The same, with somebody to ask for the passphrase of a sealed master key.
     pub(crate) fn boot_asking(mut config: Config, role: Role, ask: &mut Ask<'_>) -> Result<Self, BootError> {
-        refuse_exposed(config.admin_addr)?;
+        admission::refuse_exposed(&config)?;
         let keys = KeySource::of(&mut config);
         say_hardened(pages::harden());
         let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(&config))?;
         say_opened(&opened);
         let store = Arc::new(store);
+        let actors = open_actors(&config)?;
+        let admission = admission::admission(&config, role, Arc::clone(&actors))?;
+        let admin_tls = admission::tls(&config)?;
         let tenant_slug = TenantSlug::default_tenant();
         let tenant = store.tenant_by_slug(&tenant_slug)?.ok_or(BootError::NoDefaultTenant)?;
         let limits = limits(&config);
@@ -65,10 +69,6 @@ impl App {
         let settings = settings(&config);
         let secret_bounds = secret_bounds(&config)?;
         let egress = egress_settings(&config)?;
-        let open_until = match role {
-            Role::Serve => Until::Enrolment { folder: config.db_root_dir, env: config.env },
-            Role::Dev => Until::Forever,
-        };
         let Keyed { vault, cache_key } = open_vault(keys, &store, ask)?;
         // With a key the vault has begun it, under a seal.
         store.begin_audit()?;
@@ -76,6 +76,9 @@ impl App {
         let admin_socket = bind("admin", config.admin_addr)?;
         let web_socket = bind("web", config.web_addr)?;
         let own_admin = admin_socket.local_addr().map_err(BootError::Threads)?;
+        if let Some(secret) = &admission.told {
+            say_first(secret, own_admin, admin_tls.is_some());
+        }
 
         let cache = cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir, key });
         let trace = Trace::open(trace_mode(config.trace_mode), &config.trace_dir)
@@ -95,10 +98,11 @@ impl App {
         let books = Arc::new(Bookkeeping { store: Arc::clone(&store), chassis: Arc::clone(&chassis) });
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store)));
         let vault_to_renew = vault.clone();
-        let admin = Admin::new(store, vault, Arc::clone(&ops), secret_bounds).demanding(demand);
-        let admin_router = admin::router(AdminHead::new(admin, open_until))
-            .merge(ready::router(&readiness))
-            .merge(metrics::routes(&meter));
+        let admin = Admin::new(store, vault, Arc::clone(&ops), actors, secret_bounds).demanding(demand);
+        let Admission { authentication, enrol_secret, throttle, .. } = admission;
+        let admin_head = AdminHead::new(admin, authentication, enrol_secret, throttle);
+        let aside = Aside { readiness: ready::router(&readiness), metrics: metrics::routes(&meter) };
+        let admin_router = admin::router(admin_head, aside);
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
             tenant: tenant.id.clone(),
@@ -119,16 +123,35 @@ impl App {
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
             books,
             meter,
-            web: Listener { socket: web_socket, router: web_router },
-            admin: Listener { socket: admin_socket, router: admin_router },
+            web: Listener { socket: web_socket, router: web_router, tls: None },
+            admin: Listener { socket: admin_socket, router: admin_router, tls: admin_tls },
             runtime,
         })
     }
 }
 
-/// Nobody but this machine can be let in without authentication (R32).
-fn refuse_exposed(admin: Listen) -> Result<(), BootError> {
-    if admin.is_loopback() { Ok(()) } else { Err(BootError::AdminExposed(admin.0)) }
+/// Opens the actor database; a foreign one was copied aside, and the log says where.
+fn open_actors(config: &Config) -> Result<Arc<Actors>, BootError> {
+    let (actors, opened) = Actors::open(&config.db_root_dir, &config.env)?;
+    if let Some(copy) = &opened.copied {
+        tracing::info!(
+            path = %opened.path.display(),
+            copy = %copy.display(),
+            "actor database of another chassis: copied before its first migration"
+        );
+    }
+    Ok(Arc::new(actors))
+}
+
+/// Tells the operator how to become the first actor.
+fn say_first(secret: &str, admin: SocketAddr, tls: bool) {
+    let scheme = if tls { "https" } else { "http" };
+    let host = if admin.ip().is_unspecified() { "localhost".to_owned() } else { admin.ip().to_string() };
+    let host = if admin.is_ipv6() && !admin.ip().is_unspecified() { format!("[{host}]") } else { host };
+    tracing::warn!(
+        "nobody is enrolled here; to be the first: txco auth bootstrap-local --url {scheme}://{host}:{} --secret {secret}",
+        admin.port()
+    );
 }
 
 fn bind(head: &'static str, address: Listen) -> Result<TcpListener, BootError> {

@@ -24,6 +24,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(super) struct Listener {
     pub(super) socket: std::net::TcpListener,
     pub(super) router: Router,
+    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Listener {
@@ -46,7 +47,7 @@ impl AdminThread {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BootError::Threads)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let head = move || {
-            let served = runtime.block_on(serve(listener.socket, listener.router, async {
+            let served = runtime.block_on(serve(listener.socket, listener.tls, listener.router, async {
                 let _ = stopped.await;
             }));
             if let Err(error) = served {
@@ -92,7 +93,7 @@ impl Serving {
             let stop = async {
                 let _ = stopped.await;
             };
-            if let Err(error) = serve(web.socket, web.router, stop).await {
+            if let Err(error) = serve(web.socket, web.tls, web.router, stop).await {
                 tracing::error!(%error, "web head ended");
             }
         });

@@ -2,32 +2,15 @@
 
 use std::process::ExitCode;
 
+use super::identity::{self, Verb as Oneself};
 use super::output::{Complaint, Console};
+use super::people::{self, Verb as Others};
 use super::{audit, keys, secrets, tenants, usage};
 
 /// Words that the command line will know in a later release.
-const LATER: &[&str] = &[
-    "accept",
-    "bootstrap-local",
-    "enroll",
-    "init",
-    "invitations",
-    "invite",
-    "login",
-    "logout",
-    "memberships",
-    "profile",
-    "profiles",
-    "revoke-actor",
-    "revoke-invitation",
-    "revoke-key",
-    "rotate-key",
-    "sessions",
-    "use",
-    "whoami",
-];
+const LATER: &[&str] = &["login", "sessions"];
 /// The same, below `auth tenant`.
-const TENANT_LATER: &[&str] = &["grant", "hostnames", "members", "revoke", "update-caps"];
+const TENANT_LATER: &[&str] = &["hostnames"];
 
 /// What stands behind `auth`.
 #[derive(clap::Subcommand)]
@@ -36,10 +19,63 @@ pub(crate) enum Auth {
     Secrets(KeyLine),
     /// One tenant: its secrets, or a new one
     Tenant(Box<TenantLine>),
-    /// List the tenants
+    /// List the tenants you belong to
     Tenants(tenants::ListFlags),
     /// What was done here, and whether the record of it holds
     Audit(Box<AuditLine>),
+    /// Become the first actor of a chassis, by the secret that it printed
+    BootstrapLocal(identity::BootstrapFlags),
+    /// Make a key for a profile, without telling anybody
+    Init(identity::InitFlags),
+    /// Become an actor with a key you have, by an enrolment secret
+    Enroll(identity::EnrolFlags),
+    /// Accept an invitation
+    Accept(identity::AcceptFlags),
+    /// Who you are at a chassis, and what you may do there
+    Whoami(identity::WhoamiFlags),
+    /// Replace your key by a new one
+    RotateKey(identity::RotateFlags),
+    /// Revoke a key
+    RevokeKey(people::RevokeKeyFlags),
+    /// Revoke an actor with all keys
+    RevokeActor(people::RevokeActorFlags),
+    /// Invite somebody; the token is printed once
+    Invite(people::InviteFlags),
+    /// List the invitations of a tenant
+    Invitations(people::LookFlags),
+    /// Take an invitation back
+    RevokeInvitation(people::RevokeInvitationFlags),
+    /// List the tenants you are a member of, with what you may do
+    Memberships(people::LookFlags),
+    /// List the profiles of this machine
+    Profiles(identity::ListFlags),
+    /// Use, show or remove a profile
+    Profile(ProfileLine),
+    /// Make a profile the active one
+    Use(identity::NamedFlags),
+    /// Sign nothing from now on
+    Logout,
+    /// Anything else.
+    #[command(external_subcommand)]
+    Unknown(Vec<String>),
+}
+
+/// What stands behind `auth profile`.
+#[derive(clap::Args)]
+pub(crate) struct ProfileLine {
+    #[command(subcommand)]
+    command: Option<Profile>,
+}
+
+/// The commands of `auth profile`.
+#[derive(clap::Subcommand)]
+pub(crate) enum Profile {
+    /// Make it the active one
+    Use(identity::NamedFlags),
+    /// Show it
+    Show(identity::NamedFlags),
+    /// Remove it, with its key on this machine
+    Remove(identity::RemoveFlags),
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
@@ -71,6 +107,13 @@ pub(crate) struct TenantLine {
 pub(crate) enum Tenant {
     /// Create a tenant
     Create(tenants::CreateFlags),
+    /// List the members
+    Members(people::LookFlags),
+    /// Say what an actor may do in the tenant
+    #[command(visible_alias = "update-caps")]
+    Grant(people::GrantFlags),
+    /// End a membership
+    Revoke(people::RemoveFlags),
     /// Set, generate, rotate, list, show, describe and revoke secrets
     Secrets(Box<SecretsLine>),
     /// Anything else.
@@ -100,11 +143,42 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
             Some(audit::Verb::Unknown(words)) => usage::unknown(&["auth", "audit"], &words, &[], console),
             Some(verb) => audit::run(verb, console),
         },
+        Some(Auth::Profile(ProfileLine { command })) => profile(command, console),
+        Some(Auth::BootstrapLocal(flags)) => {
+            identity::run("auth bootstrap-local", &Oneself::Bootstrap(flags), console)
+        }
+        Some(Auth::Init(flags)) => identity::run("auth init", &Oneself::Init(flags), console),
+        Some(Auth::Enroll(flags)) => identity::run("auth enroll", &Oneself::Enrol(flags), console),
+        Some(Auth::Accept(flags)) => identity::run("auth accept", &Oneself::Accept(flags), console),
+        Some(Auth::Whoami(flags)) => identity::run("auth whoami", &Oneself::Whoami(flags), console),
+        Some(Auth::RotateKey(flags)) => identity::run("auth rotate-key", &Oneself::Rotate(flags), console),
+        Some(Auth::Profiles(flags)) => identity::run("auth profiles", &Oneself::Profiles(flags), console),
+        Some(Auth::Use(flags)) => identity::run("auth use", &Oneself::Use(flags), console),
+        Some(Auth::Logout) => identity::run("auth logout", &Oneself::Logout, console),
+        Some(Auth::RevokeKey(flags)) => people::run("auth revoke-key", &Others::RevokeKey(flags), console),
+        Some(Auth::RevokeActor(flags)) => {
+            people::run("auth revoke-actor", &Others::RevokeActor(flags), console)
+        }
+        Some(Auth::Invite(flags)) => people::run("auth invite", &Others::Invite(flags), console),
+        Some(Auth::Invitations(flags)) => {
+            people::run("auth invitations", &Others::Invitations(flags), console)
+        }
+        Some(Auth::RevokeInvitation(flags)) => {
+            people::run("auth revoke-invitation", &Others::RevokeInvitation(flags), console)
+        }
+        Some(Auth::Memberships(flags)) => {
+            people::run("auth memberships", &Others::Memberships(flags), console)
+        }
         Some(Auth::Tenant(line)) => match line.command {
             None => usage::print(&["auth", "tenant"], console),
             Some(Tenant::Unknown(words)) => {
                 usage::unknown(&["auth", "tenant"], &words, TENANT_LATER, console)
             }
+            Some(Tenant::Members(flags)) => {
+                people::run("auth tenant members", &Others::Members(flags), console)
+            }
+            Some(Tenant::Grant(flags)) => people::run("auth tenant grant", &Others::Grant(flags), console),
+            Some(Tenant::Revoke(flags)) => people::run("auth tenant revoke", &Others::Remove(flags), console),
             Some(Tenant::Create(flags)) => {
                 let result = tenants::create(&flags, console);
                 ended("auth tenant create", flags.json, result, console)
@@ -117,6 +191,18 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
                 Some(verb) => secrets::run(verb, console),
             },
         },
+    }
+}
+
+fn profile(command: Option<Profile>, console: &mut Console<'_>) -> ExitCode {
+    match command {
+        None => usage::print(&["auth", "profile"], console),
+        Some(Profile::Unknown(words)) => usage::unknown(&["auth", "profile"], &words, &[], console),
+        Some(Profile::Use(flags)) => identity::run("auth profile use", &Oneself::Use(flags), console),
+        Some(Profile::Show(flags)) => identity::run("auth profile show", &Oneself::Show(flags), console),
+        Some(Profile::Remove(flags)) => {
+            identity::run("auth profile remove", &Oneself::Remove(flags), console)
+        }
     }
 }
 

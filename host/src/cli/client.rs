@@ -1,10 +1,12 @@
 //! One request to a chassis's admin head, and its reply as a command needs it.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::output::Complaint;
-use super::target::Target;
+use super::target::{Access, Target};
+use crate::request_signature::{Message, signed_headers};
 
 /// A reply that is no error.
 pub(super) struct Reply {
@@ -14,6 +16,23 @@ pub(super) struct Reply {
     pub(super) body: Value,
 }
 
+/// A reply that is one.
+pub(super) struct Refusal {
+    /// Its code, when it has one.
+    pub(super) code: String,
+    /// What it is about, by name.
+    pub(super) detail: Value,
+    /// What to tell a person.
+    pub(super) text: String,
+}
+
+impl Refusal {
+    /// The end of a command that cannot do anything about it.
+    pub(super) fn complaint(self) -> Complaint {
+        Complaint::failed(self.text)
+    }
+}
+
 /// Sends one request and waits for its reply.
 pub(super) fn call(
     target: &Target,
@@ -21,19 +40,61 @@ pub(super) fn call(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Reply, Complaint> {
+    ask(target, method, path, body, Vec::new())?.map_err(|refusal| {
+        let hint = match (&target.access, refusal.code.as_str()) {
+            (Access::Signed(profile, _), "unknown_key" | "revoked_key" | "actor_revoked") => format!(
+                " — the key of profile {} is not (or no longer) good at {}; choose another by --profile",
+                profile.name, target.url
+            ),
+            _ => String::new(),
+        };
+        Complaint::failed(refusal.text + &hint)
+    })
+}
+
+/// The same, with headers of its own; a refusal is looked at by whoever asks.
+pub(super) fn ask(
+    target: &Target,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+    mut headers: Vec<(&'static str, Zeroizing<String>)>,
+) -> Result<Result<Reply, Refusal>, Complaint> {
+    let failed = |e: egress::AdminError| Complaint::failed(e.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Complaint::failed(format!("cannot start: {e}")))?;
-    let client = egress::AdminClient::new(&target.url).map_err(|e| Complaint::failed(e.to_string()))?;
+    let client = egress::AdminClient::new(&target.url).map_err(failed)?;
     let body = body.map(|body| Zeroizing::new(body.to_string().into_bytes()));
-    let reply =
-        runtime.block_on(client.call(method, path, body)).map_err(|e| Complaint::failed(e.to_string()))?;
-    if !reply.is_success() {
-        let remedy = reply.code().and_then(|code| remedy(&code)).map(|remedy| format!(" — {remedy}"));
-        return Err(Complaint::failed(format!("{}{}", reply.refusal(), remedy.unwrap_or_default())));
+    match &target.access {
+        Access::Unsigned => {}
+        Access::Basic(value) => headers.push(("authorization", value.clone())),
+        Access::Signed(profile, signer) => {
+            let line = client.line(path).map_err(failed)?;
+            let message = Message {
+                method,
+                path: &line.path,
+                query: line.query.as_deref(),
+                authority: &line.authority,
+                header: &|_| None,
+            };
+            let body = body.as_ref().map(|body| body.as_slice()).unwrap_or_default();
+            let when = (profile.meta.key_id.as_str(), Timestamp::now().as_second());
+            let signed = signed_headers(&message, body, when, |base| signer.sign(base))?;
+            let signed = signed.ok_or_else(|| Complaint::failed("the request cannot be signed"))?;
+            headers.extend(signed.map(|(name, value)| (name, Zeroizing::new(value))));
+        }
     }
-    Ok(Reply { status: reply.status(), body: serde_json::from_slice(reply.body()).unwrap_or(Value::Null) })
+    let reply = runtime.block_on(client.call_with(method, path, body, headers)).map_err(failed)?;
+    let body: Value = serde_json::from_slice(reply.body()).unwrap_or(Value::Null);
+    if !reply.is_success() {
+        let detail = body.get("detail").cloned().unwrap_or(Value::Null);
+        let code = reply.code().unwrap_or_default();
+        let remedy = remedy(&code).map(|remedy| format!(" — {remedy}")).unwrap_or_default();
+        return Ok(Err(Refusal { text: format!("{}{remedy}", reply.refusal()), code, detail }));
+    }
+    Ok(Ok(Reply { status: reply.status(), body }))
 }
 
 /// What to do about a refusal, where its code alone does not say it.

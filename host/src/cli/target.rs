@@ -1,8 +1,15 @@
 //! Which chassis and which tenant a command is about, and what may be sent there.
 
+use std::fmt;
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
 use super::output::{Complaint, Console};
+use super::profile::Profile;
+use super::signer::Signer;
 use crate::config::Environment;
 
 const DEFAULT_URL: &str = "http://localhost:8081";
@@ -10,14 +17,14 @@ const DEFAULT_URL: &str = "http://localhost:8081";
 /// Flags that choose a chassis.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct ChassisFlags {
-    /// Admin address of the chassis [default: $TXCO_ADMIN_ADDR, or http://localhost:8081]
-    #[arg(long, value_name = "URL")]
+    /// Admin address of the chassis [default: $TXCO_ADMIN_ADDR, the profile's, or http://localhost:8081]
+    #[arg(long, value_name = "URL", alias = "addr")]
     pub url: Option<String>,
-    /// The same; profile names come with a later release
-    #[arg(long, value_name = "URL")]
+    /// The same, or the name of a profile
+    #[arg(long, value_name = "URL|PROFILE")]
     pub target: Option<String>,
-    /// Signing profile (comes with a later release)
-    #[arg(long, value_name = "NAME", hide = true)]
+    /// Sign as this profile [default: $TXCO_PROFILE, or the active one; `none` signs nothing]
+    #[arg(long, value_name = "NAME", alias = "name")]
     pub profile: Option<String>,
 }
 
@@ -26,24 +33,60 @@ pub(crate) struct ChassisFlags {
 pub(crate) struct TenantFlags {
     #[command(flatten)]
     pub chassis: ChassisFlags,
-    /// Tenant [default: $TXCO_TENANT, or default]
+    /// Tenant [default: $TXCO_TENANT, the profile's, or default]
     #[arg(long, value_name = "SLUG")]
     pub tenant: Option<String>,
 }
 
 impl TenantFlags {
-    /// The tenant: flag, variable, `default`.
+    /// The tenant: flag, variable, profile, `default`.
     pub(super) fn slug(&self, environment: &dyn Environment) -> String {
         let typed = self.tenant.clone().filter(|slug| !slug.is_empty());
-        typed.or_else(|| environment.variable("TXCO_TENANT")).unwrap_or_else(|| "default".to_owned())
+        let of_profile = || {
+            let named = self.chassis.named_profile();
+            let profile = Profile::choose(named, environment).ok().flatten()?;
+            Some(profile.meta.default_tenant).filter(|slug| !slug.is_empty())
+        };
+        let named = typed.or_else(|| environment.variable("TXCO_TENANT")).or_else(of_profile);
+        named.unwrap_or_else(|| "default".to_owned())
+    }
+}
+
+impl ChassisFlags {
+    /// The profile that a flag names.
+    fn named_profile(&self) -> Option<&str> {
+        let target = self.target.as_deref().filter(|text| !text.contains(':'));
+        self.profile.as_deref().or(target).filter(|name| !name.is_empty())
+    }
+}
+
+/// How a request says who sends it.
+pub(super) enum Access {
+    /// It does not.
+    Unsigned,
+    /// By name and password.
+    Basic(Zeroizing<String>),
+    /// By a signature.
+    Signed(Box<Profile>, Signer),
+}
+
+/// Prints no password.
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsigned => f.write_str("Unsigned"),
+            Self::Basic(_) => f.write_str("Basic"),
+            Self::Signed(profile, signer) => write!(f, "Signed({}, {signer:?})", profile.name),
+        }
     }
 }
 
 /// A chassis to talk to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Target {
     /// Its admin URL, without a slash at the end.
     pub(super) url: String,
+    pub(super) access: Access,
     scheme: String,
     host: String,
 }
@@ -79,30 +122,64 @@ impl Agreed {
 }
 
 impl Target {
-    /// The chassis that flags, a second positional and the environment name, in this order.
+    /// The chassis that flags, a second positional, the environment and the profile name, in
+    /// this order, and who calls it.
     pub(super) fn choose(
         flags: &ChassisFlags,
         positional: Option<&str>,
         environment: &dyn Environment,
     ) -> Result<Self, Complaint> {
-        if flags.profile.is_some() {
-            return Err(Complaint::usage(
-                "--profile: signing profiles come with a later release; local access needs none",
-            ));
-        }
-        let typed = [flags.url.as_deref(), flags.target.as_deref(), positional];
-        let typed = typed.into_iter().flatten().find(|text| !text.is_empty());
-        match typed {
-            Some(text) if text.contains(':') => Self::parse(text),
+        let words = [flags.target.as_deref(), positional];
+        let words = || words.into_iter().flatten().filter(|text| !text.is_empty());
+        let url = flags.url.as_deref().filter(|url| !url.is_empty());
+        let url = url.or_else(|| words().find(|text| text.contains(':')));
+        let name = flags.profile.as_deref().or_else(|| words().find(|text| !text.contains(':')));
+        let profile = Profile::choose(name, environment).map_err(|complaint| {
+            if flags.profile.is_some() || name.is_none() {
+                return complaint;
+            }
             // Never repeated: people put values here by mistake.
-            Some(_) => Err(Complaint::usage(
-                "the target is not a URL, and profile names come with a later release; \
-                 a value is never given on the command line (type it at the prompt, pipe it in, or use --from-file)",
-            )),
-            None => Self::parse(
-                &environment.variable("TXCO_ADMIN_ADDR").unwrap_or_else(|| DEFAULT_URL.to_owned()),
-            ),
+            Complaint::usage(
+                "the target is neither a URL nor the name of a profile; a value is never given on the command line \
+                 (type it at the prompt, pipe it in, or use --from-file)",
+            )
+        })?;
+        let of_profile = profile.as_ref().map(|p| p.meta.chassis_url.clone()).filter(|url| !url.is_empty());
+        let url = url.map(str::to_owned).or_else(|| environment.variable("TXCO_ADMIN_ADDR")).or(of_profile);
+        let mut target = Self::parse(url.as_deref().unwrap_or(DEFAULT_URL))?;
+        target.access = target.access(profile, environment)?;
+        Ok(target)
+    }
+
+    /// Who calls: a profile that was asked for, credentials of the environment, or the
+    /// profile at hand, when it belongs to this chassis or there is no other way in.
+    fn access(&self, profile: Option<Profile>, environment: &dyn Environment) -> Result<Access, Complaint> {
+        let profile = profile.filter(Profile::signs);
+        let explicit = profile.as_ref().is_some_and(Profile::is_explicit);
+        let credential = |name: &str| environment.variable(name);
+        if let (false, Some(user), Some(password)) =
+            (explicit, credential("TXCO_ADMIN_USER"), credential("TXCO_ADMIN_PASS"))
+        {
+            let whole = Zeroizing::new(format!("{user}:{}", *Zeroizing::new(password)));
+            return Ok(Access::Basic(Zeroizing::new(format!("Basic {}", STANDARD.encode(whole.as_bytes())))));
         }
+        match profile {
+            Some(profile) if explicit || self.is_of(&profile) || !self.is_local() => {
+                let signer = profile.signer(environment)?;
+                Ok(Access::Signed(Box::new(profile), signer))
+            }
+            Some(_) | None => Ok(Access::Unsigned),
+        }
+    }
+
+    /// Whether a profile was enrolled at this chassis; the names of this machine are one.
+    fn is_of(&self, profile: &Profile) -> bool {
+        let Ok(other) = Self::parse(&profile.meta.chassis_url) else { return false };
+        let port = |target: &Self| {
+            target.url.rsplit_once(':').map(|(_, port)| port.to_owned()).filter(|p| p.parse::<u16>().is_ok())
+        };
+        let same_host = self.host == other.host || self.is_loopback() && other.is_loopback();
+        self.scheme == other.scheme && same_host && port(self) == port(&other)
     }
 
     /// `http://host:port`, `https://…`, or `host:port` and `:port` as the chassis's own
@@ -133,7 +210,7 @@ impl Target {
             return Err(wrong());
         }
         let host = host.to_ascii_lowercase();
-        Ok(Self { url: format!("{scheme}://{rest}"), scheme, host })
+        Ok(Self { url: format!("{scheme}://{rest}"), access: Access::Unsigned, scheme, host })
     }
 
     /// Whether the chassis is on this machine, by name.
@@ -148,9 +225,32 @@ impl Target {
             || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
+    /// The same chassis, called in another way.
+    pub(super) fn with(&self, access: Access) -> Self {
+        let Self { url, scheme, host, .. } = self;
+        Self { url: url.clone(), access, scheme: scheme.clone(), host: host.clone() }
+    }
+
     /// Lets a command through that changes nothing.
     pub(super) fn may_read(&self) -> Result<(), Complaint> {
-        if self.is_local() { Ok(()) } else { Err(no_key()) }
+        self.check_password()?;
+        if self.is_local() || !matches!(self.access, Access::Unsigned) { Ok(()) } else { Err(no_key()) }
+    }
+
+    /// A password is a value, whatever it is sent with.
+    fn check_password(&self) -> Result<(), Complaint> {
+        if matches!(self.access, Access::Basic(_)) && self.scheme == "http" && !self.is_loopback() {
+            return Err(Complaint::failed(format!(
+                "a password is never sent over plain http to another machine ({}); use https, or a profile that signs",
+                self.url
+            )));
+        }
+        Ok(())
+    }
+
+    /// As [`Self::may_change`], for a request by which somebody becomes known.
+    pub(super) fn may_enrol(&self, console: &mut Console<'_>, agreed: Agreed) -> Result<(), Complaint> {
+        self.confirm(console, agreed, Carries::Value)
     }
 
     /// Lets a command through that changes nothing and sends a value to be looked for.
@@ -173,6 +273,11 @@ impl Target {
         agreed: Agreed,
         carries: Carries,
     ) -> Result<(), Complaint> {
+        self.confirm(console, agreed, carries)?;
+        self.may_read()
+    }
+
+    fn confirm(&self, console: &mut Console<'_>, agreed: Agreed, carries: Carries) -> Result<(), Complaint> {
         console.note(&format!("→ {} ({})", if self.is_local() { "local" } else { &self.host }, self.url));
         if carries == Carries::Value && self.scheme == "http" && !self.is_loopback() {
             return Err(self.in_the_clear());
@@ -196,15 +301,15 @@ impl Target {
                 )));
             }
         }
-        Err(no_key())
+        Ok(())
     }
 }
 
-/// Requests cannot be signed yet, and no other machine's chassis takes unsigned ones.
+/// No other machine's chassis takes unsigned requests.
 fn no_key() -> Complaint {
     Complaint::failed(
-        "no signing key configured (signed access to another machine comes with a later release; \
-         use a tunnel to a local port)",
+        "no signing key configured; become known there (txco auth accept, txco auth bootstrap-local) or choose a \
+         profile that is (--profile NAME)",
     )
 }
 

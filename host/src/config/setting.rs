@@ -217,6 +217,22 @@ impl Setting for InlineKey {
     }
 }
 
+/// A password or another secret of the start: wiped when dropped, not printable.
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// The text, for comparing.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for Password {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
 /// Defines a setting that is one of a few words.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident $(@alone $alone:literal)?: $($(#[$variant_meta:meta])* $word:literal $(| $alias:literal)* => $variant:ident,)*) => {
@@ -244,6 +260,17 @@ words! {
     "private" => Private,
     /// Any address.
     "open" => Open,
+}
+
+words! {
+    /// How administrators prove who they are.
+    AuthMode:
+    /// Name and password.
+    "basic" => Basic,
+    /// Signed requests.
+    "signed" => Signed,
+    /// Either.
+    "both" => Both,
 }
 
 words! {

@@ -1,6 +1,11 @@
 //! The admin head: routes, the gate, and one audit line for each request about a secret.
 
 mod wire;
+mod doors;
+mod gate;
+mod tenants;
+mod people;
+mod enrolment;
 mod ops;
 mod audit;
 
@@ -9,24 +14,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, Query, State};
-use axum::http::{Request, Response, StatusCode};
-use axum::routing::{MethodFilter, MethodRouter, get};
+use axum::http::{Method, Request, Response, StatusCode};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use model::SecretName;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use store::By;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use vault::Metadata;
 
-use super::open_dev::{Payload, admit};
+use super::authentication::Authentication;
 use super::problem::{json_reply, reply};
-use crate::admin::{Actor, Admin, AdminError, Asked, Deed, Effect, MAX_IMPORT_BYTES, MAX_IMPORTED, Secrets};
+use super::throttle::Throttle;
+use crate::admin::{
+    Actor, Admin, AdminError, Asked, Deed, Effect, MAX_IMPORT_BYTES, MAX_IMPORTED, Need, Secrets,
+};
+use doors::{Door, Doors, Who};
 use ops::Turns;
-use wire::Incoming;
+use wire::{Imported, Importing, Incoming, NewDescription, Numbers, SecretRecords, SecretReply, StoredReply};
 
-pub(crate) use super::open_dev::Until;
+pub(crate) use enrolment::EnrolSecret;
 
 /// The largest body: the largest value, every byte of it escaped as JSON can, and the rest.
 const MAX_BODY: usize = vault::MAX_VALUE_BYTES * 6 + vault::MAX_DESCRIPTION_BYTES * 6 + (16 << 10);
@@ -41,15 +50,25 @@ const BODY_WITHIN: Duration = Duration::from_secs(15);
 pub(crate) struct AdminHead {
     /// The use-cases.
     pub admin: Admin,
-    /// When open access ends.
-    pub open_until: Until,
+    /// How somebody proves who they are.
+    pub authentication: Arc<Authentication>,
+    /// The secret by which somebody becomes an actor.
+    pub enrol_secret: EnrolSecret,
+    /// How often one machine may try it.
+    pub throttle: Throttle,
     /// Who may push an op now.
     turns: Turns,
 }
 
 impl AdminHead {
-    pub(crate) fn new(admin: Admin, open_until: Until) -> Self {
-        Self { admin, open_until, turns: Turns::default() }
+    pub(crate) fn new(
+        admin: Admin,
+        authentication: Authentication,
+        enrol_secret: EnrolSecret,
+        throttle: Throttle,
+    ) -> Self {
+        let authentication = Arc::new(authentication);
+        Self { admin, authentication, enrol_secret, throttle, turns: Turns::default() }
     }
 }
 
@@ -93,6 +112,18 @@ impl Live {
             Self::Explain => "explain",
         }
     }
+
+    /// What it does, for the description of the API.
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Versions => "The versions of a secret, newest first",
+            Self::Rollback => "Put an older version back into use",
+            Self::Prune => "Destroy all but the newest versions",
+            Self::Destroy => "Destroy one version",
+            Self::Policy => "Replace the policy",
+            Self::Explain => "What rules would get of the secrets they name; opens none",
+        }
+    }
 }
 
 impl Verb {
@@ -126,49 +157,159 @@ impl Verb {
             | Self::Import => Effect::Change,
         }
     }
+
+    /// What it does, for the description of the API.
+    const fn says(self) -> &'static str {
+        match self {
+            Self::List => "List the secrets you may read: names and metadata",
+            Self::Create => "Store a new secret",
+            Self::Set => "Store a secret, new or not",
+            Self::Generate => "Mint a secret; its value is in this reply and never again",
+            Self::Show => "What is known of a secret; never its value",
+            Self::Describe => "Replace the description",
+            Self::Revoke => "Revoke a secret and free its name",
+            Self::Rotate => "Store a new version",
+            Self::RotateGenerated => "Mint a new version; its value is in this reply and never again",
+            Self::Import => "Store several secrets, new or not: all of them or none",
+            Self::Live(live) => live.says(),
+        }
+    }
+
+    /// What one needs before anything else is told.
+    const fn need(self) -> Need<'static> {
+        match self {
+            Self::List | Self::Show | Self::Live(Live::Versions | Live::Explain) => Need::SOME_SECRET_READ,
+            Self::Create
+            | Self::Set
+            | Self::Generate
+            | Self::Describe
+            | Self::Revoke
+            | Self::Rotate
+            | Self::RotateGenerated
+            | Self::Import
+            | Self::Live(Live::Rollback | Live::Prune | Live::Destroy | Live::Policy) => {
+                Need::SOME_SECRET_WRITE
+            }
+        }
+    }
+
+    /// The same, as the description of the API has it.
+    const fn capability(self) -> &'static str {
+        match self {
+            Self::List => "secret:*:read",
+            Self::Show | Self::Live(Live::Versions | Live::Explain) => "secret:{name}:read",
+            Self::Create
+            | Self::Set
+            | Self::Generate
+            | Self::Describe
+            | Self::Revoke
+            | Self::Rotate
+            | Self::RotateGenerated
+            | Self::Import
+            | Self::Live(Live::Rollback | Live::Prune | Live::Destroy | Live::Policy) => {
+                "secret:{name}:write"
+            }
+        }
+    }
+}
+
+/// What is served beside administration, and needs none of it.
+pub(crate) struct Aside {
+    /// Whether the chassis can answer.
+    pub readiness: Router,
+    /// The numbers.
+    pub metrics: Router,
 }
 
 /// The routes of the admin head.
-pub(crate) fn router(head: AdminHead) -> Router {
-    let secrets = "/v1/tenants/{slug}/secrets";
-    let one = |name: Named| {
-        on(MethodFilter::GET, Verb::Show, name)
-            .merge(on(MethodFilter::PUT, Verb::Set, name))
-            .merge(on(MethodFilter::PATCH, Verb::Describe, name))
-            .merge(on(MethodFilter::DELETE, Verb::Revoke, name))
-    };
-    let all = on(MethodFilter::GET, Verb::List, Named::Elsewhere).merge(on(
-        MethodFilter::POST,
-        Verb::Create,
-        Named::Elsewhere,
-    ));
-    let generate = on(MethodFilter::POST, Verb::Generate, Named::Elsewhere);
-    let import = on(MethodFilter::POST, Verb::Import, Named::Elsewhere);
-    let live = |method: MethodFilter, live: Live| on(method, Verb::Live(live), Named::InPath);
-    let rotate = on(MethodFilter::POST, Verb::Rotate, Named::InPath);
-    let rotate_generated = on(MethodFilter::POST, Verb::RotateGenerated, Named::InPath);
-    ops::routes()
-        .merge(audit::routes())
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/v1/tenants", get(tenants).post(create_tenant))
-        .route(secrets, all)
-        // Only POST is the verb; otherwise it is a secret of that name.
-        .route(&format!("{secrets}/generate"), one(Named::As("generate")).merge(generate))
-        .route(&format!("{secrets}/import"), one(Named::As("import")).merge(import))
-        .route(&format!("{secrets}/{{name}}"), one(Named::InPath))
-        .route(&format!("{secrets}/{{name}}/rotate"), rotate)
-        .route(&format!("{secrets}/{{name}}/rotate-generated"), rotate_generated)
-        .route(&format!("{secrets}/{{name}}/versions"), live(MethodFilter::GET, Live::Versions))
-        .route(&format!("{secrets}/{{name}}/versions/{{version}}"), live(MethodFilter::DELETE, Live::Destroy))
-        .route(&format!("{secrets}/{{name}}/rollback"), live(MethodFilter::POST, Live::Rollback))
-        .route(&format!("{secrets}/{{name}}/prune"), live(MethodFilter::POST, Live::Prune))
-        .route(&format!("{secrets}/{{name}}/policy"), live(MethodFilter::PUT, Live::Policy))
-        .route(
-            "/v1/tenants/{slug}/explain",
-            on(MethodFilter::POST, Verb::Live(Live::Explain), Named::Elsewhere),
-        )
+pub(crate) fn router(head: AdminHead, aside: Aside) -> Router {
+    let healthz = Door::new(Method::GET, "/healthz", "Whether the chassis runs", Who::Anybody).ends(200);
+    let readyz = ["/readyz", "/_txc/readyz"].map(|path| {
+        let says = "Whether it can answer, and how its secret store is";
+        let door = Door::new(Method::GET, path, says, Who::Anybody);
+        door.gives::<Map<String, Value>>(200).gives::<Map<String, Value>>(503)
+    });
+    let doors =
+        Doors::new().open(&healthz, |method| on(method, async || "ok\n")).beside(&readyz, aside.readiness);
+    let metrics =
+        Door::new(Method::GET, "/metrics", "The numbers, for whoever works on this machine", Who::Anybody);
+    let doors = audit::open(doors.beside(&[metrics.ends(200)], aside.metrics));
+    let doors = open_secrets(people::open(tenants::open(enrolment::open(ops::open(doors)))));
+    doors
+        .close()
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
         .with_state(Arc::new(head))
+}
+
+/// The doors of secrets.
+fn open_secrets(doors: Doors) -> Doors {
+    let secrets = "/v1/tenants/{slug}/secrets";
+    let door = |method: Method, rest: &str, verb: Verb| {
+        let door =
+            Door::new(method, &format!("{secrets}{rest}"), verb.says(), Who::Capable(verb.capability()));
+        let door = if rest.contains("{name}") { door.asks("stack") } else { door };
+        match verb {
+            Verb::List => door.gives::<SecretRecords>(200),
+            Verb::Show => door.gives::<SecretReply>(200),
+            Verb::Describe => door.takes::<NewDescription>().gives::<SecretReply>(200),
+            Verb::Revoke => door.ends(204),
+            Verb::Create | Verb::Generate => door.takes::<Incoming>().gives::<StoredReply>(201),
+            Verb::Set => door.takes::<Incoming>().gives::<StoredReply>(200).gives::<StoredReply>(201),
+            Verb::Import => door.takes::<Importing>().gives::<Imported>(200),
+            Verb::Live(Live::Versions) => door.gives::<Map<String, Value>>(200),
+            Verb::Live(Live::Rollback | Live::Prune) => {
+                door.takes::<Numbers>().gives::<Map<String, Value>>(200)
+            }
+            Verb::Live(Live::Destroy) => door.gives::<Map<String, Value>>(200),
+            Verb::Live(Live::Policy) => door.takes::<Map<String, Value>>().gives::<SecretReply>(200),
+            Verb::Live(Live::Explain) => door.takes::<Map<String, Value>>().gives::<Map<String, Value>>(200),
+            Verb::Rotate | Verb::RotateGenerated => door.takes::<Incoming>().gives::<StoredReply>(200),
+        }
+    };
+    let one = |doors: Doors, rest: &'static str, name: Named| {
+        let verbs = [
+            (Method::GET, Verb::Show),
+            (Method::PUT, Verb::Set),
+            (Method::PATCH, Verb::Describe),
+            (Method::DELETE, Verb::Revoke),
+        ];
+        verbs.into_iter().fold(doors, |doors, (method, verb)| {
+            doors.open(&door(method, rest, verb), |method| leads(method, verb, name))
+        })
+    };
+    let post = |doors: Doors, rest: &'static str, verb: Verb, name: Named| {
+        doors.open(&door(Method::POST, rest, verb), |method| leads(method, verb, name))
+    };
+    let doors =
+        doors.open(&door(Method::GET, "", Verb::List), |method| leads(method, Verb::List, Named::Elsewhere));
+    let doors = post(doors, "", Verb::Create, Named::Elsewhere);
+    // Only POST is the verb; otherwise it is a secret of that name.
+    let doors = post(doors, "/generate", Verb::Generate, Named::Elsewhere);
+    let doors = one(doors, "/generate", Named::As("generate"));
+    let doors = post(doors, "/import", Verb::Import, Named::Elsewhere);
+    let doors = one(doors, "/import", Named::As("import"));
+    let doors = one(doors, "/{name}", Named::InPath);
+    let doors = post(doors, "/{name}/rotate", Verb::Rotate, Named::InPath);
+    let doors = post(doors, "/{name}/rotate-generated", Verb::RotateGenerated, Named::InPath);
+    let lives = [
+        (Method::GET, "/{name}/versions", Live::Versions),
+        (Method::DELETE, "/{name}/versions/{version}", Live::Destroy),
+        (Method::POST, "/{name}/rollback", Live::Rollback),
+        (Method::POST, "/{name}/prune", Live::Prune),
+        (Method::PUT, "/{name}/policy", Live::Policy),
+    ];
+    let doors = lives.into_iter().fold(doors, |doors, (method, rest, live)| {
+        doors.open(&door(method, rest, Verb::Live(live)), |m| leads(m, Verb::Live(live), Named::InPath))
+    });
+    let explain = Verb::Live(Live::Explain);
+    let asked = Door::new(
+        Method::POST,
+        "/v1/tenants/{slug}/explain",
+        explain.says(),
+        Who::Capable("secret:{name}:read"),
+    );
+    let asked = asked.takes::<Map<String, Value>>().gives::<Map<String, Value>>(200);
+    doors.open(&asked, |method| leads(method, explain, Named::Elsewhere))
 }
 
 /// Where a route's secret is named.
@@ -204,8 +345,8 @@ struct Call {
     stack: Option<String>,
 }
 
-fn on(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminHead>> {
-    axum::routing::on(
+fn leads(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminHead>> {
+    on(
         method,
         move |State(head): Head,
               Path(segments): Path<Segments>,
@@ -218,46 +359,51 @@ fn on(method: MethodFilter, verb: Verb, named: Named) -> MethodRouter<Arc<AdminH
                 Named::As(name) => Some(name.to_owned()),
             };
             let most = if verb == Verb::Import { MAX_IMPORT_BODY } else { MAX_BODY };
-            let body = enter(&head, peer, request, most, BODY_WITHIN).await;
+            let entered = heard(&head, peer, request, most, BODY_WITHIN).await;
             let call =
                 Call { verb, slug: segments.slug, name, version: segments.version, stack: scope.stack };
-            // The store blocks: on a thread that may, so that other requests are answered.
-            let done = spawn_blocking(move || call.answer(body, &head)).await;
-            done.unwrap_or_else(|_panic| reply(&AdminError::Internal))
+            answered(move || Ok(call.answer(entered, &head))).await
         },
     )
 }
 
 /// The gate, and then the body.
-async fn enter(
+async fn heard(
     head: &AdminHead,
     peer: SocketAddr,
     request: Request<Body>,
     most: usize,
     within: Duration,
-) -> Result<Bytes, AdminError> {
-    let (parts, body) = request.into_parts();
-    let payload = if body.is_end_stream() { Payload::Absent } else { Payload::Present };
-    admit(&parts, payload, peer, &head.open_until)?;
-    let late = |_| AdminError::InvalidBody(format!("the body did not arrive within {} s", within.as_secs()));
-    timeout(within, to_bytes(body, most)).await.map_err(late)?.map_err(|_| AdminError::BodyTooLarge)
+) -> Result<(Actor, Bytes), AdminError> {
+    head.knock(peer, request)?.enter(most, within).await
+}
+
+/// Who it was, for the audit; a dash when nobody knows.
+fn by_of(known: Option<&Actor>) -> By<'_> {
+    known.map_or(By::Actor("-"), Actor::by)
+}
+
+/// Answers on a thread that may block, as the store does, so that other requests are answered.
+async fn answered(
+    work: impl FnOnce() -> Result<Response<Body>, AdminError> + Send + 'static,
+) -> Response<Body> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or(Err(AdminError::Internal)).unwrap_or_else(|error| reply(&error))
 }
 
 impl Call {
     /// Does it, and writes the audit line, however it ends.
-    fn answer(&self, body: Result<Bytes, AdminError>, head: &AdminHead) -> Response<Body> {
-        let actor = Actor::Open;
+    fn answer(&self, entered: Result<(Actor, Bytes), AdminError>, head: &AdminHead) -> Response<Body> {
+        let known = entered.as_ref().ok().map(|(actor, _)| actor.clone());
         let mut tenant_id = "-".to_owned();
         // Logged only when it is a name: a path can contain anything.
         let mut name = self.name.clone();
-        let result = match body {
-            Ok(body) => self.perform(&body, head, &actor, &mut tenant_id, &mut name),
-            Err(error) => Err(error),
-        };
+        let result =
+            entered.and_then(|(actor, body)| self.perform(&body, head, &actor, &mut tenant_id, &mut name));
         let name = name.filter(|name| SecretName::parse(name).is_ok());
         let subject = name.as_deref().unwrap_or("-");
         let (action, effect) = (self.verb.word(), self.verb.effect());
-        let deed = Deed { by: actor.by(), tenant: &tenant_id, subject, action, effect };
+        let deed = Deed { by: by_of(known.as_ref()), tenant: &tenant_id, subject, action, effect };
         head.admin.audit().of_secret(&deed, &result);
         result.unwrap_or_else(|error| reply(&error))
     }
@@ -272,7 +418,7 @@ impl Call {
     ) -> Result<Response<Body>, AdminError> {
         let tenant = head.admin.tenant(&self.slug)?;
         tenant.id.as_str().clone_into(tenant_id);
-        let secrets = head.admin.secrets(&tenant, actor)?;
+        let secrets = head.admin.secrets(&tenant, actor, self.verb.need())?;
         let stack = self.stack.as_deref();
         let asked = || Asked::new(self.name.as_deref(), stack);
         Ok(match self.verb {
@@ -346,11 +492,11 @@ impl Call {
         let secret = |metadata: &Metadata| json!({ "secret": wire::record_of(metadata) });
         Ok(match live {
             Live::Rollback => {
-                let to = wire::Numbers::parse(body)?.to;
+                let to = Numbers::parse(body)?.to;
                 json_reply(200, &secret(&secrets.roll_back(asked()?, to)?))
             }
             Live::Prune => {
-                let keep = wire::Numbers::parse(body)?.keep;
+                let keep = Numbers::parse(body)?.keep;
                 let (metadata, gone) = secrets.prune(asked()?, keep)?;
                 json_reply(200, &json!({ "secret": wire::record_of(&metadata), "destroyed": gone }))
             }
@@ -370,44 +516,6 @@ impl Call {
             }
         })
     }
-}
-
-async fn tenants(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = enter(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-    let done = spawn_blocking(move || {
-        entered?;
-        let all: Vec<_> = head.admin.tenants()?.iter().map(wire::tenant_of).collect();
-        Ok(json_reply(200, &json!({ "tenants": all })))
-    });
-    finished(done.await)
-}
-
-async fn create_tenant(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = enter(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-    let done = spawn_blocking(move || {
-        let actor = Actor::Open;
-        let result = entered.and_then(|body| {
-            let asked = wire::NewTenant::parse(&body)?;
-            head.admin.create_tenant(&actor, &asked.slug, asked.name.as_deref())
-        });
-        let tenant = result.as_ref().map_or("-", |tenant| tenant.id.as_str());
-        let deed = Deed { by: actor.by(), tenant, subject: "-", action: "create", effect: Effect::Change };
-        head.admin.audit().of_tenant(&deed, &result);
-        Ok(json_reply(201, &wire::tenant_of(&result?)))
-    });
-    finished(done.await)
-}
-
-fn finished(done: Result<Result<Response<Body>, AdminError>, tokio::task::JoinError>) -> Response<Body> {
-    done.unwrap_or(Err(AdminError::Internal)).unwrap_or_else(|error| reply(&error))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use tokio::task::spawn_blocking;
 
-use super::open_dev::{Payload, Until, admit};
+use super::open_dev::admit;
 use super::problem::reply;
 use crate::admin::AdminError;
 use crate::meter::Meter;
@@ -33,7 +33,7 @@ async fn metrics(
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    if let Err(error) = admit(&parts, Payload::Absent, peer, &Until::Forever) {
+    if let Err(error) = admit(&parts, peer) {
         return reply(&error);
     }
     match spawn_blocking(move || meter.page()).await {

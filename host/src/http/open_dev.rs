@@ -1,30 +1,15 @@
 //! The gate of open access: only somebody working on this very machine comes through (R32).
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use crate::admin::{AdminError, Denial};
 
-/// When open access ends.
-#[derive(Debug, Clone)]
-pub(crate) enum Until {
-    /// With the first enrolled actor, looked up at each request (`txco serve`).
-    Enrolment {
-        /// The folder of the databases.
-        folder: PathBuf,
-        /// Which of them.
-        env: String,
-    },
-    /// Never (`txco dev`).
-    Forever,
-}
-
 /// Whether a request brings a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Payload {
+pub(crate) enum Payload {
     /// It does.
     Present,
     /// It does not.
@@ -45,26 +30,15 @@ const FORWARDING: &[&str] = &[
 const FORWARDING_PREFIXES: &[&str] = &["x-forwarded-", "x-original-"];
 
 /// Lets a request in, or says what is wrong with it.
-pub(super) fn admit(
-    parts: &Parts,
-    payload: Payload,
-    peer: SocketAddr,
-    until: &Until,
-) -> Result<(), AdminError> {
+pub(super) fn admit(parts: &Parts, peer: SocketAddr) -> Result<(), AdminError> {
     deny(!peer.ip().to_canonical().is_loopback(), Denial::Peer)?;
     deny(!host_is_local(parts), Denial::Host)?;
     deny(parts.headers.contains_key(header::ORIGIN), Denial::Origin)?;
-    deny(is_forwarded(&parts.headers), Denial::Forwarded)?;
-    if let Until::Enrolment { folder, env } = until {
-        match store::active_actors(folder, env) {
-            Ok(0) => {}
-            Ok(_) => return Err(AdminError::Denied(Denial::Enrolled)),
-            Err(error) => {
-                tracing::warn!(%error, "actor database");
-                return Err(AdminError::Denied(Denial::Unreadable));
-            }
-        }
-    }
+    deny(is_forwarded(&parts.headers), Denial::Forwarded)
+}
+
+/// Refuses a body of a type that a web page can send without being asked.
+pub(super) fn check_payload(parts: &Parts, payload: Payload) -> Result<(), AdminError> {
     if payload == Payload::Present && !is_json(&parts.headers) {
         return Err(AdminError::JsonRequired);
     }
@@ -136,7 +110,9 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        admit(&parts, payload, peer.parse().unwrap(), &Until::Forever).map_err(|error| denied(&error))
+        admit(&parts, peer.parse().unwrap())
+            .and_then(|()| check_payload(&parts, payload))
+            .map_err(|error| denied(&error))
     }
 
     fn denied(error: &AdminError) -> &'static str {

@@ -2,14 +2,18 @@
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::admin::{AdminError, Extra};
 
 /// A JSON reply, with a newline at its end as the existing API has it.
-pub(super) fn json_reply(status: u16, body: &Value) -> Response<Body> {
+pub(super) fn json_reply(status: u16, body: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_string(body);
+    let status = if text.is_ok() { status } else { 500 };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut reply = Response::new(Body::from(format!("{body}\n")));
+    let text = text.unwrap_or_else(|_| json!({ "error": "internal" }).to_string());
+    let mut reply = Response::new(Body::from(format!("{text}\n")));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));

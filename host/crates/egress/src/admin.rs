@@ -155,6 +155,17 @@ fn mapped(value: &serde_json::Value) -> String {
     }
 }
 
+/// Where a request goes, as it stands on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLine {
+    /// Host, and the port unless it is the scheme's own.
+    pub authority: String,
+    /// The path, percent-encoded.
+    pub path: String,
+    /// The query, when there is one.
+    pub query: Option<String>,
+}
+
 /// A client for the admin API of one chassis. No proxy, no redirects.
 #[derive(Debug, Clone)]
 pub struct AdminClient {
@@ -198,15 +209,50 @@ impl AdminClient {
         path: &str,
         json: Option<Zeroizing<Vec<u8>>>,
     ) -> Result<AdminReply, AdminError> {
+        self.call_with(method, path, json, Vec::new()).await
+    }
+
+    /// What a request for `path` says of where it goes, as it stands on the wire: what a
+    /// signature covers.
+    ///
+    /// # Errors
+    /// [`AdminError::Internal`] for a path that makes no URL.
+    pub fn line(&self, path: &str) -> Result<RequestLine, AdminError> {
+        let url = self.url(path)?;
+        let host = url.host_str().unwrap_or_default();
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Ok(RequestLine { authority, path: url.path().to_owned(), query: url.query().map(str::to_owned) })
+    }
+
+    fn url(&self, path: &str) -> Result<Url, AdminError> {
+        Url::parse(&format!("{}{path}", self.shown))
+            .map_err(|_| AdminError::Internal(Error::Internal("a path that makes no URL")))
+    }
+
+    /// The same as [`Self::call`], with headers that say who calls.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        json: Option<Zeroizing<Vec<u8>>>,
+        headers: Vec<(&'static str, Zeroizing<String>)>,
+    ) -> Result<AdminReply, AdminError> {
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| AdminError::Internal(Error::Method(method.to_owned())))?;
         let carries_value = json.is_some() || !matches!(method, Method::GET | Method::HEAD | Method::DELETE);
         if carries_value && self.base.scheme() != "https" && !self.is_loopback() {
             return Err(AdminError::Cleartext(self.shown.clone()));
         }
-        let url = Url::parse(&format!("{}{path}", self.shown))
-            .map_err(|_| AdminError::Internal(Error::Internal("a path that makes no URL")))?;
-        let mut request = reqwest::Request::new(method, url);
+        let mut request = reqwest::Request::new(method, self.url(path)?);
+        for (name, text) in headers {
+            let internal = |_| AdminError::Internal(Error::Internal("a header that cannot be sent"));
+            let mut value = HeaderValue::from_str(&text).map_err(internal)?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(name, value);
+        }
         if let Some(json) = json {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(bytes::Bytes::from_owner(json).into());
@@ -324,6 +370,19 @@ mod tests {
             assert!(!error.contains("hunter2"), "{error}");
         }
         assert_eq!(AdminClient::new("http://127.0.0.1:8081/").unwrap().address(), "http://127.0.0.1:8081");
+    }
+
+    #[test]
+    fn a_request_line_is_what_stands_on_the_wire() {
+        for (base, authority) in [
+            ("http://localhost:8081", "localhost:8081"),
+            ("https://Chassis.Example:443", "chassis.example"),
+            ("http://[::1]:80/", "[::1]"),
+        ] {
+            let line = AdminClient::new(base).unwrap().line("/v1/a%2Eb?stack=x%2Fy").unwrap();
+            assert_eq!(line.authority, authority);
+            assert_eq!((line.path.as_str(), line.query.as_deref()), ("/v1/a%2Eb", Some("stack=x%2Fy")));
+        }
     }
 
     #[tokio::test]

@@ -46,7 +46,7 @@ mod otlp;
 mod tests;
 
 pub use address::AddressPolicy;
-pub use admin::{AdminClient, AdminError, AdminReply};
+pub use admin::{AdminClient, AdminError, AdminReply, RequestLine};
 pub use client::{Client, MAX_REPLY_HEADER_BYTES, Reply, Settings};
 pub use draft::{Draft, DraftBody};
 pub use error::Error;

@@ -13,6 +13,12 @@ pub enum IdKind {
     SecretVersion,
     /// A tenant (`tnt_`).
     Tenant,
+    /// Somebody who administers (`actor_`).
+    Actor,
+    /// A key of an actor (`key_`).
+    Key,
+    /// An invitation (`inv_`).
+    Invitation,
 }
 
 impl IdKind {
@@ -21,6 +27,9 @@ impl IdKind {
             Self::Secret => "sec_",
             Self::SecretVersion => "sec_v_",
             Self::Tenant => "tnt_",
+            Self::Actor => "actor_",
+            Self::Key => "key_",
+            Self::Invitation => "inv_",
         }
     }
 }

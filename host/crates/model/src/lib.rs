@@ -25,10 +25,12 @@ mod path;
 mod manifest;
 mod policy;
 mod secret;
+mod capability;
 mod value;
 mod envelope;
 mod fault;
 
+pub use capability::Capability;
 pub use destination::{Destination, DestinationError, Scheme};
 pub use envelope::{Envelope, EnvelopeError};
 pub use fault::{Failure, Fault};

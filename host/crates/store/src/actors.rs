@@ -1,29 +1,100 @@
-//! The Go chassis's actor database, as far as it ends open administration (R32).
+//! The actor database: who administers, with which keys, what they may do and whom they invited.
 
-use std::path::Path;
+mod rows;
+mod people;
+mod members;
+mod invitations;
+mod nonces;
 
-use crate::arrival::has_columns;
-use crate::connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use model::{Id, IdKind};
+use rusqlite::{Connection, Transaction};
+
 use crate::error::Error;
-use crate::folder::file_of;
+use crate::folder::{self, Origin};
+use crate::row::time_text;
+use crate::schema::Owner;
+use crate::{connection, schema};
 
-/// How many actors are enrolled in `<folder>/auth-<env>.db`; none when there is no such
-/// file. Only ever read.
-///
-/// # Errors
-/// [`Error`] when the file is there and cannot be read: then nobody knows, and open
-/// administration must not be assumed.
-pub fn active_actors(folder: &Path, env: &str) -> Result<u64, Error> {
-    let path = file_of(folder, "auth", env)?;
-    if !path.try_exists().map_err(Error::file(&path))? {
-        return Ok(0);
+pub use invitations::NewInvitation;
+pub use nonces::Nonce;
+pub use people::{Known, NewActor, When};
+pub use rows::{ActorKey, ActorRecord, Enrolled, Invitation, Member, Membership};
+
+/// The actors of a chassis: `auth-<env>.db`, of the layout that the Go chassis has.
+pub struct Actors {
+    // The reader closes first; the writer tidies the write-ahead log up.
+    reader: Mutex<Connection>,
+    writer: Mutex<Connection>,
+}
+
+/// What opening found and did, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorsOpened {
+    /// The database file.
+    pub path: PathBuf,
+    /// The copy that was made of a foreign database before its first migration.
+    pub copied: Option<PathBuf>,
+}
+
+/// A running write transaction, at one moment in time.
+struct Step<'a> {
+    transaction: &'a Transaction<'a>,
+    now: Timestamp,
+}
+
+impl Step<'_> {
+    /// The moment, as it is stored.
+    fn time(&self) -> String {
+        time_text(self.now)
     }
-    let connection = connection::reader(&path)?;
-    let revocable = has_columns(&connection, "actors", &["revoked_at"]).map_err(Error::opening(&path))?;
-    let sql = match revocable {
-        true => "SELECT COUNT(*) FROM actors WHERE revoked_at IS NULL OR revoked_at = ''",
-        false => "SELECT COUNT(*) FROM actors",
-    };
-    let count: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(Error::opening(&path))?;
-    Ok(count.unsigned_abs())
+
+    fn mint(&self, kind: IdKind) -> Result<Id, Error> {
+        let millis = u64::try_from(self.now.as_millisecond()).unwrap_or(0);
+        Id::mint(kind, millis).map_err(|_| Error::NoRandomness)
+    }
+}
+
+impl Actors {
+    /// Opens `<folder>/auth-<env>.db`, making or migrating it as needed.
+    ///
+    /// # Errors
+    /// [`Error`] with what is wrong with the folder or file.
+    pub fn open(folder: &Path, env: &str) -> Result<(Self, ActorsOpened), Error> {
+        let path = folder::file_of(folder, "auth", env)?;
+        folder::ensure(folder)?;
+        if folder::claim_quietly(&path)? == Origin::Found {
+            folder::protect(&path);
+        }
+        let mut writer = connection::writer(&path)?;
+        // Rows name tenants of another file, and actors that the Go chassis never wrote (an
+        // invitation of somebody anonymous): SQLite cannot check all of it, so none of it.
+        writer.pragma_update(None, "foreign_keys", "OFF").map_err(Error::opening(&path))?;
+        let copied = match schema::owner(&writer, &path, schema::AUTH)? {
+            Owner::Foreign => Some(schema::copy_aside(&writer, &path)?),
+            Owner::Empty | Owner::Ours => None,
+        };
+        schema::migrate(&mut writer, schema::AUTH)?;
+        let reader = connection::reader(&path)?;
+        Ok((Self { reader: Mutex::new(reader), writer: Mutex::new(writer) }, ActorsOpened { path, copied }))
+    }
+
+    /// Runs `work` in one write transaction; an error in it undoes everything.
+    fn write<T>(&self, work: impl FnOnce(&Step<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction: Transaction<'_> = connection.transaction().map_err(Error::of)?;
+        let done = work(&Step { transaction: &transaction, now: Timestamp::now() })?;
+        transaction.commit().map_err(Error::of)?;
+        Ok(done)
+    }
+
+    /// Reads one state of the file: what several statements see belongs together.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.unchecked_transaction().map_err(Error::of)?;
+        work(&transaction)
+    }
 }

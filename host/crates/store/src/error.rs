@@ -132,6 +132,23 @@ pub enum Error {
     /// Only the chassis itself makes tenants whose slug begins with `_`.
     #[error("tenant slugs that begin with _ are the chassis's own")]
     ReservedSlug,
+    /// Somebody is enrolled: only the first could come this way.
+    #[error("an actor is enrolled already")]
+    SomebodyEnrolled,
+    /// The public key is somebody's.
+    #[error("the key is enrolled already, as {key_id} of {actor_id}")]
+    KeyEnrolled {
+        /// Whose it is.
+        actor_id: String,
+        /// What it is called.
+        key_id: String,
+    },
+    /// No such actor.
+    #[error("no such actor")]
+    NoActor,
+    /// An actor who was revoked gets nothing.
+    #[error("the actor is revoked")]
+    ActorRevoked,
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     NoRandomness,

@@ -49,6 +49,11 @@ pub(crate) fn claim(path: &Path, folder: &Path) -> Result<Origin, Error> {
         let wanted = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Err(Error::OtherDatabases { wanted, folder: folder.to_owned(), found });
     }
+    claim_quietly(path)
+}
+
+/// Makes the file if there is none.
+pub(crate) fn claim_quietly(path: &Path) -> Result<Origin, Error> {
     match create(path) {
         Ok(_) => Ok(Origin::Created),
         // Another process was faster: its file is as good as ours.
@@ -70,7 +75,7 @@ pub(crate) fn settle(path: &Path) -> std::io::Result<()> {
 
 /// Takes a found file and its side files away from group and others: the Go chassis left
 /// them readable. A file of somebody else stays as it is, and the log says so.
-fn protect(path: &Path) {
+pub(crate) fn protect(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let file = with_suffix(path, suffix);
         let Ok(metadata) = fs::metadata(&file) else { continue };

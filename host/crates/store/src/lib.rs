@@ -1,7 +1,7 @@
 //! Rows at rest; this crate cannot decrypt any of them.
 //!
 //! **Use it when** something must survive a restart: tenants, their ops, sealed secrets, which
-//! keys sealed them. **Not when** you want a secret's value (go to `vault`, which is the only
+//! keys sealed them, and (in a file of their own) the actors who administer. **Not when** you want a secret's value (go to `vault`, which is the only
 //! reader of [`SealedSecret`]) or a trace (files, written by `chassis`).
 //!
 //! Invariants:
@@ -50,7 +50,10 @@ mod ops;
 mod actors;
 mod audit;
 
-pub use actors::active_actors;
+pub use actors::{
+    ActorKey, ActorRecord, Actors, ActorsOpened, Enrolled, Invitation, Known, Member, Membership, NewActor,
+    NewInvitation, Nonce, When,
+};
 pub use arrival::{Before, Differs, FallsThrough};
 pub use audit::{AuditFilter, Seen, Verdict, Wrong};
 pub use backup::{Database, Holdings, back_up, check_whole, holdings};

@@ -10,9 +10,9 @@ use crate::error::Error;
 use crate::row::time_text;
 use crate::{copy, folder};
 
-/// One step of the layout. Forward only; a released step never changes. Numbers may have
+/// One step of a layout. Forward only; a released step never changes. Numbers may have
 /// gaps, and a file takes every step that it lacks, also one below its highest.
-struct Migration {
+pub(crate) struct Migration {
     number: u32,
     /// Statements that must succeed.
     sql: &'static str,
@@ -21,8 +21,9 @@ struct Migration {
     if_clean: &'static [&'static str],
 }
 
-/// Ours stand in our own table; the Go chassis's bookkeeping is left alone (R15).
-const MIGRATIONS: &[Migration] = &[
+/// The layout of `runtime-<env>.db`. Ours stand in our own table; the Go chassis's
+/// bookkeeping is left alone (R15).
+pub(crate) const RUNTIME: &[Migration] = &[
     Migration {
         number: 1,
         sql: include_str!("schema/0001_go_layout.sql"),
@@ -41,6 +42,17 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 50, sql: include_str!("schema/0050_usage.sql"), if_clean: &[] },
 ];
 
+/// The layout of `auth-<env>.db`.
+pub(crate) const AUTH: &[Migration] = &[
+    Migration {
+        number: 1,
+        sql: include_str!("schema/auth_0001_go_layout.sql"),
+        if_clean: &["CREATE UNIQUE INDEX IF NOT EXISTS actor_keys_public_key_idx
+             ON actor_keys (public_key) WHERE revoked_at IS NULL"],
+    },
+    Migration { number: 30, sql: include_str!("schema/auth_0030_nonces.sql"), if_clean: &[] },
+];
+
 /// Whose a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -53,7 +65,7 @@ pub(crate) enum Owner {
 }
 
 /// Whose `connection`'s file is; refuses one that a later txco migrated.
-pub(crate) fn owner(connection: &Connection, path: &Path) -> Result<Owner, Error> {
+pub(crate) fn owner(connection: &Connection, path: &Path, layout: &[Migration]) -> Result<Owner, Error> {
     let opening = Error::opening(path);
     let tables: u32 = connection
         .query_row("SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
@@ -70,10 +82,10 @@ pub(crate) fn owner(connection: &Connection, path: &Path) -> Result<Owner, Error
         (0, _) => Ok(Owner::Empty),
         (_, None) => Ok(Owner::Foreign),
         (_, Some(())) => {
-            let known = |number: &u32| MIGRATIONS.iter().any(|step| step.number == *number);
+            let known = |number: &u32| layout.iter().any(|step| step.number == *number);
             match applied(connection)?.into_iter().rfind(|number| !known(number)) {
                 Some(found) => {
-                    let known = MIGRATIONS.iter().map(|step| step.number).max().unwrap_or(0);
+                    let known = layout.iter().map(|step| step.number).max().unwrap_or(0);
                     Err(Error::Newer { path: path.to_owned(), found, known })
                 }
                 None => Ok(Owner::Ours),
@@ -83,7 +95,7 @@ pub(crate) fn owner(connection: &Connection, path: &Path) -> Result<Owner, Error
 }
 
 /// Brings the file to this build's layout in one transaction; tells which steps it took.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<Vec<u32>, Error> {
+pub(crate) fn migrate(connection: &mut Connection, layout: &[Migration]) -> Result<Vec<u32>, Error> {
     let transaction = connection.transaction().map_err(Error::of)?;
     transaction
         .execute_batch(
@@ -93,7 +105,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<Vec<u32>, Error> {
     // Read under the write lock: another process may have migrated while we waited.
     let done = applied(&transaction)?;
     let mut taken = Vec::new();
-    for step in MIGRATIONS.iter().filter(|step| !done.contains(&step.number)) {
+    for step in layout.iter().filter(|step| !done.contains(&step.number)) {
         apply(&transaction, step)?;
         taken.push(step.number);
     }
@@ -106,18 +118,8 @@ fn apply(transaction: &Transaction<'_>, step: &Migration) -> Result<(), Error> {
     transaction.execute_batch(step.sql).map_err(Error::of)?;
     for index in step.if_clean {
         match transaction.execute_batch(index).map_err(Error::of) {
-            Err(Error::Taken) => tracing::warn!("imported secrets share a name; the newest of each is used"),
+            Err(Error::Taken) => tracing::warn!("imported rows share a name; the newest of each is used"),
             other => other?,
-        }
-    }
-    if step.number == 1 {
-        for (id, slug) in [("tnt_default", "default"), ("tnt_sys", "_sys")] {
-            transaction
-                .execute(
-                    "INSERT OR IGNORE INTO tenants (tenant_id, slug, name, created_at) VALUES (?1, ?2, ?2, ?3)",
-                    (id, slug, &now),
-                )
-                .map_err(Error::of)?;
         }
     }
     transaction

@@ -115,12 +115,12 @@ impl Store {
         folder::ensure(folder)?;
         let created = folder::claim(&path, folder)? == Origin::Created;
         let mut writer = connection::writer(&path)?;
-        let owner = schema::owner(&writer, &path)?;
+        let owner = schema::owner(&writer, &path, schema::RUNTIME)?;
         let copied = match owner {
             Owner::Foreign => Some(schema::copy_aside(&writer, &path)?),
             Owner::Empty | Owner::Ours => None,
         };
-        let migrated = schema::migrate(&mut writer)?;
+        let migrated = schema::migrate(&mut writer, schema::RUNTIME)?;
         let (mut differs, mut falls_through) = (Vec::new(), Vec::new());
         if owner == Owner::Foreign {
             falls_through = arrival::falling_through(&writer)?;

@@ -10,13 +10,13 @@ use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode, header};
 use axum::serve::Listener;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::server::TlsStream;
 
 /// What the partner agreed on with the merchant, out of band.
@@ -76,7 +76,7 @@ impl Upstream {
     pub(super) async fn start(host: &str, agreed: Agreed) -> std::io::Result<Self> {
         let own = rcgen::generate_simple_self_signed([host.to_owned()]).map_err(std::io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(std::io::Error::other)?

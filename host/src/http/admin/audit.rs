@@ -4,19 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Query, State};
-use axum::http::{Request, Response};
-use axum::routing::{get, post};
+use axum::http::{Method, Request, Response};
+use axum::routing::on;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::{AuditRow, Head, Seen, Verdict};
-use tokio::task::spawn_blocking;
 
-use super::wire::Incoming;
-use super::{AdminHead, MAX_BODY, enter, finished};
-use crate::admin::{Actor, AdminError, Wanted};
+use super::doors::{Door, Doors, Who};
+use super::wire::{Incoming, value_of};
+use super::{AdminHead, MAX_BODY, answered, heard};
+use crate::admin::Wanted;
 use crate::http::problem::json_reply;
 
 /// How long a client may take to send its body.
@@ -24,12 +23,24 @@ const WITHIN: Duration = Duration::from_secs(15);
 
 type Shared = State<Arc<AdminHead>>;
 
-pub(super) fn routes() -> Router<Arc<AdminHead>> {
-    Router::new()
-        .route("/v1/audit", get(rows))
-        .route("/v1/audit/verify", get(verify))
-        .route("/v1/audit/accept", post(accept))
-        .route("/v1/audit/seen", post(seen))
+/// The doors: whoever may do everything, for the audit tells of every tenant.
+pub(super) fn open(doors: Doors) -> Doors {
+    let door = |method: Method, path: &str, says| {
+        Door::new(method, path, says, Who::RulesAll).gives::<Map<String, Value>>(200)
+    };
+    let asked = ["tenant", "subject", "action", "actor", "after", "limit"];
+    let list = door(Method::GET, "/v1/audit", "Rows of the audit, oldest first");
+    let list = asked.into_iter().fold(list, Door::asks);
+    let checked = door(Method::GET, "/v1/audit/verify", "Whether the audit holds").asks("head");
+    let accepted =
+        door(Method::POST, "/v1/audit/accept", "Record that what was changed outside is as it should be");
+    let sought =
+        door(Method::POST, "/v1/audit/seen", "Where exactly this value was ever stored").takes::<Incoming>();
+    doors
+        .open(&list, |method| on(method, rows))
+        .open(&checked, |method| on(method, verify))
+        .open(&accepted, |method| on(method, accept))
+        .open(&sought, |method| on(method, seen))
 }
 
 #[derive(Deserialize)]
@@ -53,9 +64,9 @@ async fn rows(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let entered = enter(&head, peer, request, MAX_BODY, WITHIN).await;
+    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
     answered(move || {
-        entered?;
+        let (actor, _) = entered?;
         let wanted = Wanted {
             tenant: query.tenant.as_deref(),
             subject: query.subject.as_deref(),
@@ -64,8 +75,8 @@ async fn rows(
             after: query.after,
             limit: query.limit,
         };
-        let rows: Vec<_> = head.admin.audit_rows(&wanted)?.iter().map(row_of).collect();
-        let end = head.admin.audit_head()?.as_ref().map(Head::to_string);
+        let rows: Vec<_> = head.admin.audit_rows(&actor, &wanted)?.iter().map(row_of).collect();
+        let end = head.admin.audit_head(&actor)?.as_ref().map(Head::to_string);
         Ok(json_reply(200, &json!({ "rows": rows, "head": end })))
     })
     .await
@@ -77,10 +88,10 @@ async fn verify(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let entered = enter(&head, peer, request, MAX_BODY, WITHIN).await;
+    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
     answered(move || {
-        entered?;
-        Ok(json_reply(200, &verdict_of(&head.admin.verify_audit(query.head.as_deref())?)))
+        let (actor, _) = entered?;
+        Ok(json_reply(200, &verdict_of(&head.admin.verify_audit(&actor, query.head.as_deref())?)))
     })
     .await
 }
@@ -90,10 +101,10 @@ async fn accept(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let entered = enter(&head, peer, request, MAX_BODY, WITHIN).await;
+    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
     answered(move || {
-        entered?;
-        Ok(json_reply(200, &json!({ "accepted": head.admin.accept_state(&Actor::Open)? })))
+        let (actor, _) = entered?;
+        Ok(json_reply(200, &json!({ "accepted": head.admin.accept_state(&actor)? })))
     })
     .await
 }
@@ -103,21 +114,15 @@ async fn seen(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let entered = enter(&head, peer, request, MAX_BODY, WITHIN).await;
+    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
     answered(move || {
-        let mut incoming = Incoming::parse(&entered?)?;
-        let value = incoming.value()?;
-        let seen = head.admin.seen(&Actor::Open, value)?;
+        let (actor, body) = entered?;
+        let incoming = Incoming::parse(&body)?;
+        let value = value_of(incoming.value, incoming.value_b64)?;
+        let seen = head.admin.seen(&actor, value)?;
         Ok(json_reply(200, &json!({ "seen": seen.iter().map(seen_of).collect::<Vec<_>>() })))
     })
     .await
-}
-
-/// The store blocks: on a thread that may, so that other requests are answered.
-async fn answered(
-    work: impl FnOnce() -> Result<Response<Body>, AdminError> + Send + 'static,
-) -> Response<Body> {
-    finished(spawn_blocking(work).await)
 }
 
 /// A row, as an export keeps it: `detail` stays text, for its bytes are what is sealed.

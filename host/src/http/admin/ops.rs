@@ -5,25 +5,26 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{Method, Request, Response, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::{Delivery, OpName};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::{Pushed, StoredBuild, StoredOp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::spawn_blocking;
 use workshop::Facts;
 
-use super::super::problem::{json_reply, reply};
+use super::doors::{Door, Doors, Who};
+use super::gate::Visitor;
 use super::wire::first_of;
-use super::{AdminHead, Head, enter};
-use crate::admin::{Actor, AdminError, Arriving, Deed, Effect};
+use super::{AdminHead, Head, answered, by_of};
+use crate::admin::{Actor, AdminError, Arriving, Deed, Effect, Need};
+use crate::http::problem::{json_reply, reply};
 use crate::op_signature;
 
 /// How long a client may take to send an op.
@@ -83,13 +84,20 @@ impl Turns {
     }
 }
 
-/// The routes.
-pub(super) fn routes() -> Router<Arc<AdminHead>> {
-    let ops = "/v1/tenants/{slug}/ops";
-    let one = verb(MethodFilter::GET, Verb::Show)
-        .merge(verb(MethodFilter::PUT, Verb::Push))
-        .merge(verb(MethodFilter::DELETE, Verb::Remove));
-    Router::new().route(ops, verb(MethodFilter::GET, Verb::List)).route(&format!("{ops}/{{name}}"), one)
+/// The doors.
+pub(super) fn open(doors: Doors) -> Doors {
+    let (ops, one) = ("/v1/tenants/{slug}/ops", "/v1/tenants/{slug}/ops/{name}");
+    let (read, update) = (Who::Capable("opstack:*:read"), Who::Capable("opstack:*:update"));
+    let any = |door: Door, status: u16| door.gives::<Map<String, Value>>(status);
+    let list = any(Door::new(Method::GET, ops, "List the ops", read), 200);
+    let show = any(Door::new(Method::GET, one, "What is known of an op", read), 200);
+    let push = Door::new(Method::PUT, one, "Push an op", update).takes::<Incoming>();
+    let remove = Door::new(Method::DELETE, one, "Remove an op", update).ends(204);
+    doors
+        .open(&list, |method| verb(method, Verb::List))
+        .open(&show, |method| verb(method, Verb::Show))
+        .open(&any(any(push, 200), 201), |method| verb(method, Verb::Push))
+        .open(&remove, |method| verb(method, Verb::Remove))
 }
 
 #[derive(Deserialize)]
@@ -113,37 +121,65 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
               ConnectInfo(peer): ConnectInfo<SocketAddr>,
               request: Request<Body>| async move {
             let call = Call { verb, slug: segments.slug, name: segments.name.unwrap_or_default() };
-            let (turn, body) = if verb == Verb::Push {
-                // Two components in base64.
-                let most = head.admin.ops().largest().saturating_mul(3).saturating_add(BESIDE);
-                let turn = head.turns.of(&call.slug).await;
-                (turn, enter(&head, peer, request, most, PUSH_WITHIN).await)
+            let visitor = head.knock(peer, request);
+            let (turn, entered) = if verb == Verb::Push {
+                call.heard_in_turn(visitor, &head).await
             } else {
-                (None, enter(&head, peer, request, BESIDE, ASK_WITHIN).await)
+                (None, heard(visitor, BESIDE, ASK_WITHIN).await)
             };
             // Reading and compiling block: on a thread that may.
-            let done = spawn_blocking(move || {
-                let answer = call.answer(body, &head);
+            answered(move || {
+                let answer = call.answer(entered, &head);
                 drop(turn);
-                answer
-            });
-            done.await.unwrap_or_else(|_panic| reply(&AdminError::Internal))
+                Ok(answer)
+            })
+            .await
         },
     )
 }
 
+async fn heard(
+    visitor: Result<Visitor, AdminError>,
+    most: usize,
+    within: Duration,
+) -> Result<(Actor, Bytes), AdminError> {
+    visitor?.enter(most, within).await
+}
+
 impl Call {
+    /// Waits for the turn of whoever may push here, and only then for what they push: a turn
+    /// is not for those who may not.
+    async fn heard_in_turn(
+        &self,
+        visitor: Result<Visitor, AdminError>,
+        head: &AdminHead,
+    ) -> (Option<[OwnedSemaphorePermit; 2]>, Result<(Actor, Bytes), AdminError>) {
+        let may = visitor.and_then(|visitor| {
+            visitor.actor().may(&head.admin.tenant(&self.slug)?.id, Need::OPS_UPDATE)?;
+            Ok(visitor)
+        });
+        if may.is_err() {
+            return (None, heard(may, BESIDE, ASK_WITHIN).await);
+        }
+        // Two components in base64.
+        let most = head.admin.ops().largest().saturating_mul(3).saturating_add(BESIDE);
+        let turn = head.turns.of(&self.slug).await;
+        (turn, heard(may, most, PUSH_WITHIN).await)
+    }
+
     /// Does it, and writes the audit line, however it ends.
-    fn answer(&self, body: Result<Bytes, AdminError>, head: &AdminHead) -> Response<Body> {
-        let actor = Actor::Open;
+    fn answer(&self, entered: Result<(Actor, Bytes), AdminError>, head: &AdminHead) -> Response<Body> {
+        let known = entered.as_ref().ok().map(|(actor, _)| actor.clone());
         let (mut tenant_id, mut digests) = ("-".to_owned(), String::new());
-        let result = body.and_then(|body| self.perform(&body, head, &actor, &mut tenant_id, &mut digests));
+        let result =
+            entered.and_then(|(actor, body)| self.perform(&body, head, &actor, &mut tenant_id, &mut digests));
         let subject = OpName::parse(&self.name).map_or("-", |_| self.name.as_str());
         let effect = match self.verb {
             Verb::List | Verb::Show => Effect::Look,
             Verb::Push | Verb::Remove => Effect::Change,
         };
-        let deed = Deed { by: actor.by(), tenant: &tenant_id, subject, action: self.verb.word(), effect };
+        let by = by_of(known.as_ref());
+        let deed = Deed { by, tenant: &tenant_id, subject, action: self.verb.word(), effect };
         head.admin.audit().of_op(&deed, &digests, &result);
         result.unwrap_or_else(|error| reply(&error))
     }
@@ -161,11 +197,11 @@ impl Call {
         let ops = head.admin.ops();
         Ok(match self.verb {
             Verb::List => {
-                let all: Vec<_> = ops.list(&tenant.id)?.iter().map(record_of).collect();
+                let all: Vec<_> = ops.list(&tenant.id, actor)?.iter().map(record_of).collect();
                 json_reply(200, &json!({ "ops": all }))
             }
             Verb::Show => {
-                let (op, facts) = ops.show(&tenant.id, &self.name)?;
+                let (op, facts) = ops.show(&tenant.id, actor, &self.name)?;
                 let mut record = record_of(&op);
                 put(&mut record, "about", facts.first().map(about));
                 json_reply(200, &json!({ "op": record }))
@@ -192,12 +228,14 @@ impl Call {
 }
 
 /// What a push brings.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "OpPush")]
 struct Incoming {
     builds: Vec<IncomingBuild>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "OpBuild")]
 struct IncomingBuild {
     delivery: String,
     /// In base64.

@@ -3,20 +3,26 @@
 use std::io;
 use std::sync::Mutex;
 
+use axum::body::to_bytes;
 use chassis::{Chassis, Parts, Trace, TraceMode};
 use sandbox::{CodeCache, Limits, Sandbox};
-use serde_json::Value;
-use store::{Options, Store};
+use serde_json::{Value, json};
+use store::{Actors, Options, Store};
 use tower::ServiceExt as _;
 use vault::{MasterKey, Vault};
 
 use super::*;
 use crate::admin::{OpBounds, Ops, SecretBounds};
+use crate::config::AuthMode;
+use crate::http::authentication::{Secret, Until};
 use crate::op_signature::Signers;
+
+mod described;
+mod people;
 
 /// Whether the secret store is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Secret {
+enum Key {
     On,
     Off,
 }
@@ -26,19 +32,42 @@ struct Api {
     _folder: tempfile::TempDir,
 }
 
-fn api_of(secret: Secret) -> Api {
+fn api_of(key: Key) -> Api {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
     let store = Arc::new(store);
-    let vault = (secret == Secret::On).then(|| {
+    let vault = (key == Key::On).then(|| {
         let mut key = *b"0123456789abcdef0123456789abcdef";
         let key = MasterKey::from_bytes(&mut key).ok().unwrap();
         Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0)
     });
-    let open_until = Until::Enrolment { folder: folder.path().to_owned(), env: "dev".to_owned() };
     let ops = ops_over(&store, folder.path());
-    let router = router(AdminHead::new(Admin::new(store, vault, ops, SecretBounds::default()), open_until));
+    let ready = || async { axum::Json(json!({ "status": "ready" })) };
+    let readiness = Router::new()
+        .route("/readyz", axum::routing::get(ready))
+        .route("/_txc/readyz", axum::routing::get(ready));
+    let metrics = Router::new().route("/metrics", axum::routing::get(ready));
+    let router = router(head_of(&folder, store, vault, ops), Aside { readiness, metrics });
     Api { router, _folder: folder }
+}
+
+/// Open until somebody is enrolled, with a given secret to enrol by.
+fn head_of(
+    folder: &tempfile::TempDir,
+    store: Arc<Store>,
+    vault: Option<Arc<Vault>>,
+    ops: Arc<Ops>,
+) -> AdminHead {
+    let actors = Arc::new(Actors::open(folder.path(), "dev").unwrap().0);
+    let authentication = Authentication {
+        mode: AuthMode::Both,
+        credentials: None,
+        open: Until::Enrolment,
+        actors: Arc::clone(&actors),
+    };
+    let admin = Admin::new(store, vault, ops, actors, SecretBounds::default());
+    let secret = EnrolSecret::Given(Secret::new(b"open sesame"));
+    AdminHead::new(admin, authentication, secret, Throttle::new(10, Duration::from_secs(60)))
 }
 
 /// Ops that are really compiled, at most 64 KiB and two per tenant.
@@ -56,7 +85,7 @@ fn ops_over(store: &Arc<Store>, folder: &std::path::Path) -> Arc<Ops> {
 }
 
 fn api() -> Api {
-    api_of(Secret::On)
+    api_of(Key::On)
 }
 
 impl Api {
@@ -254,7 +283,7 @@ async fn a_complaint_never_repeats_a_value() {
 
 #[tokio::test]
 async fn without_a_key_the_store_says_so_before_it_reads() {
-    let api = api_of(Secret::Off);
+    let api = api_of(Key::Off);
     let hint = "set --secret-master-key on the chassis (or TXCO_SECRET_MASTER_KEY in env)";
     let expected = json!({ "error": "secret_store_unavailable", "detail": { "hint": hint } });
     assert_eq!(api.ask("POST", SECRETS, "{").await, (503, expected.clone()));
@@ -322,15 +351,15 @@ async fn the_gate_stands_before_everything() {
 async fn open_access_ends_with_the_first_actor() {
     let api = api();
     let actors = rusqlite::Connection::open(api._folder.path().join("auth-dev.db")).unwrap();
-    actors.execute_batch("CREATE TABLE actors (actor_id TEXT PRIMARY KEY, revoked_at TEXT)").unwrap();
     assert_eq!(api.ask("GET", SECRETS, "").await.0, 200);
-    actors.execute_batch("INSERT INTO actors VALUES ('actor_1', NULL)").unwrap();
-    assert_eq!(api.code("GET", SECRETS, "").await, (401, "missing_signature_headers".to_owned()));
+    let insert = "INSERT INTO actors (actor_id, created_at) VALUES ('actor_1', '2026-01-01T00:00:00Z')";
+    actors.execute_batch(insert).unwrap();
+    let (status, told) = api.ask("GET", SECRETS, "").await;
+    assert_eq!((status, &told["error"]), (401, &json!("missing_signature_headers")));
+    assert!(told["message"].as_str().unwrap().contains("sign the request"), "{told}");
     actors.execute_batch("UPDATE actors SET revoked_at = '2026-01-01T00:00:00Z'").unwrap();
     assert_eq!(api.ask("GET", SECRETS, "").await.0, 200);
-    drop(actors);
-    std::fs::write(api._folder.path().join("auth-dev.db"), "not a database, and long enough to be read")
-        .unwrap();
+    actors.execute_batch("ALTER TABLE actors RENAME TO gone").unwrap();
     assert_eq!(
         api.code("GET", SECRETS, "").await,
         (401, "missing_signature_headers".to_owned()),
@@ -362,7 +391,7 @@ fn each_action_leaves_its_line() {
             version: None,
             stack: None,
         };
-        (call, body.map(Bytes::from_static))
+        (call, body.map(|body| (Actor::Open, Bytes::from_static(body))))
     };
     let calls = [
         head(Verb::Create, "", Ok(br#"{"name":"K","value":"s3cret"}"#)),
@@ -377,7 +406,7 @@ fn each_action_leaves_its_line() {
     let key = MasterKey::from_bytes(&mut b"0123456789abcdef0123456789abcdef".to_vec()).ok().unwrap();
     let vault = Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0);
     let ops = ops_over(&store, folder.path());
-    let head = AdminHead::new(Admin::new(store, Some(vault), ops, SecretBounds::default()), Until::Forever);
+    let head = head_of(folder, store, Some(vault), ops);
     let captured = Captured::default();
     let writer = captured.clone();
     let subscriber = crate::telemetry::for_test(move || writer.clone());
@@ -389,8 +418,9 @@ fn each_action_leaves_its_line() {
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<&str> = log.lines().map(|line| line.split_once(' ').unwrap().1).collect();
     let line = |tenant, name, action, outcome| {
+        let actor = if outcome == "denied" { "-" } else { "open" };
         format!(
-            "INFO secret_action actor_id=open tenant_id={tenant} secret_name={name} action={action} outcome={outcome}"
+            "INFO secret_action actor_id={actor} tenant_id={tenant} secret_name={name} action={action} outcome={outcome}"
         )
     };
     assert_eq!(

@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use model::OpRule;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::error::Category;
 use serde_json::{Map, Value, json};
 use store::Tenant;
@@ -18,11 +19,14 @@ use crate::admin::{AdminError, Ask, Beside, MAX_IMPORT_BYTES, MAX_IMPORTED, Poli
 use crate::http::problem::json_reply;
 
 /// What the verbs that store may be given; what is unknown is ignored.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "SecretValue")]
 pub(super) struct Incoming {
     pub(super) name: Option<String>,
+    #[schemars(with = "Option<String>")]
     value: Option<Hidden>,
     /// A value that is no text, in base64.
+    #[schemars(with = "Option<String>")]
     value_b64: Option<Hidden>,
     pub(super) stack: Option<String>,
     pub(super) byte_len: Option<i64>,
@@ -30,6 +34,7 @@ pub(super) struct Incoming {
     key_encoding: Option<String>,
     expires: Option<String>,
     overlap: Option<String>,
+    #[schemars(with = "Option<Map<String, Value>>")]
     policy: Option<PolicyAsked>,
 }
 
@@ -52,7 +57,7 @@ impl Incoming {
 }
 
 /// The numbers that some verbs take; an empty body has none.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 pub(super) struct Numbers {
     pub(super) to: Option<u32>,
     pub(super) keep: Option<u32>,
@@ -87,8 +92,9 @@ impl Incoming {
 }
 
 /// What an import may be given.
-#[derive(Deserialize)]
-struct Importing {
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "SecretImport")]
+pub(super) struct Importing {
     #[serde(default)]
     secrets: Vec<Incoming>,
     stack: Option<String>,
@@ -122,17 +128,72 @@ pub(super) fn imported_reply(stored: &[Stored]) -> Response<Body> {
 }
 
 /// What creating a tenant may be given.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct NewTenant {
     #[serde(default)]
     pub(super) slug: String,
     pub(super) name: Option<String>,
 }
 
-impl NewTenant {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, AdminError> {
-        first_of(body)
-    }
+/// What replaces a description; read leniently by [`new_description`].
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only: a PATCH is looked through for a name first")]
+pub(super) struct NewDescription {
+    description: Option<String>,
+}
+
+/// A secret's record, as [`record_of`] writes it; a test compares the two.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+pub(super) struct SecretRecord {
+    secret_id: String,
+    tenant_id: String,
+    stack: Option<String>,
+    name: String,
+    description: Option<String>,
+    created_at: String,
+    created_by: Option<String>,
+    last_rotated_at: Option<String>,
+    key_encoding: Option<String>,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+    key_version: i64,
+    version_no: u32,
+    versions: u32,
+    uses: Option<u64>,
+    retiring: Option<Map<String, Value>>,
+    policy: Option<Map<String, Value>>,
+}
+
+/// Several.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+pub(super) struct SecretRecords {
+    secrets: Vec<SecretRecord>,
+}
+
+/// One.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+pub(super) struct SecretReply {
+    secret: SecretRecord,
+}
+
+/// One that was stored, with a minted value this once.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+pub(super) struct StoredReply {
+    secret: SecretRecord,
+    value: Option<String>,
+}
+
+/// What an import answers.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+pub(super) struct Imported {
+    created: usize,
+    rotated: usize,
+    secrets: Vec<SecretRecord>,
 }
 
 /// The first JSON value of a body. The complaint says where, and repeats nothing: the
@@ -300,11 +361,27 @@ pub(super) fn stored_reply(stored: &Stored) -> Response<Body> {
 }
 
 /// A tenant's record.
-pub(super) fn tenant_of(tenant: &Tenant) -> Value {
-    json!({
-        "tenant_id": tenant.id.as_str(),
-        "slug": tenant.slug.as_str(),
-        "name": tenant.name.as_deref().unwrap_or_default(),
-        "created_at": tenant.created_at,
-    })
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TenantRecord<'a> {
+    tenant_id: &'a str,
+    slug: &'a str,
+    name: &'a str,
+    created_at: &'a str,
+}
+
+impl<'a> TenantRecord<'a> {
+    pub(super) fn of(tenant: &'a Tenant) -> Self {
+        Self {
+            tenant_id: tenant.id.as_str(),
+            slug: tenant.slug.as_str(),
+            name: tenant.name.as_deref().unwrap_or_default(),
+            created_at: &tenant.created_at,
+        }
+    }
+}
+
+/// Several.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TenantRecords<'a> {
+    pub(super) tenants: Vec<TenantRecord<'a>>,
 }

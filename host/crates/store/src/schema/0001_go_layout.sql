@@ -36,3 +36,8 @@ CREATE TABLE IF NOT EXISTS tenant_secret_versions (
 CREATE INDEX IF NOT EXISTS tenant_secrets_tenant_idx ON tenant_secrets (tenant_id);
 CREATE INDEX IF NOT EXISTS tenant_secret_versions_by_secret_idx
     ON tenant_secret_versions (secret_id, version_no);
+
+-- The tenants that every chassis has.
+INSERT OR IGNORE INTO tenants (tenant_id, slug, name, created_at) VALUES
+    ('tnt_default', 'default', 'default', strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    ('tnt_sys', '_sys', '_sys', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod folder;
+mod actors;
 mod ops;
 mod opening;
 mod quotas;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use rusqlite::Connection;
-use txco_store::{Before, Error, Options, Store, active_actors};
+use txco_store::{Before, Error, Options, Store};
 
 use crate::folder::{Folder, GO_DATABASE, add, default_tenant, slug};
 
@@ -235,23 +235,4 @@ fn a_folder_that_cannot_be_is_named() {
     fs::write(folder.path(), "a file in the way").unwrap();
     let refused = folder.open().err().unwrap();
     assert!(matches!(&refused, Error::Folder { path, .. } if *path == folder.path()), "{refused}");
-}
-
-#[test]
-fn actors_of_the_go_chassis_are_counted_without_writing() {
-    let folder = Folder::new();
-    assert_eq!(active_actors(&folder.path(), "dev").unwrap(), 0);
-    let go = folder.foreign("auth-dev.db");
-    go.execute_batch(
-        "CREATE TABLE actors (actor_id TEXT PRIMARY KEY, label TEXT, revoked_at TEXT);
-         INSERT INTO actors VALUES ('a', NULL, NULL), ('b', NULL, '2025-01-01T00:00:00Z'), ('c', NULL, NULL);",
-    )
-    .unwrap();
-    assert_eq!(active_actors(&folder.path(), "dev").unwrap(), 2);
-    drop(go);
-    assert_eq!(active_actors(&folder.path(), "dev").unwrap(), 2, "closed and checkpointed");
-    assert_eq!(active_actors(&folder.path(), "prod").unwrap(), 0);
-    fs::write(folder.file("auth-bad.db"), "not a database, but here ".repeat(50)).unwrap();
-    assert!(matches!(active_actors(&folder.path(), "bad"), Err(Error::NotADatabase { .. })));
-    assert!(matches!(active_actors(&folder.path(), "../x"), Err(Error::EnvName { .. })));
 }

@@ -1,0 +1,339 @@
+//! The people of a tenant over HTTP: members, invitations, actors.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::{Method, Request, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{Invitation, Member, Tenant};
+
+use super::doors::{Door, Doors, Who};
+use super::wire::first_of;
+use super::{AdminHead, BODY_WITHIN, Head, answered, by_of, heard};
+use crate::admin::{Actor, AdminError, Deed, Effect, Oneself, People};
+use crate::config::Setting as _;
+use crate::http::problem::{json_reply, reply};
+
+/// Names and capabilities, and little else.
+pub(super) const MAX_BODY: usize = 64 << 10;
+
+/// A request about the people of a tenant, once it is known who asks.
+struct Asked<'a> {
+    people: People<'a>,
+    tenant: &'a Tenant,
+    /// Whom or what the path names.
+    id: &'a str,
+    body: &'a [u8],
+    oneself: Oneself,
+}
+
+/// What it comes to: the reply, and whom it was about.
+type Done = Result<(Response<Body>, String), AdminError>;
+
+/// The doors.
+pub(super) fn open(doors: Doors) -> Doors {
+    let base = "/v1/tenants/{slug}/auth";
+    let (read, invite, revoke) =
+        (Who::Capable("actor:*:read"), Who::Capable("actor:*:invite"), Who::Capable("actor:*:revoke"));
+    let door = |method: Method, rest: &str, says, who| Door::new(method, &format!("{base}{rest}"), says, who);
+    let (get, post, delete) = (|| Method::GET, || Method::POST, || Method::DELETE);
+    doors
+        .open(&door(get(), "/members", "List the members", read).gives::<Members<'static>>(200), |m| {
+            leads(m, "list_members", members)
+        })
+        .open(
+            &door(post(), "/members", "Say what an actor may do in the tenant", invite)
+                .takes::<Granted>()
+                .gives::<MemberRecord<'static>>(200),
+            |m| leads(m, "grant", grant),
+        )
+        .open(&door(delete(), "/members/{actor}", "End a membership", revoke).ends(204), |m| {
+            leads(m, "remove_member", remove_member)
+        })
+        .open(
+            &door(get(), "/invitations", "List the invitations", read).gives::<Invitations<'static>>(200),
+            |m| leads(m, "list_invitations", invitations),
+        )
+        .open(
+            &door(
+                post(),
+                "/invitations",
+                "Invite somebody; the token is in this reply and never again",
+                invite,
+            )
+            .takes::<Invited>()
+            .gives::<Token<'static>>(200),
+            |m| leads(m, "invite", self::invite),
+        )
+        .open(
+            &door(post(), "/invitations/{id}/revoke", "Take an invitation back", invite)
+                .gives::<Revoked<'static>>(200),
+            |m| leads(m, "revoke_invitation", revoke_invitation),
+        )
+        .open(
+            &door(get(), "/actors", "List the actors of the tenant", read)
+                .gives::<ActorRecords<'static>>(200),
+            |m| leads(m, "list_actors", actors),
+        )
+        .open(
+            &door(post(), "/actors/{id}/revoke", "Revoke an actor with all keys, everywhere", revoke)
+                .asks("self")
+                .gives::<Revoked<'static>>(200),
+            |m| leads(m, "revoke_actor", revoke_actor),
+        )
+}
+
+#[derive(Deserialize)]
+struct Segments {
+    slug: String,
+    #[serde(alias = "actor")]
+    id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(rename = "self")]
+    oneself: Option<String>,
+}
+
+fn leads(
+    method: MethodFilter,
+    action: &'static str,
+    work: fn(&Asked<'_>) -> Done,
+) -> MethodRouter<Arc<AdminHead>> {
+    on(
+        method,
+        move |State(head): Head,
+              Path(segments): Path<Segments>,
+              Query(said): Query<Said>,
+              ConnectInfo(peer): ConnectInfo<SocketAddr>,
+              request: Request<Body>| async move {
+            let entered = heard(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
+            let oneself = if said.oneself.as_deref() == Some("true") { Oneself::Too } else { Oneself::Not };
+            answered(move || Ok(done(&head, entered, &segments, oneself, action, work))).await
+        },
+    )
+}
+
+/// Does it, and writes the audit line, however it ends.
+fn done(
+    head: &AdminHead,
+    entered: Result<(Actor, Bytes), AdminError>,
+    segments: &Segments,
+    oneself: Oneself,
+    action: &'static str,
+    work: fn(&Asked<'_>) -> Done,
+) -> Response<Body> {
+    let known = entered.as_ref().ok().map(|(actor, _)| actor.clone());
+    let mut tenant_id = "-".to_owned();
+    let id = segments.id.as_deref().unwrap_or_default();
+    let result = entered.and_then(|(actor, body)| {
+        let tenant = head.admin.tenant(&segments.slug)?;
+        tenant.id.as_str().clone_into(&mut tenant_id);
+        work(&Asked { people: head.admin.people(&actor), tenant: &tenant, id, body: &body, oneself })
+    });
+    let subject = result.as_ref().map_or(id, |(_, subject)| subject.as_str());
+    let effect = if action.starts_with("list") { Effect::Look } else { Effect::Change };
+    let deed = Deed { by: by_of(known.as_ref()), tenant: &tenant_id, subject, action, effect };
+    head.admin.audit().of_actor(&deed, &result);
+    result.map_or_else(|error| reply(&error), |(answer, _)| answer)
+}
+
+/// What a list is about: nobody in particular.
+fn nobody(answer: Response<Body>) -> Done {
+    Ok((answer, String::new()))
+}
+
+fn members(asked: &Asked<'_>) -> Done {
+    let all = asked.people.members(asked.tenant)?;
+    nobody(json_reply(200, &Members { members: all.iter().map(MemberRecord::of).collect() }))
+}
+
+fn grant(asked: &Asked<'_>) -> Done {
+    let granted: Granted = first_of(asked.body)?;
+    let member = asked.people.grant(asked.tenant, &granted.actor_id, &granted.capabilities)?;
+    Ok((json_reply(200, &MemberRecord::of(&member)), granted.actor_id))
+}
+
+fn remove_member(asked: &Asked<'_>) -> Done {
+    asked.people.remove_member(asked.tenant, asked.id)?;
+    let mut gone = Response::new(Body::empty());
+    *gone.status_mut() = axum::http::StatusCode::NO_CONTENT;
+    Ok((gone, asked.id.to_owned()))
+}
+
+fn invitations(asked: &Asked<'_>) -> Done {
+    let all = asked.people.invitations(asked.tenant)?;
+    let now = jiff::Timestamp::now();
+    let all = all.iter().map(|one| InvitationRecord::of(one, now)).collect();
+    nobody(json_reply(200, &Invitations { invitations: all }))
+}
+
+fn invite(asked: &Asked<'_>) -> Done {
+    let invited: Invited = if asked.body.is_empty() { Invited::default() } else { first_of(asked.body)? };
+    let ttl = invited.ttl.as_deref().filter(|ttl| !ttl.is_empty()).map(Duration::parse).transpose();
+    let ttl = ttl.map_err(|_| AdminError::InvalidTtl)?;
+    let called = (invited.label.as_deref(), invited.kind.as_deref());
+    let (invitation, token) = asked.people.invite(asked.tenant, called, ttl, &invited.capabilities)?;
+    let answer = Token { invitation_id: &invitation.id, token: &token, expires_at: &invitation.expires_at };
+    Ok((json_reply(200, &answer), invitation.id.clone()))
+}
+
+fn revoke_invitation(asked: &Asked<'_>) -> Done {
+    asked.people.revoke_invitation(asked.tenant, asked.id)?;
+    let answer = Revoked { revoked: true, invitation_id: Some(asked.id), ..Revoked::default() };
+    Ok((json_reply(200, &answer), asked.id.to_owned()))
+}
+
+fn actors(asked: &Asked<'_>) -> Done {
+    let all = asked.people.members(asked.tenant)?;
+    nobody(json_reply(200, &ActorRecords { actors: all.iter().map(ActorRecord::of).collect() }))
+}
+
+fn revoke_actor(asked: &Asked<'_>) -> Done {
+    asked.people.revoke(asked.tenant, asked.id, asked.oneself)?;
+    let answer = Revoked { revoked: true, actor_id: Some(asked.id), ..Revoked::default() };
+    Ok((json_reply(200, &answer), asked.id.to_owned()))
+}
+
+/// What an actor may do from now on.
+#[derive(Deserialize, JsonSchema)]
+struct Granted {
+    #[serde(default)]
+    actor_id: String,
+    #[serde(default)]
+    capabilities: Vec<String>,
+}
+
+/// Whom to invite, for what, and for how long (`24h`; at most 168h).
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(default)]
+struct Invited {
+    label: Option<String>,
+    kind: Option<String>,
+    ttl: Option<String>,
+    capabilities: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Token<'a> {
+    invitation_id: &'a str,
+    token: &'a str,
+    expires_at: &'a str,
+}
+
+/// What was revoked.
+#[derive(Serialize, JsonSchema, Default)]
+pub(super) struct Revoked<'a> {
+    pub(super) revoked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) actor_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) invitation_id: Option<&'a str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Members<'a> {
+    members: Vec<MemberRecord<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct MemberRecord<'a> {
+    actor_id: &'a str,
+    label: &'a str,
+    kind: &'a str,
+    capabilities: &'a [String],
+    created_at: &'a str,
+}
+
+impl<'a> MemberRecord<'a> {
+    fn of(member: &'a Member) -> Self {
+        Self {
+            actor_id: &member.actor.id,
+            label: member.actor.label.as_deref().unwrap_or_default(),
+            kind: member.actor.kind.as_deref().unwrap_or_default(),
+            capabilities: &member.membership.capabilities,
+            created_at: &member.membership.created_at,
+        }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ActorRecords<'a> {
+    actors: Vec<ActorRecord<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ActorRecord<'a> {
+    actor_id: &'a str,
+    label: &'a str,
+    kind: &'a str,
+    super_admin: bool,
+    created_at: &'a str,
+}
+
+impl<'a> ActorRecord<'a> {
+    fn of(member: &'a Member) -> Self {
+        let actor = &member.actor;
+        Self {
+            actor_id: &actor.id,
+            label: actor.label.as_deref().unwrap_or_default(),
+            kind: actor.kind.as_deref().unwrap_or_default(),
+            super_admin: actor.super_admin,
+            created_at: &actor.created_at,
+        }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Invitations<'a> {
+    invitations: Vec<InvitationRecord<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct InvitationRecord<'a> {
+    invitation_id: &'a str,
+    /// `active`, `consumed`, `revoked` or `expired`.
+    status: &'static str,
+    label: &'a str,
+    kind: &'a str,
+    capabilities: &'a [String],
+    created_by: &'a str,
+    created_at: &'a str,
+    expires_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumed_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumed_by: Option<&'a str>,
+}
+
+impl<'a> InvitationRecord<'a> {
+    fn of(invitation: &'a Invitation, now: jiff::Timestamp) -> Self {
+        let live = invitation.expires_at.parse::<jiff::Timestamp>().is_ok_and(|at| at > now);
+        let status = match (&invitation.consumed_at, &invitation.revoked_at, live) {
+            (Some(_), _, _) => "consumed",
+            (None, Some(_), _) => "revoked",
+            (None, None, false) => "expired",
+            (None, None, true) => "active",
+        };
+        Self {
+            invitation_id: &invitation.id,
+            status,
+            label: invitation.label.as_deref().unwrap_or_default(),
+            kind: invitation.kind.as_deref().unwrap_or_default(),
+            capabilities: &invitation.capabilities,
+            created_by: invitation.created_by.as_deref().unwrap_or_default(),
+            created_at: &invitation.created_at,
+            expires_at: &invitation.expires_at,
+            consumed_at: invitation.consumed_at.as_deref(),
+            consumed_by: invitation.consumed_by.as_deref(),
+        }
+    }
+}
