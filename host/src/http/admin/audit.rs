@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use store::{AuditRow, Head, Seen, Verdict};
 
 use super::doors::{Door, Doors, Who};
-use super::wire::{Incoming, value_of};
+use super::wire::Incoming;
 use super::{AdminHead, MAX_BODY, answered, heard};
 use crate::admin::Wanted;
 use crate::http::problem::json_reply;
@@ -117,8 +117,8 @@ async fn seen(
     let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
     answered(move || {
         let (actor, body) = entered?;
-        let incoming = Incoming::parse(&body)?;
-        let value = value_of(incoming.value, incoming.value_b64)?;
+        let mut incoming = Incoming::parse(&body)?;
+        let value = incoming.value()?;
         let seen = head.admin.seen(&actor, value)?;
         Ok(json_reply(200, &json!({ "seen": seen.iter().map(seen_of).collect::<Vec<_>>() })))
     })
