@@ -140,6 +140,10 @@ settings! {
     sandbox_output: Bytes = "sandbox-output" "BYTES" ["4MiB"] "Bytes that one op call may return";
     sandbox_log_lines: u32 = "sandbox-log-lines" "COUNT" ["32"] "Log lines of one op call";
     sandbox_log_line: Bytes = "sandbox-log-line" "BYTES" ["1KiB"] "Bytes of one log line of an op";
+    sandbox_large_memory: Bytes = "sandbox-large-memory" "BYTES" ["128MiB"] "Memory of one call of an op over 1 MiB: one in JavaScript or Python";
+    sandbox_large_wall: Duration = "sandbox-large-wall" "TIME" ["1s"] "Wall-clock time of one call of an op over 1 MiB";
+    sandbox_large_tables: u32 = "sandbox-large-tables" "COUNT" ["20000"] "Table elements of one call of an op over 1 MiB";
+    sandbox_large_calls: u32 = "sandbox-large-calls" "COUNT" ["4"] "How many calls of ops over 1 MiB run at once";
     log_level: LogLevel = "log-level" "LEVEL" ["info"] "What is logged: error, warn, info, debug or trace; foreign code never below info";
     logger: Logger = "logger" "FORMAT" ["console"] "How log lines look: console or json";
 }

@@ -24,10 +24,18 @@ const MAC: &str = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3
 fn compiler() -> Vec<(&'static str, String)> {
     let own = |name: &'static str| Some((name, std::env::var(name).ok()?));
     let cargo_home = std::env::var("HOME").map(|home| format!("{home}/.cargo")).unwrap_or_default();
-    let mut all: Vec<_> = ["PATH", "RUSTUP_HOME", "HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE"]
-        .into_iter()
-        .filter_map(own)
-        .collect();
+    let mut all: Vec<_> = [
+        "PATH",
+        "RUSTUP_HOME",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "SSL_CERT_FILE",
+        "NODE_EXTRA_CA_CERTS",
+        "PIP_CERT",
+    ]
+    .into_iter()
+    .filter_map(own)
+    .collect();
     all.push(("CARGO_HOME", std::env::var("CARGO_HOME").unwrap_or(cargo_home)));
     all.push(("TXCO_OP_CACHE", format!("{}/ops", env!("CARGO_TARGET_TMPDIR"))));
     all

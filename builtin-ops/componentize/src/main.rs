@@ -1,7 +1,8 @@
-//! Makes a component of an op's core module: `componentize CORE COMPONENT [OP.TOML | OP.WIT]`.
+//! Makes a component of an op's core module: `componentize CORE COMPONENT [OP.TOML | OP.WIT [MORE.WIT]]`.
 //!
 //! An op's manifest goes into the component. A compiler leaves the contract's types in the
-//! module; a guest written as text has none, and for it the contract's own text is given.
+//! module; a guest written as text has none, and for it the contract's own text is given, and
+//! its own when it imports more than the contract.
 
 use std::error::Error;
 use std::{env, fs};
@@ -11,15 +12,19 @@ use wit_parser::Resolve;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (core, component, text) = match &arguments[..] {
-        [core, component] => (core, component, None),
-        [core, component, text] => (core, component, Some(text)),
-        _ => return Err("usage: componentize CORE COMPONENT [OP.TOML | OP.WIT]".into()),
+    let (core, component, text, more) = match &arguments[..] {
+        [core, component] => (core, component, None, None),
+        [core, component, text] => (core, component, Some(text), None),
+        [core, component, text, more] => (core, component, Some(text), Some(more)),
+        _ => return Err("usage: componentize CORE COMPONENT [OP.TOML | OP.WIT [MORE.WIT]]".into()),
     };
     let mut module = wat::parse_file(core)?;
     if let Some(wit) = text.filter(|text| text.ends_with(".wit")) {
         let mut resolve = Resolve::new();
-        let package = resolve.push_str(wit, &fs::read_to_string(wit)?)?;
+        let mut package = resolve.push_str(wit, &fs::read_to_string(wit)?)?;
+        if let Some(more) = more {
+            package = resolve.push_str(more, &fs::read_to_string(more)?)?;
+        }
         let world = resolve.select_world(&[package], Some("op"))?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     }

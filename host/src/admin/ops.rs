@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chassis::{Chassis, LoadErrors, OpSource, RuleSet};
 use model::{Delivery, Digest, OpName, TenantId};
+use sandbox::Limits;
 use store::{NewBuild, Pushed, Store, StoredBuild, StoredOp};
 use workshop::Facts;
 
@@ -12,16 +13,14 @@ use super::error::AdminError;
 use crate::op_signature::Signers;
 
 /// How much of ops a tenant may have, and what an op may begin with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct OpBounds {
     /// Bytes of one component.
     pub size: usize,
     /// Ops of one tenant.
     pub count: usize,
-    /// Bytes of memory of one call.
-    pub memory: usize,
-    /// Table elements of one call.
-    pub tables: usize,
+    /// What one call may use.
+    pub limits: Limits,
 }
 
 /// The ops of all tenants, as administration and the loading of rules reach them.
@@ -133,9 +132,10 @@ impl Ops {
         let over = |what, has: u64, most: usize| {
             (has > most as u64).then(|| invalid(format!("it begins with {has} {what}, and may have {most}")))
         };
-        let over_memory = over("bytes of memory", facts.memory, self.bounds.memory);
+        let limits = self.bounds.limits.of_component(one.component.len());
+        let over_memory = over("bytes of memory", facts.memory, limits.memory);
         if let Some(error) =
-            over_memory.or_else(|| over("table elements", facts.table_elements, self.bounds.tables))
+            over_memory.or_else(|| over("table elements", facts.table_elements, limits.tables))
         {
             return Err(error);
         }

@@ -58,8 +58,7 @@ impl App {
         let op_bounds = OpBounds {
             size: config.op_size_max.0,
             count: usize::try_from(config.ops_max).unwrap_or(usize::MAX),
-            memory: limits.memory,
-            tables: limits.tables,
+            limits: limits.clone(),
         };
         let signers = Signers::new(config.op_trust_key.clone(), config.only_signed);
         let demand = match config.secrets_require_policy {
@@ -343,6 +342,9 @@ fn limits(config: &Config) -> Limits {
         log_lines: config.sandbox_log_lines,
         log_line_bytes: config.sandbox_log_line.0,
         output: config.sandbox_output.0,
+        large_memory: config.sandbox_large_memory.0,
+        large_tables: usize::try_from(config.sandbox_large_tables).unwrap_or(usize::MAX),
+        large_wall: config.sandbox_large_wall,
     }
 }
 
@@ -351,6 +353,8 @@ fn settings(config: &Config) -> chassis::Settings {
         op_timeout: config.op_timeout,
         op_timeout_max: config.op_timeout_max,
         stage_entries: config.op_scope_ttl_max,
+        // With none of them nobody would ever be served.
+        large_ops: usize::try_from(config.sandbox_large_calls).unwrap_or(1).max(1),
         ..chassis::Settings::default()
     }
 }
@@ -379,4 +383,21 @@ fn egress_settings(config: &Config) -> Result<egress::Settings, BootError> {
         max_reply_bytes: config.op_payload_max.0,
         ..egress::Settings::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::ServeFlags;
+
+    /// Weakness W4: what passes in `txco op test`, which has the defaults, passes in a chassis.
+    #[test]
+    fn a_chassis_has_the_limits_that_ops_are_tested_with() {
+        let none: BTreeMap<&str, &str> = BTreeMap::new();
+        let config = Config::read(ServeFlags::default(), &none, &Vec::new()).ok().unwrap();
+        assert_eq!(limits(&config), Limits::default());
+        assert_eq!(settings(&config).large_ops, chassis::Settings::default().large_ops);
+    }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use model::{Failure, Fault, OpName, StackName};
 use sandbox::Sandbox;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use txcl::Clock;
 use vault::{Credentials, Vault};
 
@@ -57,6 +58,7 @@ impl Chassis {
                 vault: parts.vault,
                 egress: parts.egress,
                 registry,
+                large_places: Arc::new(Semaphore::new(parts.settings.large_ops)),
                 settings: parts.settings,
                 counts: Counts::default(),
                 places: Mutex::default(),

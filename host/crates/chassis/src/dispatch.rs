@@ -156,7 +156,7 @@ impl Place<'_> {
         versions(step, &bags.keys, "use");
         versions(step, &bags.reveal, "reveal");
         self.rooms.counts.opened(&self.request.tenant, &self.request.tenant_slug, step);
-        let output = self.call(op, rule, prepared, bags).await?;
+        let output = self.call(op, rule, prepared, bags, step).await?;
         step.log = output.log;
         if output.log_dropped > 0 {
             step.notes.push(format!("log_dropped {}", output.log_dropped));
@@ -179,6 +179,7 @@ impl Place<'_> {
         rule: &Rule,
         prepared: &Prepared,
         bags: OpBags,
+        step: &mut Step,
     ) -> Result<sandbox::OpOutput, Failure> {
         let input = OpInput {
             request: self.request.id.clone(),
@@ -190,21 +191,29 @@ impl Place<'_> {
             envelope: Arc::new(prepared.input.clone()),
             randomness: Randomness::System,
         };
+        let mut heard = Vec::new();
         if op.inline() && weight(prepared.input.document()) <= INLINE_WEIGHT {
-            return op.call(input, bags, self.credentials).map_err(|e| e.failure());
+            let result = op.call_heard(input, bags, self.credentials, &mut heard);
+            step.log = heard;
+            return result.map_err(|e| e.failure());
         }
         let places = self.rooms.places(&self.request.tenant_slug);
-        let place = places
-            .acquire_owned()
-            .await
-            .map_err(|_| Failure::new(Fault::OpBusy, "the chassis is shutting down"))?;
+        let closing = || Failure::new(Fault::OpBusy, "the chassis is shutting down");
+        let place = places.acquire_owned().await.map_err(|_| closing())?;
+        let large = match op.large() {
+            true => Some(Arc::clone(&self.rooms.large_places).acquire_owned().await.map_err(|_| closing())?),
+            false => None,
+        };
         let (op, credentials) = (Arc::clone(op), Arc::clone(self.credentials));
         let called = tokio::task::spawn_blocking(move || {
-            let result = op.call(input, bags, &credentials).map_err(|e| e.failure());
-            drop(place);
-            result
+            let result = op.call_heard(input, bags, &credentials, &mut heard).map_err(|e| e.failure());
+            drop((place, large));
+            (result, heard)
         });
-        called.await.unwrap_or_else(|_| Err(Failure::new(Fault::Internal, "an op's thread ended early")))
+        let ended_early = || (Err(Failure::new(Fault::Internal, "an op's thread ended early")), Vec::new());
+        let (result, heard) = called.await.unwrap_or_else(|_| ended_early());
+        step.log = heard;
+        result
     }
 
     async fn http(

@@ -19,6 +19,9 @@ pub(crate) struct Rooms {
     pub(crate) settings: Settings,
     pub(crate) counts: Counts,
     pub(crate) places: Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,
+    /// All tenants' places for large ops. Whoever waits longest is next, and a tenant has no
+    /// more waiting than places of its own.
+    pub(crate) large_places: Arc<Semaphore>,
 }
 
 impl Rooms {

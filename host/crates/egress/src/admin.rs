@@ -15,6 +15,9 @@ use crate::resolver::is_localhost;
 use crate::tls;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for a request that brings a large op: it waits for its turn and is compiled first.
+const LARGE_TIMEOUT: Duration = Duration::from_secs(600);
+const LARGE: usize = 1 << 20;
 const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 
 /// Why a call to the chassis has no answer. The texts are what the command line prints.
@@ -36,8 +39,13 @@ pub enum AdminError {
         why: String,
     },
     /// Somebody there who does not answer.
-    #[error("the chassis at {0} did not answer within 30 seconds")]
-    Timeout(String),
+    #[error("the chassis at {url} did not answer within {seconds} seconds", seconds = after.as_secs())]
+    Timeout {
+        /// The address of the chassis.
+        url: String,
+        /// How long was waited.
+        after: Duration,
+    },
     /// More than an answer of a chassis ever is.
     #[error("the answer from {0} is larger than {MAX_REPLY_BYTES} bytes — is that a chassis?")]
     TooLarge(String),
@@ -253,13 +261,15 @@ impl AdminClient {
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
+        let after =
+            if json.as_ref().is_some_and(|json| json.len() > LARGE) { LARGE_TIMEOUT } else { TIMEOUT };
         if let Some(json) = json {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(bytes::Bytes::from_owner(json).into());
         }
-        tokio::time::timeout(TIMEOUT, self.exchange(request))
+        tokio::time::timeout(after, self.exchange(request))
             .await
-            .map_err(|_| AdminError::Timeout(self.shown.clone()))?
+            .map_err(|_| AdminError::Timeout { url: self.shown.clone(), after })?
     }
 
     async fn exchange(&self, request: reqwest::Request) -> Result<AdminReply, AdminError> {

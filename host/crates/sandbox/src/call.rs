@@ -14,6 +14,7 @@ use crate::guest::{Grants, Guest};
 use crate::hostcalls::Host;
 use crate::memory::NO_MEMORY;
 use crate::output::{self, Terms};
+use crate::wasi::Absent;
 use crate::wire::{Field, Returned};
 use crate::{Error, Limits, OpInput, OpOutput, Over, Trust};
 
@@ -25,6 +26,8 @@ const HOST_STACK: usize = 96 << 10;
 const FIELDS: usize = 1024;
 /// The engine's words for an argument or result beyond that account; it has no type for it.
 const FUEL_SPENT: &str = "fuel allocated for hostcalls has been exhausted";
+/// What is said of an op that calls what an empty operating system has not.
+const ABSENT: &str = "it called something of an operating system that no op has";
 /// Its words for more handles at once than it was told there may be, lent ones included.
 const HANDLES_SPENT: &str = "store handle limit exceeded";
 
@@ -36,6 +39,7 @@ pub struct Op {
     pub(crate) guest: Guest,
     pub(crate) trust: Trust,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) large: bool,
     /// Deadlines hold for as long as there is an op, even when its sandbox is gone.
     pub(crate) ticker: Arc<Ticker>,
 }
@@ -79,6 +83,13 @@ impl Op {
         declared.is_some_and(|slot| slot.accepts_retiring)
     }
 
+    /// Whether it brings an interpreter along, and so much memory that few of its kind should
+    /// run at once.
+    #[must_use]
+    pub const fn large(&self) -> bool {
+        self.large
+    }
+
     /// Whether it is quick enough for the thread that has the request (R26).
     #[must_use]
     pub fn inline(&self) -> bool {
@@ -93,20 +104,46 @@ impl Op {
     /// # Errors
     /// [`Error`] with the exact reason.
     pub fn call(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
+        self.call_heard(input, bags, credentials, &mut Vec::new())
+    }
+
+    /// The same; what the op logged before it failed is in `heard` then, as far as people may
+    /// read it.
+    ///
+    /// # Errors
+    /// As [`Op::call`].
+    pub fn call_heard(
+        &self,
+        input: OpInput,
+        bags: OpBags,
+        credentials: &Credentials,
+        heard: &mut Vec<String>,
+    ) -> Result<OpOutput, Error> {
         let most = self.limits.stack.saturating_add(HOST_STACK);
-        let result = pages::clearing_stack(most, || self.call_once(input, bags, credentials));
+        let result = pages::clearing_stack(most, || self.call_once(input, bags, credentials, heard));
         if result.is_err() {
             pages::clear_signal_stack();
         }
         result
     }
 
-    fn call_once(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
+    fn call_once(
+        &self,
+        input: OpInput,
+        bags: OpBags,
+        credentials: &Credentials,
+        heard: &mut Vec<String>,
+    ) -> Result<OpOutput, Error> {
         let (store, returned) = self.called(input, bags)?;
         // The guest's memory goes, wiped, before its output is looked at.
-        let host = store.into_data();
+        let mut host = store.into_data();
+        host.end_line();
         let terms = Terms { trust: self.trust, manifest: self.manifest(), limits: &self.limits };
-        output::take(returned?, &host, terms, credentials)
+        let output = returned.and_then(|returned| output::take(returned, &host, terms, credentials));
+        if output.is_err() {
+            heard.extend(terms.heard(&host).0);
+        }
+        output
     }
 
     /// Calls it once, and gives what it returned and its store, memory and all.
@@ -159,6 +196,12 @@ impl Op {
         }
         if let Some(error) = error.downcast_ref::<Error>() {
             return error.clone();
+        }
+        if let Some(absent) = error.downcast_ref::<Absent>() {
+            // Names are the guest's choice, and which of them it calls can be a message.
+            let named = self.trust == Trust::Author;
+            let trap = if named { absent.to_string() } else { ABSENT.to_owned() };
+            return Error::Trapped { trap };
         }
         if let Some(trap) = error.downcast_ref::<Trap>() {
             #[expect(clippy::wildcard_enum_match_arm, reason = "all other traps are crashes")]

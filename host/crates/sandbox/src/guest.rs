@@ -9,7 +9,7 @@ use crate::error::printable;
 use crate::hostcalls::{self, CALL, Host, KEYS, LOG, RANDOM, SECRETS, TYPES, VERSION};
 use crate::keys::link_keys;
 use crate::manifest::manifest;
-use crate::{CodeCache, Error};
+use crate::{CodeCache, Error, wasi};
 
 /// Whether a component was compiled now or found compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +46,12 @@ pub(crate) struct Guest {
     linked: InstancePre<Host>,
 }
 
-/// Which ways to a secret a component imports.
+/// What a component imports: which ways to a secret, and whether an operating system.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Imports {
     pub(crate) secrets: bool,
     pub(crate) keys: bool,
+    pub(crate) wasi: bool,
 }
 
 impl Guest {
@@ -74,7 +75,14 @@ impl Guest {
         let manifest = manifest(wasm)?;
         let handle = component.get_export_index(None, "handle").ok_or(Error::NoHandle)?;
         let linker = if imports.secrets { &linkers.revealing } else { &linkers.plain };
-        let linked = linker.instantiate_pre(&component).map_err(|_| Error::OtherContract)?;
+        let linked = if imports.wasi {
+            let mut linker = linker.clone();
+            let linked = wasi::link(&mut linker, &component, engine);
+            linked.and_then(|()| linker.instantiate_pre(&component))
+        } else {
+            linker.instantiate_pre(&component)
+        };
+        let linked = linked.map_err(|_| Error::OtherContract)?;
         Ok((Self { reference: OpRef { name, digest }, manifest, handle, imports, linked }, origin))
     }
 
@@ -103,6 +111,7 @@ fn imports(component: &Component, engine: &Engine) -> Result<Imports, Error> {
             TYPES | CALL | RANDOM | LOG => {}
             SECRETS => found.secrets = true,
             KEYS => found.keys = true,
+            import if wasi::interface(import).is_some() => found.wasi = true,
             other => return Err(refused(other)),
         }
     }

@@ -15,9 +15,10 @@ use zeroize::Zeroize;
 use crate::handles::{Blob, Handles};
 use crate::json::Bounds;
 use crate::limits::Meter;
+use crate::log::Log;
 use crate::random::{MOST_AT_ONCE, Source};
 use crate::wire::{SecretError, ValueIn};
-use crate::{Limits, OpInput, Over};
+use crate::{Error, Limits, OpInput, Over};
 
 /// The version of the contract that is linked.
 pub(crate) const VERSION: [u64; 3] = [1, 0, 0];
@@ -59,9 +60,6 @@ pub(crate) enum Contact {
 /// last, so that a guest that asks ten thousand times makes the host hold one.
 struct Handed(Option<Arc<[u8]>>);
 
-/// Lines of a guest, wiped: a careless op quotes its secret in them.
-struct Log(Vec<String>);
-
 impl Host {
     pub(crate) fn new(input: OpInput, bags: OpBags, limits: &Limits, deadline: Instant) -> Self {
         Self {
@@ -74,13 +72,23 @@ impl Host {
             deadline,
             blobs: Handles::new(),
             handed: Handed(None),
-            log: Log(Vec::new()),
+            log: Log::new(),
         }
     }
 
-    /// What the guest logged.
-    pub(crate) fn log(&self) -> &[String] {
-        &self.log.0
+    /// What the guest logged and printed.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What the guest printed.
+    pub(crate) fn hear(&mut self, bytes: &[u8]) {
+        self.log.hear(bytes, &mut self.meter);
+    }
+
+    /// The end of what is printed.
+    pub(crate) fn end_line(&mut self) {
+        self.log.end_line(&mut self.meter);
     }
 
     /// A parameter of the rule.
@@ -162,7 +170,7 @@ impl Host {
         Ok(self.handed.keep(Arc::from(cleartext.expose())))
     }
 
-    fn random(&mut self, len: u32) -> wasmtime::Result<Arc<[u8]>> {
+    pub(crate) fn random(&mut self, len: u32) -> wasmtime::Result<Arc<[u8]>> {
         if len > MOST_AT_ONCE {
             return Err(Over::Random(MOST_AT_ONCE).into());
         }
@@ -171,6 +179,12 @@ impl Host {
             self.source.fill(bytes)?;
         }
         Ok(self.handed.keep(bytes))
+    }
+
+    pub(crate) fn random_number(&mut self) -> Result<u64, Error> {
+        let mut bytes = [0; 8];
+        self.source.fill(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
     }
 }
 
@@ -192,12 +206,6 @@ impl Handed {
 impl Drop for Handed {
     fn drop(&mut self) {
         self.wipe();
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(Zeroize::zeroize);
     }
 }
 
@@ -247,7 +255,7 @@ pub(crate) fn plain(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
         let line = (bytes <= MOST_COPIED).then(|| line.into_owned());
         let host = store.data_mut();
         host.meter.log_line(bytes)?;
-        host.log.0.extend(line);
+        line.into_iter().for_each(|line| host.log.add(line));
         Ok(())
     })?;
     Ok(linker)
@@ -270,7 +278,11 @@ pub(crate) fn link_secrets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 const MOST_COPIED: usize = 64 << 10;
 
 /// Defines a function without arguments.
-fn fact<R>(interface: &mut LinkerInstance<'_, Host>, name: &str, read: fn(&Host) -> R) -> wasmtime::Result<()>
+pub(crate) fn fact<R>(
+    interface: &mut LinkerInstance<'_, Host>,
+    name: &str,
+    read: fn(&Host) -> R,
+) -> wasmtime::Result<()>
 where
     R: Lower + 'static,
     (R,): ComponentNamedList,
@@ -295,4 +307,34 @@ pub(crate) fn argument<'a>(
     store.data_mut().meter.argument(bytes)?;
     let text = text.to_str(&*store)?.into_owned();
     Ok((store.data_mut(), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Envelope, RequestId};
+    use vault::{Reveal, SecretBag, Use};
+
+    use super::*;
+    use crate::Randomness;
+
+    /// Weakness W6: an op sees neither the tenant's names for its secrets nor their formats.
+    #[test]
+    fn what_a_rule_says_of_secrets_is_no_parameter() {
+        let params = br#"{"user":"u","secrets":{"key":{"secret":"TENANT_NAME","format":"Bearer {}"}}}"#;
+        let input = OpInput {
+            request: RequestId::parse("req_1111111111111111111111").unwrap(),
+            stack: "web".to_owned(),
+            scope: 100,
+            rule: "sign".to_owned(),
+            now_millis: 0,
+            params: Arc::new(Value::parse(params).unwrap()),
+            envelope: Arc::new(Envelope::default()),
+            randomness: Randomness::System,
+        };
+        let bags = OpBags { reveal: SecretBag::<Reveal>::empty(), keys: SecretBag::<Use>::empty() };
+        let host = Host::new(input, bags, &Limits::default(), Instant::now());
+        assert_eq!(host.param("user"), Some(&Value::from("u")));
+        assert_eq!(host.param("secrets"), None);
+        assert_eq!(host.param("secrets.key.secret"), None);
+    }
 }

@@ -13,8 +13,9 @@
 //!    host's copies are wiped.
 //! 4. Every use of memory, time, stack, tables, host calls, arguments, handles, log and
 //!    output is bounded by [`Limits`]; beyond one is exactly its [`Over`].
-//! 5. A guest imports the interfaces of `guest-sdk/wit` and nothing else; anything foreign
-//!    is refused before it is linked.
+//! 5. A guest imports the interfaces of `guest-sdk/wit`, and those of WASI that its toolchain
+//!    cannot do without, with nothing behind them (`wasi.rs`); anything foreign is refused
+//!    before it is linked.
 //! 6. An op that had a secret in its hands returns what its manifest declares; one that was
 //!    shown it, in the classes that the secrets' policies allow, at exactly the declared
 //!    places and without words of its own, unless its [`Trust`] says otherwise (R21). A
@@ -28,6 +29,7 @@
 
 mod json;
 mod limits;
+mod large;
 mod error;
 mod io;
 mod manifest;
@@ -38,8 +40,10 @@ mod cache;
 mod random;
 mod handles;
 mod wire;
+mod log;
 mod hostcalls;
 mod keys;
+mod wasi;
 mod output;
 mod guest;
 mod call;

@@ -32,6 +32,12 @@ pub struct Limits {
     pub log_line_bytes: usize,
     /// Bytes of the output: paths and values of all fields together.
     pub output: usize,
+    /// Bytes of linear memory of a large component, instead of `memory`.
+    pub large_memory: usize,
+    /// Elements of all tables of one, instead of `tables`.
+    pub large_tables: usize,
+    /// Wall-clock time of one, instead of `wall`.
+    pub large_wall: Duration,
 }
 
 impl Default for Limits {
@@ -47,6 +53,9 @@ impl Default for Limits {
             log_lines: 32,
             log_line_bytes: 1 << 10,
             output: 4 << 20,
+            large_memory: 128 << 20,
+            large_tables: 20_000,
+            large_wall: Duration::from_secs(1),
         }
     }
 }
@@ -180,6 +189,17 @@ impl Meter {
         within(self.log_lines <= lines && bytes <= most, Over::Log { lines, bytes: most })
     }
 
+    /// Counts a line that the guest's toolchain printed, if there is room for one.
+    pub(crate) fn has_line(&mut self) -> bool {
+        let room = self.log_lines < self.limits.log_lines;
+        self.log_lines += u32::from(room);
+        room
+    }
+
+    pub(crate) fn line_bytes(&self) -> usize {
+        self.limits.log_line_bytes
+    }
+
     /// A handle with `bytes` of its own behind it.
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Over> {
         self.handles = self.handles.saturating_add(1);
@@ -232,5 +252,6 @@ impl ResourceLimiter for Meter {
     }
 }
 
-/// Core instances, tables and memories of one op; a component of ordinary tools has 3, 2 and 1.
-const INSTANCES: usize = 16;
+/// Core instances, tables and memories of one op; a component of ordinary tools has 3, 2 and 1,
+/// one of Python with its parts some 20.
+const INSTANCES: usize = 48;

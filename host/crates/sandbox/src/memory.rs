@@ -8,16 +8,38 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 /// Memories kept between calls; each holds 64 KiB locked and 4 GiB of address space.
 const MOST_IDLE: usize = 64;
+/// A memory that begins larger is an interpreter's: of these few are kept, and with them the
+/// pages that they have. So a warm call of one takes no page fault either.
+const LARGE: usize = 2 << 20;
+const MOST_IDLE_LARGE: usize = 4;
+/// One that begins larger than this is not kept at all.
+const TOO_LARGE: usize = 32 << 20;
 
 /// What the engine is told when there is no memory; it takes nothing but text.
 pub(crate) const NO_MEMORY: &str = "no memory for a guest";
 
 /// Hands wasmtime memories of [`Reservations`].
-pub(crate) struct WipedMemories(Arc<Reservations>);
+pub(crate) struct WipedMemories {
+    small: Arc<Reservations>,
+    large: Arc<Reservations>,
+    too_large: Arc<Reservations>,
+}
 
 impl WipedMemories {
     pub(crate) fn new() -> Self {
-        Self(Reservations::new(MOST_IDLE))
+        let [small, large, too_large] = [MOST_IDLE, MOST_IDLE_LARGE, 0].map(Reservations::new);
+        Self { small, large, too_large }
+    }
+
+    /// The memories among which one of this size is kept.
+    const fn of_size(&self, minimum: usize) -> &Arc<Reservations> {
+        if minimum <= LARGE {
+            &self.small
+        } else if minimum <= TOO_LARGE {
+            &self.large
+        } else {
+            &self.too_large
+        }
     }
 }
 
@@ -33,7 +55,7 @@ unsafe impl MemoryCreator for WipedMemories {
         guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
         let shape = Shape { reservation: reserved.unwrap_or(minimum), guard, accessible: minimum };
-        let memory = self.0.take(shape).map_err(|_| NO_MEMORY.to_owned())?;
+        let memory = self.of_size(minimum).take(shape).map_err(|_| NO_MEMORY.to_owned())?;
         Ok(Box::new(WipedMemory(memory)))
     }
 }

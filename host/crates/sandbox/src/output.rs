@@ -48,10 +48,8 @@ pub(crate) fn take(
             })
         })
         .collect::<Result<_, _>>()?;
-    let lines = host.log();
-    let (log, dropped) = if terms.mutes(host.contact) { (&[][..], lines.len()) } else { (lines, 0) };
-    let log = log.iter().map(|line| printable(line, terms.limits.log_line_bytes)).collect();
-    Ok(OpOutput { fields, log, log_dropped: u32::try_from(dropped).unwrap_or(u32::MAX) })
+    let (log, log_dropped) = terms.heard(host);
+    Ok(OpOutput { fields, log, log_dropped })
 }
 
 /// Why a field is not taken.
@@ -64,6 +62,15 @@ impl Terms<'_> {
     /// Whether what the op says may carry a secret that is not its own to tell (R21).
     fn withholds(self, contact: Contact) -> bool {
         self.trust != Trust::Builtin && contact == Contact::Shown
+    }
+
+    /// The lines of the op that people may read, and how many there are that they may not.
+    pub(crate) fn heard(self, host: &Host) -> (Vec<String>, u32) {
+        let (lines, dropped) = (host.log().lines(), host.log().dropped());
+        if self.mutes(host.contact) {
+            return (Vec::new(), dropped.saturating_add(u32::try_from(lines.len()).unwrap_or(u32::MAX)));
+        }
+        (lines.iter().map(|line| printable(line, self.limits.log_line_bytes)).collect(), dropped)
     }
 
     /// Whether words of the op's own choice are kept from people.

@@ -18,6 +18,7 @@ pub struct Sandbox {
     linkers: Linkers,
     cache: CodeCache,
     limits: Arc<Limits>,
+    large_limits: Arc<Limits>,
     ticker: Arc<Ticker>,
     compiled: AtomicU32,
     cached: AtomicU32,
@@ -47,6 +48,7 @@ impl Sandbox {
         Ok(Self {
             linkers: Linkers::new(&engine)?,
             ticker: Arc::new(Ticker::start(&engine)?),
+            large_limits: Arc::new(limits.large()),
             limits: Arc::new(limits),
             engine,
             cache,
@@ -67,7 +69,9 @@ impl Sandbox {
             Origin::Cached => &self.cached,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        Ok(Op { guest, trust, limits: Arc::clone(&self.limits), ticker: Arc::clone(&self.ticker) })
+        let large = Limits::is_large(wasm.len());
+        let limits = Arc::clone(if large { &self.large_limits } else { &self.limits });
+        Ok(Op { guest, trust, limits, large, ticker: Arc::clone(&self.ticker) })
     }
 
     /// Makes an op of an embedded one.

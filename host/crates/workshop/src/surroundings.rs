@@ -21,7 +21,10 @@ const PASSED: &[&str] = &[
     "no_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
     "npm_config_registry",
+    "npm_config_cafile",
+    "PIP_CERT",
     "PIP_INDEX_URL",
 ];
 

@@ -80,7 +80,7 @@ fn ops_over(store: &Arc<Store>, folder: &std::path::Path) -> Arc<Ops> {
         settings: chassis::Settings::default(),
     };
     let chassis = Arc::new(Chassis::new(parts).unwrap());
-    let bounds = OpBounds { size: 64 << 10, count: 2, memory: 32 << 20, tables: 1_000 };
+    let bounds = OpBounds { size: 64 << 10, count: 2, limits: Limits::default() };
     Arc::new(Ops::new(Arc::clone(store), chassis, bounds, Signers::default()))
 }
 

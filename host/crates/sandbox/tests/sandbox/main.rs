@@ -9,8 +9,12 @@ mod bench;
 mod contract;
 /// One pair per limit.
 mod limits;
+/// The same for components that bring an interpreter along.
+mod large;
 /// What a guest cannot do.
 mod walls;
+/// An operating system with nothing in it.
+mod wasi;
 /// Secrets that are used and never seen.
 mod keys;
 /// What an op may say that was shown a secret.

@@ -38,7 +38,7 @@ fn credential(output: &OpOutput, credentials: &Credentials) -> Vec<u8> {
 #[test]
 fn a_foreign_import_is_refused_by_name() {
     let error = sandbox(Limits::default()).load(name("x"), &guest("foreign"), Trust::Tenant).unwrap_err();
-    assert_eq!(error, Error::ForeignImport { import: "wasi:filesystem/preopens@0.2.0".to_owned() });
+    assert_eq!(error, Error::ForeignImport { import: "wasi:http/outgoing-handler@0.2.0".to_owned() });
     assert_eq!(error.failure().fault, Fault::OpInvalid);
 }
 
