@@ -39,6 +39,9 @@ impl Facts {
     /// # Errors
     /// [`Error::Component`]: not a component, one that is malformed, or one without a manifest.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
+        if !bytes.starts_with(b"\0asm") {
+            return Err(Error::Component("it is not WebAssembly".to_owned()));
+        }
         let mut found = Found::default();
         found.look(bytes).map_err(|error| Error::Component(format!("it is malformed: {error}")))?;
         if !found.component {
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_no_op_is_told() {
         let said = |bytes: &[u8]| Facts::read(bytes).unwrap_err().to_string();
-        assert!(said(b"hello").contains("malformed"));
+        assert_eq!(said(b"hello"), "no op: it is not WebAssembly");
         assert!(said(b"\0asm\x01\0\0\0").contains("a core module, not a component"));
         assert!(said(b"\0asm\x0d\0\x01\0").contains("no section txco:manifest"));
         assert!(said(&with_manifest(SIGNER, "name = 5")).contains("op.toml"));

@@ -73,45 +73,48 @@ impl Toolchain {
         sdk::put(&folder)?;
         sdk::put(&source.folder)?;
         let made = work.join("made.wasm");
-        let run = &mut |name: &'static str, program: &Path, arguments: Vec<OsString>, environment: Vec<_>| {
-            let tool = Tool { name, program, arguments, environment, folder: &folder };
-            tool.run(&source.folder, &mut *progress)
-        };
         let environment = Self::environment(surroundings);
-        match self.language {
+        let (name, program, arguments, environment) = match self.language {
             Language::C | Language::Rust => {
-                run("clang", &self.program, c_arguments(source, &made), environment)?
+                ("clang", self.program.clone(), c_arguments(source, &made), environment)
             }
             Language::JavaScript => {
-                let tools = surroundings.cache.join("tools/js");
+                let tools = self.installed(surroundings, progress, |into| {
+                    let package = format!("@bytecodealliance/componentize-js@{COMPONENTIZE_JS}");
+                    // No package of it needs to run anything to be installed.
+                    let install =
+                        words(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts"]);
+                    [install, vec!["--prefix".into(), into.into(), package.into()]].concat()
+                })?;
+                self.check_syntax(source, surroundings, &folder)?;
                 let program = tools.join("node_modules/.bin/componentize-js");
-                if !program.exists() {
-                    fs::create_dir_all(&tools).map_err(Error::file(&tools))?;
-                    let install = words(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]);
-                    let package = format!("@bytecodealliance/componentize-js@{COMPONENTIZE_JS}").into();
-                    let install = [install, vec![tools.into(), package]].concat();
-                    run("npm", &self.program, install, environment.clone())?;
-                }
                 let wit =
                     worlds(work, &interfaces(source, |text, one| text.contains(&format!("txco:op/{one}@"))))?;
                 let mut arguments = words(["op.js", "--world-name", WORLD, "--wit"]);
                 arguments.push(wit.into());
-                // Without these it imports the contract and nothing else.
-                for feature in ["stdio", "random", "clocks", "http", "fetch-event"] {
+                // The rest of WASI is empty in a chassis, but real: without `random` its random
+                // numbers would be the same in every call (weakness W2).
+                for feature in ["http", "fetch-event"] {
                     arguments.extend(words(["--disable", feature]));
                 }
                 arguments.extend([OsString::from("--out"), made.clone().into()]);
-                run("componentize-js", &program, arguments, environment)?;
+                ("componentize-js", program, arguments, environment)
             }
             Language::Python => {
-                let tools = surroundings.cache.join("tools/python");
+                let tools = self.installed(surroundings, progress, |into| {
+                    let install = words([
+                        "-m",
+                        "pip",
+                        "install",
+                        "--quiet",
+                        "--disable-pip-version-check",
+                        "--only-binary=:all:",
+                        "--target",
+                    ]);
+                    [install, vec![into.into(), format!("componentize-py=={COMPONENTIZE_PY}").into()]]
+                        .concat()
+                })?;
                 let program = tools.join("bin/componentize-py");
-                if !program.exists() {
-                    let mut install = words(["-m", "pip", "install", "--quiet", "--target"]);
-                    install
-                        .extend([tools.clone().into(), format!("componentize-py=={COMPONENTIZE_PY}").into()]);
-                    run("pip", &self.program, install, environment.clone())?;
-                }
                 let wit = worlds(work, &interfaces(source, imported_by_python))?;
                 let mut arguments: Vec<OsString> = vec!["--wit-path".into(), wit.into()];
                 arguments.extend(words([
@@ -126,10 +129,55 @@ impl Toolchain {
                 arguments.push(made.clone().into());
                 let mut environment = environment;
                 environment.extend([("PYTHONPATH", tools.into()), ("PYTHONDONTWRITEBYTECODE", "1".into())]);
-                run("componentize-py", &program, arguments, environment)?;
+                ("componentize-py", program, arguments, environment)
             }
-        }
+        };
+        let tool = Tool { name, program: &program, arguments, environment, folder: &folder };
+        tool.run(&source.folder, progress)?;
         component::of_module(&fs::read(&made).map_err(Error::file(&made))?)
+    }
+
+    /// Has node itself read `op.js` first: the tool only says that something is wrong with it.
+    fn check_syntax(&self, source: &Source, surroundings: &Surroundings, folder: &Path) -> Result<(), Error> {
+        // As a module by its name, whatever a package.json says.
+        let module = folder.join(".op.mjs");
+        write(&module, source.text("op.js").unwrap_or_default().as_bytes())?;
+        let node = surroundings.program("node").unwrap_or_default();
+        let (arguments, environment) =
+            (vec!["--check".into(), module.clone().into()], Self::environment(surroundings));
+        let checked = Tool { name: "node", program: &node, arguments, environment, folder }
+            .run(&source.folder, &mut |_| ());
+        checked.map_err(|error| {
+            let Error::Compile { folder, tool, said } = error else { return error };
+            let theirs = folder.join("op.js").display().to_string();
+            Error::Compile { said: said.replace(&module.display().to_string(), &theirs), folder, tool }
+        })
+    }
+
+    /// The folder of the language's own tool, installed when it is not there: by its version,
+    /// and under its name only once all of it is there.
+    fn installed(
+        &self,
+        surroundings: &Surroundings,
+        progress: &mut dyn FnMut(&str),
+        arguments: impl Fn(&Path) -> Vec<OsString>,
+    ) -> Result<PathBuf, Error> {
+        let all = surroundings.cache.join("tools");
+        let folder = all.join(self.identity.replace(' ', "-"));
+        if folder.exists() {
+            return Ok(folder);
+        }
+        progress(&format!("installing {} (once; hundreds of megabytes)", self.identity));
+        fs::create_dir_all(&all).map_err(Error::file(&all))?;
+        let made = tempfile::Builder::new().prefix(".part-").tempdir_in(&all).map_err(Error::file(&all))?;
+        let name = if self.language == Language::Python { "pip" } else { "npm" };
+        let (arguments, environment) = (arguments(made.path()), Self::environment(surroundings));
+        Tool { name, program: &self.program, arguments, environment, folder: made.path() }
+            .run(&all, progress)?;
+        fs::rename(made.path(), &folder).map_err(Error::file(&folder))?;
+        // What it would remove when dropped has another name now.
+        let _moved = made.keep();
+        Ok(folder)
     }
 }
 
@@ -154,7 +202,7 @@ fn c_arguments(source: &Source, made: &Path) -> Vec<OsString> {
     arguments.extend(
         sources.filter(|path| path.ends_with(".c") && !path.starts_with("tests/")).map(OsString::from),
     );
-    arguments.extend(words([".txco/sdk/c/contract.c", "-lc", "-o"]));
+    arguments.extend(words([".txco/sdk/c/contract.c", ".txco/sdk/c/link.c", "-lc", "-o"]));
     arguments.push(made.into());
     arguments
 }

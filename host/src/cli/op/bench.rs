@@ -15,7 +15,7 @@ use sha2::Sha256;
 use vault::{Credentials, MasterKey};
 
 use super::fixture::Fixture;
-use super::place::{Component, Place};
+use super::place::{Component, Place, forgetful};
 use super::rehearsal::{Rehearsal, Scene};
 use crate::cli::output::{Complaint, Console, table};
 
@@ -54,7 +54,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let fixture = chosen.ok_or_else(|| Complaint::failed("there is no such fixture"))?;
     let place = Place::at(&flags.path, console)?;
     let limits = Limits::default();
-    let rehearsal = Rehearsal::new(&limits, fixture.secrets.clone())?;
+    let rehearsal = Rehearsal::new(forgetful(&limits)?, fixture.secrets.clone())?;
     let bench = Bench { flags, rehearsal, scene: &fixture.scene, limits };
     let mut rows = vec![["BUILD", "GOAL", "WHAT", "MEASURED"].map(str::to_owned).to_vec()];
     let mut records = Vec::new();
@@ -104,7 +104,8 @@ impl Bench<'_> {
         let op = self.rehearsal.op(component)?;
         let compile = started.elapsed().as_secs_f64();
         // Once, so that what does not work is said and not measured.
-        self.rehearsal.call(&op, self.scene)?.map_err(|e| Complaint::failed(format!("the op fails: {e}")))?;
+        let tried = self.rehearsal.call(&op, self.scene)?;
+        tried.map_err(|failed| Complaint::failed(format!("the op fails: {}", failed.error)))?;
         let fault_calls = self.flags.calls.saturating_mul(10);
         let (beside, faults) = self.subject(&op, |subject| {
             (subject.beside(self.flags.rounds, self.flags.calls), subject.faults(fault_calls))

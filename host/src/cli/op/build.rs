@@ -27,7 +27,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     }
     let place = Place::at(&flags.path, console)?;
     let limits = Limits::default();
-    place.check(&sandbox(&limits)?, &limits)?;
+    place.check(&sandbox(&limits, console.environment)?, &limits)?;
     let mut records = Vec::new();
     for one in &place.components {
         let cannot =

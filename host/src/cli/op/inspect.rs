@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sandbox::Limits;
 use serde_json::{Value, json};
 
 use super::place::{Component, Place};
@@ -30,7 +31,13 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     console.print(&text_of(&place))
 }
 
+/// What a call of it may use in a chassis with the default settings.
+fn limits(one: &Component) -> Limits {
+    Limits::default().of_component(one.bytes.len())
+}
+
 fn record_of(one: &Component) -> Value {
+    let limits = limits(one);
     json!({
         "delivery": one.delivery.word(),
         "digest": one.facts.digest.to_string(),
@@ -40,6 +47,11 @@ fn record_of(one: &Component) -> Value {
         "memory": one.facts.memory,
         "table_elements": one.facts.table_elements,
         "functions": one.facts.functions,
+        "limits": {
+            "memory": limits.memory,
+            "wall_ms": u64::try_from(limits.wall.as_millis()).unwrap_or(u64::MAX),
+            "table_elements": limits.tables,
+        },
         "signed_by": signer(one),
     })
 }
@@ -82,13 +94,17 @@ fn text_of(place: &Place) -> String {
         format!("budget:    {} ms", manifest.budget_ms),
     ];
     for one in &place.components {
-        let facts = &one.facts;
+        let (facts, limits) = (&one.facts, limits(one));
         lines.extend([
             String::new(),
             format!("build:     {}  {}", one.delivery, one.file.display()),
             format!("digest:    sha256:{}", facts.digest),
             format!("size:      {} bytes, {} functions", facts.size, facts.functions),
             format!("begins:    {} bytes of memory, {} table elements", facts.memory, facts.table_elements),
+            format!(
+                "limits:    {} bytes of memory, {} table elements, {:?}",
+                limits.memory, limits.tables, limits.wall
+            ),
             format!("imports:   {}", joined(facts.imports.clone())),
             format!("signed by: {}", cell(&signer(one).unwrap_or_default())),
         ]);

@@ -1,13 +1,18 @@
 //! Where an op is: a folder of sources, built when it must be, or a component.
 
-use std::fs;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use model::{Delivery, OpManifest};
 use sandbox::{CodeCache, Limits, Op, Sandbox, Trust};
+use vault::MasterKey;
 use workshop::{Facts, Source, Surroundings};
+use zeroize::Zeroizing;
 
 use crate::cli::output::{Complaint, Console};
+use crate::config::Environment;
 
 /// The largest component that is read: what a chassis takes by default.
 const MOST: u64 = 20 << 20;
@@ -77,6 +82,7 @@ impl Place {
     pub(super) fn check(&self, sandbox: &Sandbox, limits: &Limits) -> Result<(), Complaint> {
         for one in &self.components {
             let facts = &one.facts;
+            let limits = limits.of_component(one.bytes.len());
             let over = |what: &str, has: u64, most: usize| {
                 (has > most as u64).then(|| {
                     let file = one.file.display();
@@ -129,7 +135,34 @@ pub(super) fn signature_file(component: &Path) -> PathBuf {
     name.into()
 }
 
-/// An engine with the limits of a chassis.
-pub(super) fn sandbox(limits: &Limits) -> Result<Sandbox, Complaint> {
+/// An engine with the limits of a chassis. What it compiles it finds again the next time: an
+/// interpreter takes half a minute.
+pub(super) fn sandbox(limits: &Limits, environment: &dyn Environment) -> Result<Sandbox, Complaint> {
+    let cache = code_cache(environment).unwrap_or(CodeCache::Off);
+    Sandbox::new(limits.clone(), cache).map_err(|e| Complaint::failed(e.to_string()))
+}
+
+/// An engine that compiles everything, to see how long that takes.
+pub(super) fn forgetful(limits: &Limits) -> Result<Sandbox, Complaint> {
     Sandbox::new(limits.clone(), CodeCache::Off).map_err(|e| Complaint::failed(e.to_string()))
+}
+
+/// Compiled code in the workshop's folder, under a key that lies there too: who can write to it
+/// could as well change the ops that were built there.
+fn code_cache(environment: &dyn Environment) -> Option<CodeCache> {
+    let folder = Surroundings::read(|name| environment.variable(name)).ok()?.cache.join("code");
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+    let file = folder.join("key");
+    let mut key = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(&mut *key).ok()?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file) {
+        Ok(mut made) => made.write_all(&*key).ok()?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let kept = Zeroizing::new(fs::read(&file).ok()?);
+            *key = kept.as_slice().try_into().ok()?;
+        }
+        Err(_) => return None,
+    }
+    let key = MasterKey::from_bytes(&mut *key).ok()?.code_cache_key().ok()?;
+    Some(CodeCache::At { folder, key })
 }

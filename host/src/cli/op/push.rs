@@ -34,7 +34,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let tenant = flags.tenant.slug(console.environment);
     let place = Place::at(&flags.path, console)?;
     let limits = Limits::default();
-    place.check(&sandbox(&limits)?, &limits)?;
+    place.check(&sandbox(&limits, console.environment)?, &limits)?;
     target.may_change(console, Agreed::of(flags.yes, flags.json), Carries::Metadata)?;
     let builds = place.components.iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
     let name = place.manifest.name.as_str();

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use model::{
     Class, Envelope, OpManifest, Path, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
 };
-use sandbox::{Limits, Op, OpInput, Randomness, Sandbox, Trust};
+use sandbox::{Op, OpInput, Randomness, Sandbox, Trust};
 use store::{By, SecretAddress, Store};
 use vault::{Caller, Credentials, MasterKey, OpBags, Origin, SecretValue, Terms, Vault, Wants};
 use zeroize::Zeroizing;
 
-use super::place::{Component, sandbox};
+use super::place::Component;
 use crate::cli::output::Complaint;
 
 /// The rooms an op needs, on a stage of their own.
@@ -45,6 +45,13 @@ pub(super) struct Answer {
     pub(super) log_dropped: u32,
 }
 
+/// Why an op did not answer, and what it said before.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Failed {
+    pub(super) error: sandbox::Error,
+    pub(super) log: Vec<String>,
+}
+
 /// Whether rules can look into a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -55,9 +62,9 @@ pub(super) enum Kind {
 }
 
 impl Rehearsal {
-    /// A stage with these limits and secrets by slot.
+    /// A stage in this sandbox, with secrets by slot.
     pub(super) fn new(
-        limits: &Limits,
+        sandbox: Sandbox,
         secrets: BTreeMap<String, Zeroizing<Vec<u8>>>,
     ) -> Result<Self, Complaint> {
         let failed = |e: &dyn std::fmt::Display| Complaint::failed(format!("cannot rehearse: {e}"));
@@ -82,7 +89,7 @@ impl Rehearsal {
                 .and_then(|path| Slot::new(path).map_err(|e| of_slot(&e)))?;
             refs.push(SecretRef { slot, name, format: None });
         }
-        Ok(Self { sandbox: sandbox(limits)?, vault, tenant, refs, _folder: folder })
+        Ok(Self { sandbox, vault, tenant, refs, _folder: folder })
     }
 
     /// Compiles a component of the op.
@@ -105,12 +112,13 @@ impl Rehearsal {
     }
 
     /// Calls the op once.
-    pub(super) fn call(&self, op: &Op, scene: &Scene) -> Result<Result<Answer, sandbox::Error>, Complaint> {
+    pub(super) fn call(&self, op: &Op, scene: &Scene) -> Result<Result<Answer, Failed>, Complaint> {
         let bags = self.bags(op)?;
         let credentials = Credentials::new();
-        let output = match op.call(scene.input()?, bags, &credentials) {
+        let mut log = Vec::new();
+        let output = match op.call_heard(scene.input()?, bags, &credentials, &mut log) {
             Ok(output) => output,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(Failed { error, log })),
         };
         let fields = output.fields.into_iter().map(|(path, value)| {
             let (kind, value) = shown(&value, &credentials);

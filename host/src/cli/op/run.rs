@@ -10,8 +10,8 @@ use sandbox::{Limits, Randomness};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::place::Place;
-use super::rehearsal::{Kind, Rehearsal, Scene, envelope, missing, value_of};
+use super::place::{Place, sandbox};
+use super::rehearsal::{Failed, Kind, Rehearsal, Scene, envelope, missing, value_of};
 use crate::cli::output::{Complaint, Console};
 use crate::cli::prompt::read_whole;
 use model::Delivery;
@@ -65,11 +65,12 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let component = place.components.iter().find(|one| delivery.is_none_or(|wanted| wanted == one.delivery));
     let component = component.ok_or_else(|| Complaint::failed("the op has no such build"))?;
     let secrets = secrets(flags, &place, console)?;
-    let rehearsal = Rehearsal::new(&Limits::default(), secrets)?;
+    let rehearsal = Rehearsal::new(sandbox(&Limits::default(), console.environment)?, secrets)?;
     let op = rehearsal.op(component)?;
     let answer = match rehearsal.call(&op, &scene)? {
         Ok(answer) => answer,
-        Err(error) => {
+        Err(Failed { error, log }) => {
+            log.iter().for_each(|line| console.note(&format!("log: {line}")));
             return Err(Complaint::failed(format!("{}: {error}", error.failure().fault.code())));
         }
     };

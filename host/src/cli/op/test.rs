@@ -7,8 +7,8 @@ use sandbox::Limits;
 use serde_json::{Value, json};
 
 use super::fixture::{Expected, Fixture, Outcome};
-use super::place::{Component, Place};
-use super::rehearsal::{Answer, Kind, Rehearsal, missing};
+use super::place::{Component, Place, sandbox};
+use super::rehearsal::{Answer, Failed, Kind, Rehearsal, missing};
 use crate::cli::output::{Complaint, Console};
 
 /// Flags of `txco op test`.
@@ -41,7 +41,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         if let Some(slot) = missing(&place.manifest, &fixture.secrets).first() {
             return Err(Complaint::failed(format!("{}: [secrets] has no value for {slot}", fixture.name)));
         }
-        let rehearsal = Rehearsal::new(&limits, fixture.secrets.clone())?;
+        let rehearsal = Rehearsal::new(sandbox(&limits, console.environment)?, fixture.secrets.clone())?;
         for component in builds {
             let verdict = try_one(&rehearsal, &fixture, component, &place)?;
             let name = format!("{} ({})", fixture.name, component.delivery);
@@ -76,17 +76,20 @@ fn try_one(
     place: &Place,
 ) -> Result<Result<(), String>, Complaint> {
     let op = rehearsal.op(component)?;
-    let answer = rehearsal.call(&op, &fixture.scene)?;
+    let answer = rehearsal.call(&op, &fixture.scene)?.map_err(|Failed { error, log }| (error, log));
     Ok(match (&fixture.outcome, answer) {
         (Outcome::Fields(expected), Ok(answer)) => compared(expected, &answer, fixture, place),
-        (Outcome::Failure(expected), Err(sandbox::Error::Failed { code, message })) => {
+        (Outcome::Failure(expected), Err((sandbox::Error::Failed { code, message }, _))) => {
             let right = code == expected.code
                 && expected.message.as_deref().is_none_or(|part| message.contains(part));
             if right { Ok(()) } else { Err(format!("  it failed with {code}: {message}")) }
         }
-        (Outcome::Fault(expected), Err(error)) if error.failure().fault.code() == expected => Ok(()),
+        (Outcome::Fault(expected), Err((error, _))) if error.failure().fault.code() == expected => Ok(()),
         (_, Ok(answer)) => Err(format!("  it answered\n{}", listed(&answer))),
-        (_, Err(error)) => Err(format!("  {} ({error})", error.failure().fault.code())),
+        (_, Err((error, log))) => {
+            let said = log.iter().map(|line| format!("\n  log: {line}"));
+            Err(format!("  {} ({error}){}", error.failure().fault.code(), said.collect::<String>()))
+        }
     })
 }
 
