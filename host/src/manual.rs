@@ -9,6 +9,9 @@ pub mod life_of_a_secret {}
 #[doc = include_str!("../docs/audit.md")]
 pub mod audit {}
 
+#[doc = include_str!("../docs/ops-languages.md")]
+pub mod ops_languages {}
+
 #[doc = include_str!("../docs/threat-model.md")]
 pub mod threat_model {}
 

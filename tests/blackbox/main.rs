@@ -50,6 +50,8 @@ mod demo;
 mod op_push;
 mod op_sign;
 mod op_new;
+mod op_languages;
+mod op_weaknesses;
 mod backup;
 mod hard_times;
 mod readyz;

@@ -41,7 +41,7 @@ fn compiler() -> Vec<(&'static str, String)> {
     all
 }
 
-fn building(args: &[&str]) -> Call {
+pub(crate) fn building(args: &[&str]) -> Call {
     compiler().iter().fold(Call::new(args).patience(PATIENCE), |call, (name, value)| call.env(name, value))
 }
 
@@ -118,6 +118,7 @@ fn a_built_op_tells_what_it_is_and_names_no_machine() {
         "slots:     key",
         "@computed.signature (digest)",
         "build:     use",
+        "limits:    33554432 bytes of memory, 1000 table elements, 250ms",
         "txco:op/keys@1.0.0",
     ] {
         assert!(shown.contains(word), "{word}: {shown}");
@@ -193,7 +194,7 @@ fn a_new_op_is_not_made_over_another() {
     host.finish();
 }
 
-fn mac(key: &str, text: &str) -> String {
+pub(crate) fn mac(key: &str, text: &str) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(text.as_bytes());

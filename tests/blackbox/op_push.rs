@@ -206,6 +206,126 @@ fn others_are_served_while_an_op_is_pushed() {
     host.finish();
 }
 
+/// LEB128.
+fn leb(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let rest = number >> 7;
+        bytes.push((number & 0x7f) as u8 | if rest > 0 { 0x80 } else { 0 });
+        number = rest;
+        if number == 0 {
+            return bytes;
+        }
+    }
+}
+
+fn sized(bytes: Vec<u8>) -> Vec<u8> {
+    [leb(bytes.len()), bytes].concat()
+}
+
+fn section(id: u8, bytes: Vec<u8>) -> Vec<u8> {
+    [vec![id], sized(bytes)].concat()
+}
+
+/// A component with a manifest that says no more than its name.
+pub(crate) fn declared(component: &[u8], name: &str) -> Vec<u8> {
+    let manifest = format!("name = \"{name}\"\n").into_bytes();
+    [component.to_vec(), section(0, [sized(b"txco:manifest".to_vec()), manifest].concat())].concat()
+}
+
+/// The real component, and beside it a core module of these sections that nobody calls.
+fn beside(sections: &[Vec<u8>]) -> Vec<u8> {
+    let module = [b"\0asm\x01\0\0\0".to_vec(), sections.concat()].concat();
+    [AUTH.to_vec(), section(1, module)].concat()
+}
+
+#[test]
+fn what_an_op_may_not_begin_with_is_refused_when_it_is_pushed() {
+    let mut host = Host::serve(TXCO).start();
+    let mut push = |component: &[u8]| {
+        let builds = json!({ "builds": [{ "delivery": "reveal", "component": base64(component) }] });
+        let path = "/v1/tenants/default/ops/basic-auth-encode";
+        let reply = host.admin(&Request::new("PUT", path).json(&builds));
+        (reply.status, reply.json().to_string())
+    };
+    // The op's own memory of one page and its table of ten count, too.
+    let memory = |pages| beside(&[section(5, [vec![1, 0], leb(pages)].concat())]);
+    let table = |elements| beside(&[section(4, [vec![1, 0x70, 0], leb(elements)].concat())]);
+    assert_eq!(push(&memory(500)).0, 201);
+    assert_eq!(push(&table(900)).0, 200);
+    let refused = |(status, said): (u16, String), word: &str| {
+        assert!(status == 422 && said.contains("op_invalid") && said.contains(word), "{status}: {said}");
+    };
+    refused(push(&memory(512)), "bytes of memory, and may have 33554432");
+    refused(push(&table(1_000)), "table elements, and may have 1000");
+    // An import that no op may have, and the contract of a later chassis.
+    let importing = |name: &str| {
+        let import = [vec![1, 0], sized(name.as_bytes().to_vec()), vec![5, 0]].concat();
+        let preamble = b"\0asm\x0d\0\x01\0".to_vec();
+        declared(&[preamble, section(7, vec![1, 0x42, 0]), section(10, import)].concat(), "basic-auth-encode")
+    };
+    refused(
+        push(&importing("wasi:http/types@0.2.0")),
+        "it imports wasi:http/types@0.2.0, which no op may have",
+    );
+    refused(
+        push(&importing("txco:op/call@1.1.0")),
+        "it needs txco:op@1.1.0 and this chassis has 1.0.0: update txco",
+    );
+    refused(push(&importing("txco:op/call@0.9.0")), "rebuild the op with the SDK of this version");
+    host.finish();
+}
+
+/// A component that takes seconds to compile.
+fn slow() -> Vec<u8> {
+    // local.get 0, i64.const 77, i64.mul, local.get 0, i64.rotl, local.set 0
+    let step = [0x20, 0, 0x42, 0xcd, 0, 0x7e, 0x20, 0, 0x89, 0x21, 0];
+    let body = sized([&[0][..], &step.repeat(1_500), &[0x20, 0, 0x0b]].concat());
+    let functions = 300;
+    beside(&[
+        section(1, vec![1, 0x60, 1, 0x7e, 1, 0x7e]),
+        section(3, [leb(functions), vec![0; functions]].concat()),
+        section(10, [leb(functions), body.repeat(functions)].concat()),
+    ])
+}
+
+/// Weakness W1: one large module used to hold up all that waited for a compiler, whoever's they were.
+#[test]
+fn a_slow_compile_of_one_tenant_stalls_no_other() {
+    let mut host = calling();
+    let address = host.admin_address();
+    let url = format!("http://{address}");
+    host.run(&Call::new(&["auth", "tenant", "create", "acme", "--url", &url])).succeeds();
+    host.run(&Call::new(&["auth", "tenant", "create", "other", "--url", &url])).succeeds();
+    let body = json!({ "builds": [{ "delivery": "reveal", "component": base64(&slow()) }] });
+    let request = Request::new("PUT", "/v1/tenants/acme/ops/basic-auth-encode").json(&body);
+    let began = Instant::now();
+    let pushing = std::thread::spawn(move || {
+        let status = support::send(address, &request).map(|reply| reply.status);
+        (status, began.elapsed())
+    });
+    // Meanwhile another tenant pushes an op of its own, and everybody is served.
+    let quick = json!({ "builds": [{ "delivery": "reveal", "component": base64(AUTH) }] });
+    let quick = Request::new("PUT", "/v1/tenants/other/ops/basic-auth-encode").json(&quick);
+    assert_eq!(host.admin(&quick).status, 201);
+    assert!(!pushing.is_finished(), "the quick push waited for the slow one");
+    let (mut served, mut slowest) = (0, Duration::ZERO);
+    while !pushing.is_finished() {
+        let asked = Instant::now();
+        assert_eq!(host.event("/", &json!({})).status, 200);
+        assert_eq!(host.admin(&Request::new("GET", "/v1/tenants")).status, 200);
+        if !pushing.is_finished() {
+            served += 1;
+            slowest = slowest.max(asked.elapsed());
+        }
+    }
+    let (status, took) = pushing.join().unwrap();
+    assert_eq!(status.unwrap(), 201);
+    assert!(took > Duration::from_millis(500), "it compiled in {took:?}: too fast to keep anybody waiting");
+    assert!(served >= 3 && slowest < took / 2, "{served} served in {took:?}, the slowest in {slowest:?}");
+    host.finish();
+}
+
 pub(crate) fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
