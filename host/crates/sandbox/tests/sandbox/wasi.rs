@@ -71,7 +71,8 @@ fn what_it_prints_is_its_log_and_no_more_of_it() {
         assert!(output.log.iter().all(|line| line == "printed"), "{output:?}");
         (output.log.len(), output.log_dropped)
     };
-    assert_eq!([printed(1), printed(32), printed(33), printed(1_000)], [(1, 0), (32, 0), (32, 1), (32, 968)]);
+    // The guest keeps a handle per line, so there are not many more.
+    assert_eq!([printed(1), printed(32), printed(33), printed(100)], [(1, 0), (32, 0), (32, 1), (32, 68)]);
 }
 
 #[test]
