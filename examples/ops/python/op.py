@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import warnings  # noqa: F401: hmac imports it when it is first used, and then it is too late
 
 import wit_world
 from componentize_py_types import Err
