@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Answer, Call, Host, Upstream};
+use support::{Answer, Call, Host, Output, Upstream};
 
 use crate::TXCO;
 use crate::op_new::{building, mac};
@@ -28,6 +28,17 @@ fn example(host: &Host, language: &str) {
     assert!(copied > 4, "only {copied} files");
 }
 
+/// Whether this machine has not what it takes; says so then.
+#[expect(clippy::print_stderr, reason = "who runs the tests should see what was not tested")]
+fn lacks_a_tool(output: &Output) -> bool {
+    let missing = ["which is not on the path", "npm failed", "pip failed"];
+    let lacks = output.code != Some(0) && missing.iter().any(|word| output.stderr.contains(word));
+    if lacks {
+        eprintln!("SKIPPED: {}", output.stderr);
+    }
+    lacks
+}
+
 /// Builds the example, rehearses it, pushes it, and calls it by a rule with a secret that it is shown.
 fn works(language: &str, largest: u64) {
     let partner = Upstream::https("partner", &["api.partner.com"], |_| Answer::json(&json!({ "ok": true })));
@@ -38,9 +49,7 @@ fn works(language: &str, largest: u64) {
         .start();
     example(&host, language);
     let built = host.run(&building(&["op", "build", "op", "--json"]));
-    let missing = ["which is not on the path", "npm failed", "pip failed"];
-    if built.code != Some(0) && missing.iter().any(|word| built.stderr.contains(word)) {
-        eprintln!("SKIPPED: {}", built.stderr);
+    if lacks_a_tool(&built) {
         return host.finish();
     }
     let built: Value = serde_json::from_str(&built.succeeds()).unwrap();
@@ -111,9 +120,7 @@ fn a_new_op_of_each_language_signs_by_handle() {
     ] {
         host.txco(&["op", "new", language, "--lang", language]).succeeds();
         let tested = host.run(&building(&["op", "test", language]));
-        let missing = ["which is not on the path", "npm failed", "pip failed"];
-        if tested.code != Some(0) && missing.iter().any(|word| tested.stderr.contains(word)) {
-            eprintln!("SKIPPED: {}", tested.stderr);
+        if lacks_a_tool(&tested) {
             continue;
         }
         assert_eq!(tested.succeeds(), "ok      signs (use)\n", "{language}");
