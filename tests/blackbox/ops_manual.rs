@@ -115,15 +115,17 @@ fn matches(pattern: &Value, answer: &Value) -> bool {
 }
 
 fn run(name: &str, example: &Example) {
-    let upstream = Upstream::https("upstream", &HOSTS, |received| {
-        let got = MADE.iter().filter(|name| received.headers.iter().any(|(header, _)| header == *name));
-        Answer::json(&json!({ "received": got.collect::<Vec<_>>() }))
-    });
-    let builder = HOSTS
-        .iter()
-        .fold(Host::serve(TXCO).rule("OPS/web/100/example.txcl", example.rule), |builder, host| {
-            builder.upstream(&upstream, &format!("{host}:443"))
+    let named = HOSTS.iter().filter(|host| example.rule.contains(&format!("EXEC \"https://{host}/")));
+    let upstreams = named.map(|host| {
+        let upstream = Upstream::https(host, &[host], |received| {
+            let got = MADE.iter().filter(|name| received.headers.iter().any(|(header, _)| header == *name));
+            Answer::json(&json!({ "received": got.collect::<Vec<_>>() }))
         });
+        (upstream, format!("{host}:443"))
+    });
+    let upstreams: Vec<_> = upstreams.collect();
+    let builder = Host::serve(TXCO).rule("OPS/web/100/example.txcl", example.rule);
+    let builder = upstreams.iter().fold(builder, |builder, (upstream, at)| builder.upstream(upstream, at));
     let mut host = builder.start();
     let mut given = 0;
     for (secret, says) in secrets() {
@@ -133,7 +135,7 @@ fn run(name: &str, example: &Example) {
         let canary = value(secret, says);
         host.guard(&canary);
         if name == "basic-auth-encode" {
-            host.allow(&canary, "upstream upstream header authorization", 1);
+            host.allow(&canary, "upstream partner.example.com header authorization", 1);
         }
         let call = host.secrets_call(&["set", secret]).stdin(canary.text());
         host.run(&call).succeeds();
