@@ -9,11 +9,11 @@ use support::{Host, Request};
 use crate::TXCO;
 use crate::hostile::{FORGER, HOSTILE, Trace, attack, op, push, served, with_guest};
 
-/// A component that asks for the file system.
+/// A component that asks for the network.
 #[test]
 fn foreign_imports_are_refused_by_name() {
     let mut host = Host::serve(TXCO).start();
-    let foreign = "(component (import \"wasi:filesystem/preopens@0.2.0\" (instance))\
+    let foreign = "(component (import \"wasi:http/outgoing-handler@0.2.0\" (instance))\
                    (core module $m (func (export \"handle\")))\
                    (core instance $i (instantiate $m))\
                    (func (export \"handle\") (canon lift (core func $i \"handle\"))))";
@@ -24,7 +24,7 @@ fn foreign_imports_are_refused_by_name() {
     component.extend(manifest);
     host.write("foreign.wasm", component);
     let told = op(&mut host, &["push", "foreign.wasm"]).fails(1);
-    assert!(told.contains("wasi:filesystem/preopens@0.2.0"), "{told}");
+    assert!(told.contains("wasi:http/outgoing-handler@0.2.0"), "{told}");
     let reply = host.admin(&Request::new("GET", "/v1/tenants/default/ops"));
     assert_eq!(reply.json(), json!({ "ops": [] }), "nothing is stored");
     host.finish();

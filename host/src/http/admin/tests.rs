@@ -128,7 +128,10 @@ async fn a_secrets_life() {
     assert_eq!(status, 201);
     let record = created.get("secret").unwrap();
     let members: Vec<_> = record.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["secret_id", "tenant_id", "name", "created_at", "key_version", "version_no"]);
+    assert_eq!(
+        members,
+        ["secret_id", "tenant_id", "name", "created_at", "key_version", "version_no", "versions"]
+    );
     assert_eq!(record.get("tenant_id").unwrap(), "tnt_default");
     assert_eq!(record.get("version_no").unwrap(), 1);
 
