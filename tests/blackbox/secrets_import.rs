@@ -19,7 +19,7 @@ fn a_file_is_stored_whole_and_counted() {
     let output = host.run(&call);
     let told = "imported 3 values into tenant \"default\": 2 created, 1 rotated\n";
     assert!(output.stderr.ends_with(told), "{output:?}");
-    let (first, pem) = (one.text().len(), two.text().len() + 31);
+    let (first, pem) = (one.text().len(), two.text().len() + 30);
     assert_eq!(
         output.succeeds(),
         format!(
