@@ -57,7 +57,7 @@ fn rotating_keeps_every_key_and_puts_the_new_one_first() {
 /// Weakness K2: what a kill between two steps of a rotation leaves behind is a ring that works.
 #[test]
 fn k2_after_each_step_of_a_rotation_the_old_key_is_there() {
-    let Ring { files, .. } = ring();
+    let Ring { files, folder: _folder } = ring();
     let old = load(&files).ring;
     let old = old.active();
     let still = |step: &str| assert!(load(&files).ring.find(old.id()).is_some(), "{step}");
@@ -81,7 +81,7 @@ fn k2_after_each_step_of_a_rotation_the_old_key_is_there() {
 
 #[test]
 fn a_file_under_another_keys_name_is_left_out_and_told() {
-    let Ring { files, .. } = ring();
+    let Ring { files, folder: _folder } = ring();
     let Rotated { old, new } = rotate(&files);
     fs::copy(files.ring_file(new), files.ring_file(old)).unwrap();
     let loaded = load(&files);
@@ -94,7 +94,7 @@ fn a_file_under_another_keys_name_is_left_out_and_told() {
 
 #[test]
 fn one_command_at_a_time() {
-    let Ring { files, .. } = ring();
+    let Ring { files, folder: _folder } = ring();
     let _other = files.alone().unwrap();
     let refused = files.rotate(&load(&files).ring, None).err().unwrap();
     assert!(matches!(refused, KeyError::InUse(folder) if folder == files.folder()));
@@ -102,7 +102,7 @@ fn one_command_at_a_time() {
 
 #[test]
 fn the_stamp_changes_with_the_active_key() {
-    let Ring { files, .. } = ring();
+    let Ring { files, folder: _folder } = ring();
     let before = files.stamp();
     assert!(before.is_some() && before == files.stamp());
     rotate(&files);
@@ -111,7 +111,7 @@ fn the_stamp_changes_with_the_active_key() {
 
 #[test]
 fn starting_over_takes_the_key_out_of_the_ring_and_reinstating_brings_it_back() {
-    let Ring { files, .. } = ring();
+    let Ring { files, folder: _folder } = ring();
     let Rotated { old, new } = rotate(&files);
     let kept = files.start_over(None).unwrap();
     assert_eq!(kept, files.retired_file(new));
