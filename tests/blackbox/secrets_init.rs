@@ -100,7 +100,7 @@ fn force_keeps_the_old_key_beside_the_new_one() {
     assert!(stdout.contains("wrote master key to secrets/my.key (32 bytes, 0600 perms)"), "{stdout}");
     assert_ne!(fs::read(host.path("secrets/my.key")).unwrap(), before);
     let mut retired = host.files("secrets/my.key.d");
-    retired.retain(|file| !file.ends_with("/.lock"));
+    retired.retain(|file| file.ends_with(".key"));
     assert_eq!(retired.len(), 1, "{retired:?}");
     assert!(retired[0].starts_with("secrets/my.key.d/retired-"), "{retired:?}");
     assert_eq!(fs::read(host.path(&retired[0])).unwrap(), before);

@@ -170,9 +170,9 @@ mod tests {
         }
         init(&path, true, &mut Played::piped(b" overwrite \n")).unwrap();
         assert_ne!(fs::read(&path).unwrap(), first);
-        let beside = fs::read_dir(folder.path().join("k.d")).unwrap().map(|entry| entry.unwrap().path());
-        let retired = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("retired-");
-        let kept: Vec<_> = beside.filter(retired).map(|path| fs::read(path).unwrap()).collect();
-        assert_eq!(kept, [first]);
+        let kept = fs::read_dir(folder.path().join("k.d")).unwrap().map(|entry| entry.unwrap().path());
+        let kept: Vec<_> = kept.filter(|path| path.extension().is_some_and(|end| end == "key")).collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert_eq!(fs::read(&kept[0]).unwrap(), first);
     }
 }
