@@ -271,6 +271,7 @@ mod tests {
         host.run(&Call::new(&["-c", "true"])).succeeds();
         let canary = host.canary("x");
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| host.memory(&canary))).is_err());
+        host.record("said", b"nothing to search is a failure too");
         host.finish();
     }
 }
