@@ -19,7 +19,7 @@ use store::{Actors, Store};
 use vault::Vault;
 
 pub(crate) use actor::{Actor, Enrolled, Membership, Need};
-pub(crate) use audit::{Audit, Deed, Effect};
+pub(crate) use audit::{Audit, Deed, Effect, Kind};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use explain::Ask;
 pub(crate) use inquiry::Wanted;
@@ -27,7 +27,7 @@ pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use people::{EVERYTHING, FIRST_TENANT, Oneself, People, accept, enrol};
 pub(crate) use policy::PolicyAsked;
 pub(crate) use secrets::{
-    Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored,
+    Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored, Storing,
 };
 pub(crate) use unproven::Unproven;
 

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use model::{OpName, SecretName};
 use store::{By, Store};
 
 use super::error::AdminError;
@@ -17,17 +18,81 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// What was asked, as far as it is known when it ends.
 #[derive(Debug, Clone)]
-pub(crate) struct Deed<'a> {
-    /// Who asked.
-    pub by: By<'a>,
-    /// The tenant's identifier; `-` when it never came to that.
-    pub tenant: &'a str,
-    /// The name of the secret or op; `-` when the request has none, or none that may be logged.
-    pub subject: &'a str,
+pub(crate) struct Deed {
+    /// What it is done to.
+    pub kind: Kind,
     /// The verb.
     pub action: &'static str,
     /// What it does when it goes well.
     pub effect: Effect,
+    /// Who asked; `-` when nobody knows.
+    pub by: String,
+    /// The tenant's identifier; `-` when it never came to that.
+    pub tenant: String,
+    /// What it is about. It is written down only when it is a name: a path can contain anything.
+    pub subject: String,
+    /// Which bytes were pushed.
+    pub digests: String,
+}
+
+/// What somebody does something to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The secrets of a tenant; `secret_action` is what operators grep for.
+    Secret,
+    /// The ops of a tenant, with the digests that were pushed, so that the log tells which
+    /// bytes came from whom.
+    Op,
+    /// A tenant itself.
+    Tenant,
+    /// People: actors, keys, members, invitations.
+    Actor,
+}
+
+impl Deed {
+    /// Somebody wants to do `action` to something of this kind.
+    pub(crate) fn new(kind: Kind, action: &'static str, effect: Effect) -> Self {
+        let nobody = || "-".to_owned();
+        let (by, tenant, subject) = (nobody(), nobody(), nobody());
+        Self { kind, action, effect, by, tenant, subject, digests: String::new() }
+    }
+
+    fn subject(&self) -> &str {
+        let text = self.subject.as_str();
+        let is_name = match self.kind {
+            Kind::Secret => SecretName::parse(text).is_ok(),
+            Kind::Op => OpName::parse(text).is_ok(),
+            Kind::Tenant => false,
+            Kind::Actor => is_identifier(text),
+        };
+        if is_name { text } else { "-" }
+    }
+}
+
+fn is_identifier(text: &str) -> bool {
+    (1..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+impl Kind {
+    /// How the line of the log is called.
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Secret => "secret_action",
+            Self::Op => "op_action",
+            Self::Tenant => "tenant_action",
+            Self::Actor => "actor_action",
+        }
+    }
+
+    /// What stands before the verb in a row.
+    const fn domain(self) -> &'static str {
+        match self {
+            Self::Secret => "",
+            Self::Op => "op.",
+            Self::Tenant => "tenant.",
+            Self::Actor => "actor.",
+        }
+    }
 }
 
 /// What a verb does when it goes well.
@@ -59,80 +124,34 @@ impl Audit {
         Self { store, asides }
     }
 
-    /// A request about secrets has ended. The order of the line's fields is the runbook's;
-    /// `secret_action` is what operators grep for.
-    pub(crate) fn of_secret<T>(&self, deed: &Deed<'_>, result: &Result<T, AdminError>) {
-        let outcome = outcome(result);
+    /// A request has ended. The order of the line's fields is the runbook's.
+    pub(crate) fn of<T>(&self, deed: &Deed, result: &Result<T, AdminError>) {
+        let outcome = result.as_ref().map_or_else(AdminError::outcome, |_| "ok");
+        let named = |kind| (deed.kind == kind).then(|| deed.subject());
         tracing::info!(
-            actor_id = deed.by.label(),
+            actor_id = deed.by,
             tenant_id = deed.tenant,
-            secret_name = deed.subject,
+            secret_name = named(Kind::Secret),
+            op_name = named(Kind::Op),
+            subject = named(Kind::Actor),
             action = deed.action,
+            digests = (deed.kind == Kind::Op).then_some(deed.digests.as_str()),
             outcome,
-            "secret_action"
+            "{}",
+            deed.kind.event()
         );
-        self.row("", deed, outcome);
-    }
-
-    /// The same about ops; with the digests that were pushed, so that the log tells which
-    /// bytes came from whom.
-    pub(crate) fn of_op<T>(&self, deed: &Deed<'_>, digests: &str, result: &Result<T, AdminError>) {
-        let outcome = outcome(result);
-        tracing::info!(
-            actor_id = deed.by.label(),
-            tenant_id = deed.tenant,
-            op_name = deed.subject,
-            action = deed.action,
-            digests,
-            outcome,
-            "op_action"
-        );
-        self.row("op.", deed, outcome);
-    }
-
-    /// The same about tenants.
-    pub(crate) fn of_tenant<T>(&self, deed: &Deed<'_>, result: &Result<T, AdminError>) {
-        let outcome = outcome(result);
-        tracing::info!(
-            actor_id = deed.by.label(),
-            tenant_id = deed.tenant,
-            action = deed.action,
-            outcome,
-            "tenant_action"
-        );
-        self.row("tenant.", deed, outcome);
-    }
-
-    /// The same about people: actors, keys, members, invitations. They are in a file of their
-    /// own, so a change has no row yet. What a path names is written only when it looks like
-    /// one of their identifiers.
-    pub(crate) fn of_actor<T>(&self, deed: &Deed<'_>, result: &Result<T, AdminError>) {
-        let outcome = outcome(result);
-        let good = !deed.subject.is_empty()
-            && deed.subject.len() <= 80
-            && deed.subject.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let deed = Deed { subject: if good { deed.subject } else { "-" }, ..deed.clone() };
-        tracing::info!(
-            actor_id = deed.by.label(),
-            tenant_id = deed.tenant,
-            subject = deed.subject,
-            action = deed.action,
-            outcome,
-            "actor_action"
-        );
-        if (deed.effect, outcome) == (Effect::Change, "ok") {
-            let action = format!("actor.{}", deed.action);
-            self.write(&[store::Deed::new(deed.by, &action, deed.tenant, deed.subject).outcome(outcome)]);
-        } else {
-            self.row("actor.", &deed, outcome);
+        let action = format!("{}{}", deed.kind.domain(), deed.action);
+        let row =
+            store::Deed::new(By::Actor(&deed.by), &action, &deed.tenant, deed.subject()).outcome(outcome);
+        match (deed.effect, outcome, deed.kind) {
+            // People are in a file of their own, so a change has no row yet.
+            (Effect::Change, "ok", Kind::Actor) => self.write(&[row]),
+            (Effect::Change, "ok", _) => {}
+            _ => self.aside(row),
         }
     }
 
-    fn row(&self, domain: &str, deed: &Deed<'_>, outcome: &'static str) {
-        if (deed.effect, outcome) == (Effect::Change, "ok") {
-            return;
-        }
-        let action = format!("{domain}{}", deed.action);
+    fn aside(&self, row: store::Deed<'_>) {
         let (room, left_out) = self.room();
         let mut rows = Vec::new();
         if left_out > 0 {
@@ -140,7 +159,7 @@ impl Audit {
             rows.push(told.fact("count", left_out));
         }
         if room {
-            rows.push(store::Deed::new(deed.by, &action, deed.tenant, deed.subject).outcome(outcome));
+            rows.push(row);
         }
         self.write(&rows);
     }
@@ -171,8 +190,4 @@ impl Audit {
             tracing::warn!(%error, "the audit could not be written");
         }
     }
-}
-
-fn outcome<T>(result: &Result<T, AdminError>) -> &'static str {
-    result.as_ref().map_or_else(AdminError::outcome, |_| "ok")
 }

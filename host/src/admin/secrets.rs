@@ -98,6 +98,20 @@ pub(crate) struct Asked<'a> {
     stack: Option<&'a str>,
 }
 
+/// What a verb that stores does, and with what: a value, or how many random bytes.
+pub(crate) enum Storing {
+    /// A new secret.
+    Create(SecretValue),
+    /// One that is new or not (weakness S2).
+    Set(SecretValue),
+    /// A new version of one that is there.
+    Rotate(SecretValue),
+    /// A new secret, minted.
+    Generate(Option<i64>),
+    /// A new version, minted.
+    RotateGenerated(Option<i64>),
+}
+
 /// What a verb that stores answers.
 pub(crate) struct Stored {
     /// What is known of the secret now.
@@ -128,39 +142,44 @@ impl<'a> Secrets<'a> {
         self.at(asked, Access::Read, |address| Ok(self.vault.show(address)?))
     }
 
-    /// Stores a new one.
+    /// Stores a value, or mints one, in one step.
     ///
     /// # Errors
-    /// [`AdminError`]: the name, the stack, the description, or it exists.
-    pub(crate) fn create(
+    /// [`AdminError`]: the name, the stack, a size, what is said beside it; that the secret
+    /// exists, or that it does not.
+    pub(crate) fn store(
         &self,
         asked: Asked<'_>,
         beside: &Beside<'_>,
-        value: SecretValue,
+        storing: Storing,
     ) -> Result<Stored, AdminError> {
-        let terms = self.terms(&beside.named())?;
+        let new = matches!(storing, Storing::Create(_) | Storing::Generate(_));
+        let terms = self.terms(&if new { beside.named() } else { *beside })?;
         self.at(asked, Access::Write, |address| {
-            self.bounds.value(&value)?;
-            let metadata = self.vault.create(address, &terms, value)?;
-            Ok(Stored { metadata, written: Written::Created, shown: None })
-        })
-    }
-
-    /// Stores one, new or not, in one step (weakness S2).
-    ///
-    /// # Errors
-    /// [`AdminError`]: the name, the stack, the description.
-    pub(crate) fn set(
-        &self,
-        asked: Asked<'_>,
-        beside: &Beside<'_>,
-        value: SecretValue,
-    ) -> Result<Stored, AdminError> {
-        let terms = self.terms(beside)?;
-        self.at(asked, Access::Write, |address| {
-            self.bounds.value(&value)?;
-            let (metadata, written) = self.vault.set(address, &terms, value)?;
-            Ok(Stored { metadata, written, shown: None })
+            let ((metadata, shown), written) = match storing {
+                Storing::Create(value) => {
+                    self.bounds.value(&value)?;
+                    ((self.vault.create(address, &terms, value)?, None), Written::Created)
+                }
+                Storing::Set(value) => {
+                    self.bounds.value(&value)?;
+                    let (metadata, written) = self.vault.set(address, &terms, value)?;
+                    ((metadata, None), written)
+                }
+                Storing::Rotate(value) => {
+                    self.bounds.value(&value)?;
+                    ((self.vault.rotate(address, &terms, value)?, None), Written::Rotated)
+                }
+                Storing::Generate(bytes) => {
+                    let (metadata, shown) = self.vault.generate(address, &terms, length(bytes)?)?;
+                    ((metadata, Some(shown)), Written::Created)
+                }
+                Storing::RotateGenerated(bytes) => {
+                    let (metadata, shown) = self.vault.rotate_generated(address, &terms, length(bytes)?)?;
+                    ((metadata, Some(shown)), Written::Rotated)
+                }
+            };
+            Ok(Stored { metadata, written, shown })
         })
     }
 
@@ -186,60 +205,6 @@ impl<'a> Secrets<'a> {
             self.vault.import(self.tenant, stack.as_ref(), &self.terms(&Beside::default())?, named)?;
         let stored = stored.into_iter();
         Ok(stored.map(|(metadata, written)| Stored { metadata, written, shown: None }).collect())
-    }
-
-    /// Mints a new one.
-    ///
-    /// # Errors
-    /// [`AdminError`]: the name, the stack, the description, the length, or it exists.
-    pub(crate) fn generate(
-        &self,
-        asked: Asked<'_>,
-        beside: &Beside<'_>,
-        byte_len: Option<i64>,
-    ) -> Result<Stored, AdminError> {
-        let terms = self.terms(&beside.named())?;
-        let length = length(byte_len)?;
-        self.at(asked, Access::Write, |address| {
-            let (metadata, shown) = self.vault.generate(address, &terms, length)?;
-            Ok(Stored { metadata, written: Written::Created, shown: Some(shown) })
-        })
-    }
-
-    /// Stores a new version.
-    ///
-    /// # Errors
-    /// [`AdminError`]: the name, the stack, or there is none.
-    pub(crate) fn rotate(
-        &self,
-        asked: Asked<'_>,
-        beside: &Beside<'_>,
-        value: SecretValue,
-    ) -> Result<Stored, AdminError> {
-        let terms = self.terms(beside)?;
-        self.at(asked, Access::Write, |address| {
-            self.bounds.value(&value)?;
-            let metadata = self.vault.rotate(address, &terms, value)?;
-            Ok(Stored { metadata, written: Written::Rotated, shown: None })
-        })
-    }
-
-    /// Mints a new version.
-    ///
-    /// # Errors
-    /// [`AdminError`]: the name, the stack, the length, or there is none.
-    pub(crate) fn rotate_generated(
-        &self,
-        asked: Asked<'_>,
-        beside: &Beside<'_>,
-        byte_len: Option<i64>,
-    ) -> Result<Stored, AdminError> {
-        let terms = self.terms(beside)?;
-        let length = length(byte_len)?;
-        self.at(asked, Access::Write, |address| {
-            let (metadata, shown) = self.vault.rotate_generated(address, &terms, length)?;
-            Ok(Stored { metadata, written: Written::Rotated, shown: Some(shown) })
-        })
     }
 
     /// Replaces the description.

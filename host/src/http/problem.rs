@@ -33,5 +33,16 @@ pub(super) fn reply(error: &AdminError) -> Response<Body> {
         Extra::Message(text) => json!({ "error": code, "message": text }),
         Extra::Detail(detail) => json!({ "error": code, "detail": detail }),
     };
-    json_reply(status, &body)
+    let mut reply = json_reply(status, &body);
+    if let AdminError::Throttled(seconds) = error {
+        reply.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(*seconds));
+    }
+    reply
+}
+
+/// The reply to what left nothing to tell of.
+pub(super) fn nothing() -> Response<Body> {
+    let mut reply = Response::new(Body::empty());
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    reply
 }

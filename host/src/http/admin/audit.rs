@@ -1,27 +1,19 @@
 //! The routes of the audit: its rows, whether it holds, and whether a value was ever stored.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Query, State};
-use axum::http::{Method, Request, Response};
+use axum::extract::Query;
+use axum::http::{Method, Response};
 use axum::routing::on;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::{AuditRow, Head, Seen, Verdict};
 
+use super::AdminHead;
 use super::doors::{Door, Doors, Who};
+use super::gate::Caller;
 use super::wire::Incoming;
-use super::{AdminHead, MAX_BODY, answered, heard};
-use crate::admin::Wanted;
+use crate::admin::{Actor, Wanted};
 use crate::http::problem::json_reply;
-
-/// How long a client may take to send its body.
-const WITHIN: Duration = Duration::from_secs(15);
-
-type Shared = State<Arc<AdminHead>>;
 
 /// The doors: whoever may do everything, for the audit tells of every tenant.
 pub(super) fn open(doors: Doors) -> Doors {
@@ -58,71 +50,47 @@ struct VerifyQuery {
     head: Option<String>,
 }
 
-async fn rows(
-    State(head): Shared,
-    Query(query): Query<RowsQuery>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
-    answered(move || {
-        let (actor, _) = entered?;
-        let wanted = Wanted {
-            tenant: query.tenant.as_deref(),
-            subject: query.subject.as_deref(),
-            action: query.action.as_deref(),
-            actor: query.actor.as_deref(),
-            after: query.after,
-            limit: query.limit,
-        };
-        let rows: Vec<_> = head.admin.audit_rows(&actor, &wanted)?.iter().map(row_of).collect();
-        let end = head.admin.audit_head(&actor)?.as_ref().map(Head::to_string);
-        Ok(json_reply(200, &json!({ "rows": rows, "head": end })))
-    })
-    .await
+async fn rows(Query(query): Query<RowsQuery>, caller: Caller) -> Response<Body> {
+    caller
+        .served(move |head, actor, _| {
+            let wanted = Wanted {
+                tenant: query.tenant.as_deref(),
+                subject: query.subject.as_deref(),
+                action: query.action.as_deref(),
+                actor: query.actor.as_deref(),
+                after: query.after,
+                limit: query.limit,
+            };
+            let rows: Vec<_> = head.admin.audit_rows(actor, &wanted)?.iter().map(row_of).collect();
+            let end = head.admin.audit_head(actor)?.as_ref().map(Head::to_string);
+            Ok(json_reply(200, &json!({ "rows": rows, "head": end })))
+        })
+        .await
 }
 
-async fn verify(
-    State(head): Shared,
-    Query(query): Query<VerifyQuery>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
-    answered(move || {
-        let (actor, _) = entered?;
-        Ok(json_reply(200, &verdict_of(&head.admin.verify_audit(&actor, query.head.as_deref())?)))
-    })
-    .await
+async fn verify(Query(query): Query<VerifyQuery>, caller: Caller) -> Response<Body> {
+    caller
+        .served(move |head, actor, _| {
+            Ok(json_reply(200, &verdict_of(&head.admin.verify_audit(actor, query.head.as_deref())?)))
+        })
+        .await
 }
 
-async fn accept(
-    State(head): Shared,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
-    answered(move || {
-        let (actor, _) = entered?;
-        Ok(json_reply(200, &json!({ "accepted": head.admin.accept_state(&actor)? })))
-    })
-    .await
+async fn accept(caller: Caller) -> Response<Body> {
+    let accept = |head: &AdminHead, actor: &Actor, _: &[u8]| {
+        Ok(json_reply(200, &json!({ "accepted": head.admin.accept_state(actor)? })))
+    };
+    caller.served(accept).await
 }
 
-async fn seen(
-    State(head): Shared,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, WITHIN).await;
-    answered(move || {
-        let (actor, body) = entered?;
-        let mut incoming = Incoming::parse(&body)?;
-        let value = incoming.value()?;
-        let seen = head.admin.seen(&actor, value)?;
-        Ok(json_reply(200, &json!({ "seen": seen.iter().map(seen_of).collect::<Vec<_>>() })))
-    })
-    .await
+async fn seen(caller: Caller) -> Response<Body> {
+    caller
+        .served(|head, actor, body| {
+            let value = Incoming::parse(body)?.value()?;
+            let seen = head.admin.seen(actor, value)?;
+            Ok(json_reply(200, &json!({ "seen": seen.iter().map(seen_of).collect::<Vec<_>>() })))
+        })
+        .await
 }
 
 /// A row, as an export keeps it: `detail` stays text, for its bytes are what is sealed.

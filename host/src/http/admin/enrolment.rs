@@ -1,24 +1,22 @@
 //! How somebody gets an identity over HTTP, and what they learn of the one they have.
 
-use std::net::SocketAddr;
-use std::time::Instant;
-
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{HeaderMap, Method, Response};
 use axum::routing::on;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use model::TenantId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{By, Enrolled, NewActor, When};
+use store::{Enrolled, NewActor, When};
 
+use super::AdminHead;
 use super::doors::{Door, Doors, Who};
-use super::gate::body_of;
+use super::gate::{Caller, Done};
 use super::people::{MAX_BODY, Revoked};
 use super::wire::first_of;
-use super::{AdminHead, BODY_WITHIN, Head, answered, by_of, heard};
-use crate::admin::{self, Actor, AdminError, Deed, EVERYTHING, Effect, FIRST_TENANT, Unproven};
+use crate::admin::{self, Actor, AdminError, Deed, EVERYTHING, Effect, FIRST_TENANT, Kind, Unproven};
 use crate::http::authentication::Secret;
 use crate::http::problem::{json_reply, reply};
 
@@ -69,40 +67,14 @@ pub(super) fn open(doors: Doors) -> Doors {
     })
 }
 
-/// The body of a door that anybody may try, within the rate of one machine.
-async fn tried(head: &AdminHead, peer: SocketAddr, request: Request<Body>) -> Result<Bytes, AdminError> {
-    head.throttle
-        .admit(peer.ip(), Instant::now())
-        .map_err(|wait| AdminError::Throttled(wait.as_secs().saturating_add(1)))?;
-    body_of(request.into_body(), MAX_BODY, BODY_WITHIN).await
-}
-
-/// Says in the header, too, how long to wait.
-fn with_retry(mut answer: Response<Body>, wait: Option<u64>) -> Response<Body> {
-    if let Some(seconds) = wait {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    answer
-}
-
-fn wait_of(tried: &Result<Bytes, AdminError>) -> Option<u64> {
-    if let Err(AdminError::Throttled(seconds)) = tried { Some(*seconds) } else { None }
-}
-
-async fn enrol_by_secret(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let offered = offered(request.headers());
-    let body = tried(&head, peer, request).await;
-    answered(move || {
-        let wait = wait_of(&body);
-        let result = body.and_then(|body| head.enrol(offered.as_deref(), &body));
-        let result = result.map(|enrolled| New::of(enrolled, FIRST_TENANT, vec![EVERYTHING.to_owned()]));
-        Ok(with_retry(head.told("enroll", result), wait))
-    })
-    .await
+async fn enrol_by_secret(caller: Caller) -> Response<Body> {
+    let offered = offered(caller.request.headers());
+    caller
+        .tried(MAX_BODY, move |head, body| {
+            let enrolled = body.and_then(|body| head.enrol(offered.as_deref(), &body));
+            head.told("enroll", enrolled.map(|new| New::of(new, FIRST_TENANT, vec![EVERYTHING.to_owned()])))
+        })
+        .await
 }
 
 fn offered(headers: &HeaderMap) -> Option<String> {
@@ -128,25 +100,17 @@ impl AdminHead {
     }
 }
 
-async fn accept(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let body = tried(&head, peer, request).await;
-    answered(move || {
-        let wait = wait_of(&body);
-        let accept = |body: Bytes| {
-            let asked: Acceptance = first_of(&body).map_err(|_| invalid_json())?;
-            let key = asked.key();
-            let new = key.actor();
-            let (enrolled, invitation) =
-                admin::accept(head.admin.actors(), &asked.token, &key.public_key()?, new)?;
-            Ok(New::of(enrolled, &invitation.tenant_id, invitation.capabilities))
-        };
-        Ok(with_retry(head.told("accept", body.and_then(accept)), wait))
-    })
-    .await
+async fn accept(caller: Caller) -> Response<Body> {
+    let accept = |head: &AdminHead, body: &[u8]| {
+        let asked: Acceptance = first_of(body).map_err(|_| invalid_json())?;
+        let key = asked.key();
+        let (enrolled, invitation) =
+            admin::accept(head.admin.actors(), &asked.token, &key.public_key()?, key.actor())?;
+        Ok(New::of(enrolled, &invitation.tenant_id, invitation.capabilities))
+    };
+    caller
+        .tried(MAX_BODY, move |head, body| head.told("accept", body.and_then(|body| accept(head, &body))))
+        .await
 }
 
 /// A new identity, and where it is good for what.
@@ -163,77 +127,64 @@ impl New {
 }
 
 impl AdminHead {
-    /// Writes the audit line, and answers with the new identity as it is known from now on.
-    fn told(&self, action: &'static str, result: Result<New, AdminError>) -> Response<Body> {
-        let who = result.as_ref().map_or("-", |new| new.enrolled.actor_id.as_str());
-        let tenant = result.as_ref().map_or("-", |new| new.tenant_id.as_str());
-        let deed = Deed { by: By::Actor(who), tenant, subject: who, action, effect: Effect::Change };
-        self.admin.audit().of_actor(&deed, &result);
-        let answer = result.and_then(|new| {
-            let tenants = self.admin.tenants(&Actor::Basic)?;
-            let own = tenants.iter().find(|tenant| tenant.id.as_str() == new.tenant_id);
-            let identity = Identity {
-                actor_id: &new.enrolled.actor_id,
-                key_id: &new.enrolled.key_id,
-                capabilities: &new.capabilities,
-                tenant_slug: own.map_or("", |tenant| tenant.slug.as_str()),
-                super_admin: new.enrolled.super_admin,
-            };
-            Ok(json_reply(200, &identity))
-        });
-        answer.unwrap_or_else(|error| reply(&error))
+    /// Writes down who somebody became, or that they did not, and answers with it.
+    fn told(&self, action: &'static str, result: Result<New, AdminError>) -> Done {
+        let mut deed = Deed::new(Kind::Actor, action, Effect::Change);
+        if let Ok(new) = &result {
+            deed.by.clone_from(&new.enrolled.actor_id);
+            deed.subject.clone_from(&new.enrolled.actor_id);
+            deed.tenant.clone_from(&new.tenant_id);
+        }
+        self.admin.audit().of(&deed, &result);
+        self.identity(&result?)
+    }
+
+    /// The new identity as it is known from now on.
+    fn identity(&self, new: &New) -> Done {
+        let tenants = self.admin.tenants(&Actor::Basic)?;
+        let own = tenants.iter().find(|tenant| tenant.id.as_str() == new.tenant_id);
+        let identity = Identity {
+            actor_id: &new.enrolled.actor_id,
+            key_id: &new.enrolled.key_id,
+            capabilities: &new.capabilities,
+            tenant_slug: own.map_or("", |tenant| tenant.slug.as_str()),
+            super_admin: new.enrolled.super_admin,
+        };
+        Ok(json_reply(200, &identity))
     }
 }
 
-async fn whoami(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-    answered(move || {
-        let (actor, _) = entered?;
-        let tenants = head.admin.tenants(&actor)?;
-        let slug =
-            |id: &model::TenantId| tenants.iter().find(|tenant| tenant.id == *id).map(|t| t.slug.as_str());
-        Ok(json_reply(200, &Whoami::of(&actor, &slug)))
-    })
-    .await
+async fn whoami(caller: Caller) -> Response<Body> {
+    caller
+        .served(|head, actor, _| {
+            let tenants = head.admin.tenants(actor)?;
+            let slug =
+                |id: &TenantId| tenants.iter().find(|tenant| tenant.id == *id).map(|t| t.slug.as_str());
+            Ok(json_reply(200, &Whoami::of(actor, &slug)))
+        })
+        .await
 }
 
-async fn add_key(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-    answered(move || {
-        let add = |(actor, body): (Actor, Bytes)| {
-            let enrolled = head.admin.people(&actor).add_key(&NewKey::read(&body)?.public_key()?)?;
-            Ok(New::of(enrolled, "-", Vec::new()))
-        };
-        Ok(head.told("add_key", entered.and_then(add)))
-    })
-    .await
+async fn add_key(caller: Caller) -> Response<Body> {
+    let deed = Deed::new(Kind::Actor, "add_key", Effect::Change);
+    caller
+        .recorded(MAX_BODY, deed, |head, actor, body, deed| {
+            let enrolled = head.admin.people(actor).add_key(&NewKey::read(body)?.public_key()?)?;
+            deed.subject.clone_from(&enrolled.actor_id);
+            head.identity(&New::of(enrolled, "-", Vec::new()))
+        })
+        .await
 }
 
-async fn revoke_key(
-    State(head): Head,
-    Path(id): Path<String>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-    answered(move || {
-        let known = entered.as_ref().ok().map(|(actor, _)| actor.clone());
-        let result = entered.and_then(|(actor, _)| head.admin.people(&actor).revoke_key(&id));
-        let (by, action) = (by_of(known.as_ref()), "revoke_key");
-        let deed = Deed { by, tenant: "-", subject: &id, action, effect: Effect::Change };
-        head.admin.audit().of_actor(&deed, &result);
-        result?;
-        Ok(json_reply(200, &Revoked { revoked: true, key_id: Some(&id), ..Revoked::default() }))
-    })
-    .await
+async fn revoke_key(Path(id): Path<String>, caller: Caller) -> Response<Body> {
+    let mut deed = Deed::new(Kind::Actor, "revoke_key", Effect::Change);
+    deed.subject.clone_from(&id);
+    caller
+        .recorded(MAX_BODY, deed, move |head, actor, _, _| {
+            head.admin.people(actor).revoke_key(&id)?;
+            Ok(json_reply(200, &Revoked { revoked: true, key_id: Some(&id), ..Revoked::default() }))
+        })
+        .await
 }
 
 /// A public key, and what its owner is called.
@@ -331,7 +282,7 @@ struct MembershipRecord<'a> {
 }
 
 impl<'a> Whoami<'a> {
-    fn of(actor: &'a Actor, slug: &dyn Fn(&model::TenantId) -> Option<&'a str>) -> Self {
+    fn of(actor: &'a Actor, slug: &dyn Fn(&TenantId) -> Option<&'a str>) -> Self {
         let anonymous = |source| Self {
             source,
             actor_id: None,

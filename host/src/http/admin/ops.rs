@@ -1,17 +1,15 @@
 //! The ops of a tenant over HTTP: pushed, listed, shown, removed; a slow compile keeps nobody else waiting.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::extract::Path;
+use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{Delivery, OpName};
+use model::Delivery;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,18 +17,16 @@ use store::{Pushed, StoredBuild, StoredOp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use workshop::Facts;
 
+use super::AdminHead;
 use super::doors::{Door, Doors, Who};
-use super::gate::Visitor;
+use super::gate::{Caller, Done, Entered, Visitor, answered};
 use super::wire::first_of;
-use super::{AdminHead, Head, answered, by_of};
-use crate::admin::{Actor, AdminError, Arriving, Deed, Effect, Need};
-use crate::http::problem::{json_reply, reply};
+use crate::admin::{Actor, AdminError, Arriving, Deed, Effect, Kind, Need};
+use crate::http::problem::{json_reply, nothing};
 use crate::op_signature;
 
 /// How long a client may take to send an op.
 const PUSH_WITHIN: Duration = Duration::from_secs(60);
-/// The same for a request that has next to no body.
-const ASK_WITHIN: Duration = Duration::from_secs(15);
 /// How many ops are received and compiled at one time, whoever's they are.
 const AT_ONCE: usize = 3;
 /// What a push has beside its components.
@@ -114,86 +110,63 @@ struct Call {
 }
 
 fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
-    on(
-        method,
-        move |State(head): Head,
-              Path(segments): Path<Segments>,
-              ConnectInfo(peer): ConnectInfo<SocketAddr>,
-              request: Request<Body>| async move {
-            let call = Call { verb, slug: segments.slug, name: segments.name.unwrap_or_default() };
-            let visitor = head.knock(peer, request);
-            let (turn, entered) = if verb == Verb::Push {
-                call.heard_in_turn(visitor, &head).await
-            } else {
-                (None, heard(visitor, BESIDE, ASK_WITHIN).await)
+    on(method, move |Path(segments): Path<Segments>, caller: Caller| async move {
+        let call = Call { verb, slug: segments.slug, name: segments.name.unwrap_or_default() };
+        let deed = call.deed();
+        if verb != Verb::Push {
+            let perform = move |head: &AdminHead, actor: &Actor, body: &[u8], deed: &mut Deed| {
+                call.perform(head, actor, body, deed)
             };
-            // Reading and compiling block: on a thread that may.
-            answered(move || {
-                let answer = call.answer(entered, &head);
-                drop(turn);
-                Ok(answer)
-            })
-            .await
-        },
-    )
-}
-
-async fn heard(
-    visitor: Result<Visitor, AdminError>,
-    most: usize,
-    within: Duration,
-) -> Result<(Actor, Bytes), AdminError> {
-    visitor?.enter(most, within).await
+            return caller.recorded(BESIDE, deed, perform).await;
+        }
+        let head = Arc::clone(&caller.head);
+        let (turn, entered) = call.heard_in_turn(caller.knock(), &head).await;
+        // Reading and compiling block: on a thread that may.
+        answered(move || {
+            let done =
+                head.recorded(entered, deed, |head, actor, body, deed| call.perform(head, actor, body, deed));
+            drop(turn);
+            done
+        })
+        .await
+    })
 }
 
 impl Call {
+    fn deed(&self) -> Deed {
+        let effect = match self.verb {
+            Verb::List | Verb::Show => Effect::Look,
+            Verb::Push | Verb::Remove => Effect::Change,
+        };
+        let mut deed = Deed::new(Kind::Op, self.verb.word(), effect);
+        deed.subject.clone_from(&self.name);
+        deed
+    }
+
     /// Waits for the turn of whoever may push here, and only then for what they push: a turn
     /// is not for those who may not.
     async fn heard_in_turn(
         &self,
         visitor: Result<Visitor, AdminError>,
         head: &AdminHead,
-    ) -> (Option<[OwnedSemaphorePermit; 2]>, Result<(Actor, Bytes), AdminError>) {
+    ) -> (Option<[OwnedSemaphorePermit; 2]>, Entered) {
         let may = visitor.and_then(|visitor| {
             visitor.actor().may(&head.admin.tenant(&self.slug)?.id, Need::OPS_UPDATE)?;
             Ok(visitor)
         });
-        if may.is_err() {
-            return (None, heard(may, BESIDE, ASK_WITHIN).await);
-        }
+        let visitor = match may {
+            Ok(visitor) => visitor,
+            Err(error) => return (None, Err(error)),
+        };
         // Two components in base64.
         let most = head.admin.ops().largest().saturating_mul(3).saturating_add(BESIDE);
         let turn = head.turns.of(&self.slug).await;
-        (turn, heard(may, most, PUSH_WITHIN).await)
+        (turn, visitor.enter(most, PUSH_WITHIN).await)
     }
 
-    /// Does it, and writes the audit line, however it ends.
-    fn answer(&self, entered: Result<(Actor, Bytes), AdminError>, head: &AdminHead) -> Response<Body> {
-        let known = entered.as_ref().ok().map(|(actor, _)| actor.clone());
-        let (mut tenant_id, mut digests) = ("-".to_owned(), String::new());
-        let result =
-            entered.and_then(|(actor, body)| self.perform(&body, head, &actor, &mut tenant_id, &mut digests));
-        let subject = OpName::parse(&self.name).map_or("-", |_| self.name.as_str());
-        let effect = match self.verb {
-            Verb::List | Verb::Show => Effect::Look,
-            Verb::Push | Verb::Remove => Effect::Change,
-        };
-        let by = by_of(known.as_ref());
-        let deed = Deed { by, tenant: &tenant_id, subject, action: self.verb.word(), effect };
-        head.admin.audit().of_op(&deed, &digests, &result);
-        result.unwrap_or_else(|error| reply(&error))
-    }
-
-    fn perform(
-        &self,
-        body: &[u8],
-        head: &AdminHead,
-        actor: &Actor,
-        tenant_id: &mut String,
-        digests: &mut String,
-    ) -> Result<Response<Body>, AdminError> {
+    fn perform(&self, head: &AdminHead, actor: &Actor, body: &[u8], deed: &mut Deed) -> Done {
         let tenant = head.admin.tenant(&self.slug)?;
-        tenant.id.as_str().clone_into(tenant_id);
+        tenant.id.as_str().clone_into(&mut deed.tenant);
         let ops = head.admin.ops();
         Ok(match self.verb {
             Verb::List => {
@@ -208,13 +181,12 @@ impl Call {
             }
             Verb::Remove => {
                 ops.remove(&tenant.id, actor, &self.name)?;
-                let mut gone = Response::new(Body::empty());
-                *gone.status_mut() = StatusCode::NO_CONTENT;
-                gone
+                nothing()
             }
             Verb::Push => {
                 let arriving = first_of::<Incoming>(body)?.arriving()?;
-                *digests = arriving.iter().map(|one| one.digest().to_string()).collect::<Vec<_>>().join(",");
+                let digests = arriving.iter().map(|one| one.digest().to_string());
+                deed.digests = digests.collect::<Vec<_>>().join(",");
                 let (op, pushed) = ops.push(&tenant.id, actor, &self.name, &arriving)?;
                 let (status, word) = match pushed {
                     Pushed::Created => (201, "created"),

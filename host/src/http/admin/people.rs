@@ -1,23 +1,23 @@
 //! The people of a tenant over HTTP: members, invitations, actors.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, Query, State};
-use axum::http::{Method, Request, Response};
+use axum::body::Body;
+use axum::extract::{Path, Query};
+use axum::http::{Method, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Invitation, Member, Tenant};
 
+use super::AdminHead;
 use super::doors::{Door, Doors, Who};
+use super::gate::Caller;
 use super::wire::first_of;
-use super::{AdminHead, BODY_WITHIN, Head, answered, by_of, heard};
-use crate::admin::{Actor, AdminError, Deed, Effect, Oneself, People};
+use crate::admin::{AdminError, Deed, Effect, Kind, Oneself, People};
 use crate::config::Setting as _;
-use crate::http::problem::{json_reply, reply};
+use crate::http::problem::{json_reply, nothing};
 
 /// Names and capabilities, and little else.
 pub(super) const MAX_BODY: usize = 64 << 10;
@@ -33,7 +33,7 @@ struct Asked<'a> {
 }
 
 /// What it comes to: the reply, and whom it was about.
-type Done = Result<(Response<Body>, String), AdminError>;
+type Told = Result<(Response<Body>, String), AdminError>;
 
 /// The doors.
 pub(super) fn open(doors: Doors) -> Doors {
@@ -104,77 +104,56 @@ struct Said {
 fn leads(
     method: MethodFilter,
     action: &'static str,
-    work: fn(&Asked<'_>) -> Done,
+    work: fn(&Asked<'_>) -> Told,
 ) -> MethodRouter<Arc<AdminHead>> {
-    on(
-        method,
-        move |State(head): Head,
-              Path(segments): Path<Segments>,
-              Query(said): Query<Said>,
-              ConnectInfo(peer): ConnectInfo<SocketAddr>,
-              request: Request<Body>| async move {
-            let entered = heard(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-            let oneself = if said.oneself.as_deref() == Some("true") { Oneself::Too } else { Oneself::Not };
-            answered(move || Ok(done(&head, entered, &segments, oneself, action, work))).await
-        },
-    )
-}
-
-/// Does it, and writes the audit line, however it ends.
-fn done(
-    head: &AdminHead,
-    entered: Result<(Actor, Bytes), AdminError>,
-    segments: &Segments,
-    oneself: Oneself,
-    action: &'static str,
-    work: fn(&Asked<'_>) -> Done,
-) -> Response<Body> {
-    let known = entered.as_ref().ok().map(|(actor, _)| actor.clone());
-    let mut tenant_id = "-".to_owned();
-    let id = segments.id.as_deref().unwrap_or_default();
-    let result = entered.and_then(|(actor, body)| {
-        let tenant = head.admin.tenant(&segments.slug)?;
-        tenant.id.as_str().clone_into(&mut tenant_id);
-        work(&Asked { people: head.admin.people(&actor), tenant: &tenant, id, body: &body, oneself })
-    });
-    let subject = result.as_ref().map_or(id, |(_, subject)| subject.as_str());
-    let effect = if action.starts_with("list") { Effect::Look } else { Effect::Change };
-    let deed = Deed { by: by_of(known.as_ref()), tenant: &tenant_id, subject, action, effect };
-    head.admin.audit().of_actor(&deed, &result);
-    result.map_or_else(|error| reply(&error), |(answer, _)| answer)
+    on(method, move |Path(segments): Path<Segments>, Query(said): Query<Said>, caller: Caller| async move {
+        let oneself = if said.oneself.as_deref() == Some("true") { Oneself::Too } else { Oneself::Not };
+        let effect = if action.starts_with("list") { Effect::Look } else { Effect::Change };
+        let mut deed = Deed::new(Kind::Actor, action, effect);
+        let id = segments.id.unwrap_or_default();
+        deed.subject.clone_from(&id);
+        caller
+            .recorded(MAX_BODY, deed, move |head, actor, body, deed| {
+                let tenant = head.admin.tenant(&segments.slug)?;
+                tenant.id.as_str().clone_into(&mut deed.tenant);
+                let people = head.admin.people(actor);
+                let (answer, about) = work(&Asked { people, tenant: &tenant, id: &id, body, oneself })?;
+                deed.subject = about;
+                Ok(answer)
+            })
+            .await
+    })
 }
 
 /// What a list is about: nobody in particular.
-fn nobody(answer: Response<Body>) -> Done {
+fn nobody(answer: Response<Body>) -> Told {
     Ok((answer, String::new()))
 }
 
-fn members(asked: &Asked<'_>) -> Done {
+fn members(asked: &Asked<'_>) -> Told {
     let all = asked.people.members(asked.tenant)?;
     nobody(json_reply(200, &Members { members: all.iter().map(MemberRecord::of).collect() }))
 }
 
-fn grant(asked: &Asked<'_>) -> Done {
+fn grant(asked: &Asked<'_>) -> Told {
     let granted: Granted = first_of(asked.body)?;
     let member = asked.people.grant(asked.tenant, &granted.actor_id, &granted.capabilities)?;
     Ok((json_reply(200, &MemberRecord::of(&member)), granted.actor_id))
 }
 
-fn remove_member(asked: &Asked<'_>) -> Done {
+fn remove_member(asked: &Asked<'_>) -> Told {
     asked.people.remove_member(asked.tenant, asked.id)?;
-    let mut gone = Response::new(Body::empty());
-    *gone.status_mut() = axum::http::StatusCode::NO_CONTENT;
-    Ok((gone, asked.id.to_owned()))
+    Ok((nothing(), asked.id.to_owned()))
 }
 
-fn invitations(asked: &Asked<'_>) -> Done {
+fn invitations(asked: &Asked<'_>) -> Told {
     let all = asked.people.invitations(asked.tenant)?;
     let now = jiff::Timestamp::now();
     let all = all.iter().map(|one| InvitationRecord::of(one, now)).collect();
     nobody(json_reply(200, &Invitations { invitations: all }))
 }
 
-fn invite(asked: &Asked<'_>) -> Done {
+fn invite(asked: &Asked<'_>) -> Told {
     let invited: Invited = if asked.body.is_empty() { Invited::default() } else { first_of(asked.body)? };
     let ttl = invited.ttl.as_deref().filter(|ttl| !ttl.is_empty()).map(Duration::parse).transpose();
     let ttl = ttl.map_err(|_| AdminError::InvalidTtl)?;
@@ -184,18 +163,18 @@ fn invite(asked: &Asked<'_>) -> Done {
     Ok((json_reply(200, &answer), invitation.id.clone()))
 }
 
-fn revoke_invitation(asked: &Asked<'_>) -> Done {
+fn revoke_invitation(asked: &Asked<'_>) -> Told {
     asked.people.revoke_invitation(asked.tenant, asked.id)?;
     let answer = Revoked { revoked: true, invitation_id: Some(asked.id), ..Revoked::default() };
     Ok((json_reply(200, &answer), asked.id.to_owned()))
 }
 
-fn actors(asked: &Asked<'_>) -> Done {
+fn actors(asked: &Asked<'_>) -> Told {
     let all = asked.people.members(asked.tenant)?;
     nobody(json_reply(200, &ActorRecords { actors: all.iter().map(ActorRecord::of).collect() }))
 }
 
-fn revoke_actor(asked: &Asked<'_>) -> Done {
+fn revoke_actor(asked: &Asked<'_>) -> Told {
     asked.people.revoke(asked.tenant, asked.id, asked.oneself)?;
     let answer = Revoked { revoked: true, actor_id: Some(asked.id), ..Revoked::default() };
     Ok((json_reply(200, &answer), asked.id.to_owned()))

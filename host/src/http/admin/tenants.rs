@@ -1,16 +1,14 @@
 //! Tenants over HTTP: listed and created.
 
-use std::net::SocketAddr;
-
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, State};
-use axum::http::{Method, Request, Response};
+use axum::body::Body;
+use axum::http::{Method, Response};
 use axum::routing::on;
 
+use super::MAX_BODY;
 use super::doors::{Door, Doors, Who};
+use super::gate::Caller;
 use super::wire::{NewTenant, TenantRecord, TenantRecords, first_of};
-use super::{BODY_WITHIN, Head, MAX_BODY, answered, by_of, heard};
-use crate::admin::{Actor, Deed, Effect};
+use crate::admin::{Deed, Effect, Kind};
 use crate::http::problem::json_reply;
 
 /// The doors.
@@ -24,38 +22,23 @@ pub(super) fn open(doors: Doors) -> Doors {
     doors.open(&list, |method| on(method, tenants)).open(&create, |method| on(method, create_tenant))
 }
 
-async fn tenants(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-    answered(move || {
-        let (actor, _) = entered?;
-        let all = head.admin.tenants(&actor)?;
-        Ok(json_reply(200, &TenantRecords { tenants: all.iter().map(TenantRecord::of).collect() }))
-    })
-    .await
+async fn tenants(caller: Caller) -> Response<Body> {
+    caller
+        .served(|head, actor, _| {
+            let all = head.admin.tenants(actor)?;
+            Ok(json_reply(200, &TenantRecords { tenants: all.iter().map(TenantRecord::of).collect() }))
+        })
+        .await
 }
 
-async fn create_tenant(
-    State(head): Head,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let entered = heard(&head, peer, request, MAX_BODY, BODY_WITHIN).await;
-    answered(move || {
-        let known = entered.as_ref().ok().map(|(actor, _)| actor.clone());
-        let create = |(actor, body): (Actor, Bytes)| {
-            let asked: NewTenant = first_of(&body)?;
-            head.admin.create_tenant(&actor, &asked.slug, asked.name.as_deref())
-        };
-        let result = entered.and_then(create);
-        let (by, action) = (by_of(known.as_ref()), "create");
-        let tenant = result.as_ref().map_or("-", |tenant| tenant.id.as_str());
-        let deed = Deed { by, tenant, subject: "-", action, effect: Effect::Change };
-        head.admin.audit().of_tenant(&deed, &result);
-        Ok(json_reply(201, &TenantRecord::of(&result?)))
-    })
-    .await
+async fn create_tenant(caller: Caller) -> Response<Body> {
+    let deed = Deed::new(Kind::Tenant, "create", Effect::Change);
+    caller
+        .recorded(MAX_BODY, deed, |head, actor, body, deed| {
+            let asked: NewTenant = first_of(body)?;
+            let tenant = head.admin.create_tenant(actor, &asked.slug, asked.name.as_deref())?;
+            tenant.id.as_str().clone_into(&mut deed.tenant);
+            Ok(json_reply(201, &TenantRecord::of(&tenant)))
+        })
+        .await
 }

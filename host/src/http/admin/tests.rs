@@ -1,18 +1,23 @@
 //! The admin API over a real store and vault: statuses, codes and bodies, one by one.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::Request;
 use chassis::{Chassis, Parts, Trace, TraceMode};
 use sandbox::{CodeCache, Limits, Sandbox};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{Actors, Options, Store};
 use tower::ServiceExt as _;
 use vault::{MasterKey, Vault};
 
+use super::secrets::{Call, Verb};
 use super::*;
-use crate::admin::{OpBounds, Ops, SecretBounds};
+use crate::admin::{Actor, AdminError, OpBounds, Ops, SecretBounds};
 use crate::config::AuthMode;
 use crate::http::authentication::{Secret, Until};
 use crate::op_signature::Signers;
@@ -386,7 +391,7 @@ impl io::Write for Captured {
 #[test]
 fn each_action_leaves_its_line() {
     let api = api();
-    let head = |verb, name: &str, body: Result<&'static [u8], AdminError>| {
+    let asked = |verb, name: &str, body: Result<&'static [u8], AdminError>| {
         let call = Call {
             verb,
             slug: "default".to_owned(),
@@ -397,11 +402,11 @@ fn each_action_leaves_its_line() {
         (call, body.map(|body| (Actor::Open, Bytes::from_static(body))))
     };
     let calls = [
-        head(Verb::Create, "", Ok(br#"{"name":"K","value":"s3cret"}"#)),
-        head(Verb::List, "", Ok(b"")),
-        head(Verb::Show, "NONE", Ok(b"")),
-        head(Verb::Show, "K\nINFO forged", Ok(b"")),
-        head(Verb::Revoke, "K", Err(AdminError::Denied(crate::admin::Denial::Origin))),
+        asked(Verb::Create, "", Ok(br#"{"name":"K","value":"s3cret"}"#)),
+        asked(Verb::List, "", Ok(b"")),
+        asked(Verb::Show, "NONE", Ok(b"")),
+        asked(Verb::Show, "K\nINFO forged", Ok(b"")),
+        asked(Verb::Revoke, "K", Err(AdminError::Denied(crate::admin::Denial::Origin))),
     ];
     let folder = &api._folder;
     let (store, _) = Store::open(folder.path(), "dev", Options::default()).unwrap();
@@ -415,7 +420,8 @@ fn each_action_leaves_its_line() {
     let subscriber = crate::telemetry::for_test(move || writer.clone());
     tracing::subscriber::with_default(subscriber, || {
         for (call, body) in calls {
-            call.answer(body, &head);
+            head.recorded(body, call.deed(), |head, actor, body, deed| call.perform(head, actor, body, deed))
+                .ok();
         }
     });
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
