@@ -122,6 +122,7 @@ settings! {
     egress_deny_cidrs: Vec<Network> = "egress-deny-cidrs" "CIDR,…" [""] "Networks that ops may not call";
     egress_connect_to: Vec<ConnectTo> = "egress-connect-to" "HOST=ADDR:PORT" [""] "Connect elsewhere for HOST; names, TLS and policy stay those of HOST";
     egress_ca: Vec<PathBuf> = "egress-ca" "FILE" [""] "Also trust the certificate authorities in this PEM file";
+    egress_calls: u32 = "egress-calls" "COUNT" ["256"] "How many requests of one tenant to upstreams may be under way at once";
     op_timeout: Duration = "op-timeout" "TIME" ["5s"] "How long an op may take that says nothing about it";
     op_timeout_max: Duration = "op-timeout-max" "TIME" ["10m"] "The longest any op or request may take";
     op_payload_max: Bytes = "op-payload-max" "BYTES" ["4194304"] "The largest reply of an upstream";

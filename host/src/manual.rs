@@ -6,6 +6,9 @@ pub mod life_of_a_request {}
 #[doc = include_str!("../docs/life-of-a-secret.md")]
 pub mod life_of_a_secret {}
 
+#[doc = include_str!("../docs/egress.md")]
+pub mod egress {}
+
 #[doc = include_str!("../docs/audit.md")]
 pub mod audit {}
 

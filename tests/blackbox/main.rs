@@ -31,6 +31,7 @@ mod basic_auth;
 mod ops_manual;
 mod missing_secret;
 mod upstreams;
+mod egress;
 mod answers;
 mod many_at_once;
 mod restart;

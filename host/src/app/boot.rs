@@ -355,6 +355,7 @@ fn settings(config: &Config) -> chassis::Settings {
         stage_entries: config.op_scope_ttl_max,
         // With none of them nobody would ever be served.
         large_ops: usize::try_from(config.sandbox_large_calls).unwrap_or(1).max(1),
+        calls: usize::try_from(config.egress_calls).unwrap_or(1).max(1),
         ..chassis::Settings::default()
     }
 }

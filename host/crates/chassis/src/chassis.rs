@@ -62,6 +62,7 @@ impl Chassis {
                 settings: parts.settings,
                 counts: Counts::default(),
                 places: Mutex::default(),
+                callers: Mutex::default(),
             },
             sandbox: parts.sandbox,
             trace: parts.trace,

@@ -4,12 +4,13 @@
 //! or half-built (D3); the caller halts the request.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use egress::Reply;
 use jiff::Timestamp;
 use model::{Envelope, Failure, Fault, Object, OpName, SecretRef, Value};
 use sandbox::{Op, OpInput, Randomness};
+use tokio::sync::OwnedSemaphorePermit;
 use txcl::{Clock, Exec, Prepared, Rule};
 use vault::{Caller, Credentials, OpBags, SecretBag};
 
@@ -60,7 +61,7 @@ impl Place<'_> {
             operation: rule.exec().map_or_else(String::new, operand),
             transport: transport(rule.exec()),
             started: Timestamp::now(),
-            elapsed: std::time::Duration::ZERO,
+            elapsed: Duration::ZERO,
             secrets: Vec::new(),
             notes: Vec::new(),
             log: Vec::new(),
@@ -236,7 +237,8 @@ impl Place<'_> {
         };
         versions(step, &bag, "splice");
         self.rooms.counts.opened(&self.request.tenant, &self.request.tenant_slug, step);
-        let sent = self.rooms.egress.send(draft, bag, self.credentials).await;
+        let (_place, left) = self.place_to_call(draft.time()).await?;
+        let sent = self.rooms.egress.send(draft.timeout(left), bag, self.credentials).await;
         let (reply, failure) = match sent {
             Ok(reply) => {
                 notes(step, &reply);
@@ -250,6 +252,20 @@ impl Place<'_> {
             (Some(failure), OnError::Halt) => Err(failure),
             (Some(failure), OnError::Continue) if !is_upstreams(failure.fault) => Err(failure),
             (failure, _) => received(reply, failure, into.as_ref()),
+        }
+    }
+
+    /// One of the tenant's places for requests to upstreams, and what is left of `time` then.
+    async fn place_to_call(&self, time: Duration) -> Result<(OwnedSemaphorePermit, Duration), Failure> {
+        let began = Instant::now();
+        let places = self.rooms.calls(&self.request.tenant_slug);
+        match tokio::time::timeout(time, places.acquire_owned()).await {
+            Ok(Ok(place)) => Ok((place, time.saturating_sub(began.elapsed()))),
+            Ok(Err(_closed)) => Err(Failure::new(Fault::UpstreamBusy, "the chassis is shutting down")),
+            Err(_elapsed) => Err(Failure::new(
+                Fault::UpstreamBusy,
+                format!("{} are under way (--egress-calls)", self.rooms.settings.calls),
+            )),
         }
     }
 
@@ -286,6 +302,10 @@ impl Place<'_> {
 
 fn notes(step: &mut Step, reply: &Reply) {
     step.notes.extend(reply.not_sent.iter().map(|path| format!("credential_not_sent {path}")));
+    step.notes.extend(reply.arrived.iter().map(|(path, _)| format!("credential_arrived {path}")));
+    if reply.attempts > 1 {
+        step.notes.push(format!("attempts {}", reply.attempts));
+    }
     if reply.masked > 0 {
         step.notes.push(format!("echo_masked {}", reply.masked));
     }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use egress::{Draft, DraftBody};
-use jiff::SignedDuration;
 use model::{Failure, Fault, Object, Path, SecretRef, Value};
-use txcl::{HTTP_PARAMS, Prepared};
+use txcl::{HTTP_PARAMS, IDEMPOTENCY_KEY, Prepared};
 
 use crate::settings::Settings;
 
@@ -46,10 +45,17 @@ pub(crate) fn outbound(
         Some(place) => Some(writable("into", place)?),
     };
     let (body, root) = body(with, &method, prepared)?;
+    let (headers, query) = (headers(with, prepared)?, query(with)?);
+    let retries =
+        with.get("retries").map_or(Ok(0), txcl::retries).map_err(|why| failed(format!("WITH {why}")))?;
+    let arriving = with.get("credential").map_or_else(|| Ok(Vec::new()), txcl::credentials);
+    let arriving = arriving.map_err(|why| failed(format!("WITH credential: {why}")))?;
     let draft = Draft::new(url, &method)
-        .and_then(|draft| draft.headers(prepared.headers.clone()))
+        .and_then(|draft| draft.query(&query).headers(headers))
         .and_then(|draft| draft.body(body).own_below(&prepared.own, &root).secrets(secrets))
+        .and_then(|draft| draft.retries(retries))
         .map_err(|e| e.failure())?
+        .arriving(arriving)
         .timeout(timeout(with.get("timeout"), settings)?);
     Ok(Outbound { draft, on_error, into })
 }
@@ -109,26 +115,54 @@ fn raw(prepared: &Prepared, place: &Path) -> Result<Vec<u8>, Failure> {
     prepared.input.bytes(place).map(std::borrow::Cow::into_owned).ok_or_else(|| missing(place))
 }
 
-/// A number is milliseconds; a text is a duration such as `250ms` or `1m30s`. More than the
-/// maximum is an error, not a request that silently does not happen (weakness H12).
-fn timeout(value: Option<&Value>, settings: &Settings) -> Result<Duration, Failure> {
-    let asked = match value {
-        None => return Ok(settings.op_timeout),
-        Some(Value::Number(millis)) => millis.as_u64().map(Duration::from_millis),
-        Some(Value::String(text)) => {
-            text.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok())
-        }
-        Some(_) => None,
-    };
-    match asked {
-        Some(asked) if asked.is_zero() => Err(failed("WITH timeout: must be more than nothing".to_owned())),
-        Some(asked) if asked > settings.op_timeout_max => Err(failed(format!(
-            "WITH timeout: at most {} s (--op-timeout-max)",
-            settings.op_timeout_max.as_secs()
-        ))),
-        Some(asked) => Ok(asked),
-        None => Err(failed("WITH timeout: a number of milliseconds or a duration such as \"2s\"".to_owned())),
+/// The headers of SET, of `WITH headers` and of `WITH idempotency_key`. A credential comes
+/// only by SET (R2).
+fn headers(with: &Object, prepared: &Prepared) -> Result<Vec<(String, Value)>, Failure> {
+    let mut all = prepared.headers.clone();
+    let given = with.get("headers").and_then(Value::as_object).into_iter().flatten();
+    let key = with.get("idempotency_key").map(|value| (IDEMPOTENCY_KEY, value));
+    for (name, value) in given.map(|(name, value)| (name.as_str(), value)).chain(key) {
+        let place = format!("WITH headers.{name}");
+        all.push((
+            name.to_owned(),
+            match value {
+                Value::Sealed(_) => {
+                    let why = format!("{place}: a credential is given by SET @web.req.headers.{name}");
+                    return Err(Failure::new(Fault::CredentialNotAllowedHere, why));
+                }
+                Value::Null => return Err(failed(format!("{place}: there is no value to send"))),
+                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                    value.clone()
+                }
+            },
+        ));
     }
+    Ok(all)
+}
+
+/// The parameters that `WITH query` adds to the URL.
+fn query(with: &Object) -> Result<Vec<(String, String)>, Failure> {
+    let mut all = Vec::new();
+    for (name, value) in with.get("query").and_then(Value::as_object).into_iter().flatten() {
+        if value.has_sealed() {
+            return Err(Failure::new(Fault::CredentialNotAllowedHere, format!("WITH query.{name}")));
+        }
+        let values = txcl::query_value(value).map_err(|why| failed(format!("WITH query.{name}: {why}")))?;
+        all.extend(values.into_iter().map(|value| (name.clone(), value)));
+    }
+    Ok(all)
+}
+
+/// More than the maximum is an error, not a request that silently does not happen (weakness
+/// H12).
+fn timeout(value: Option<&Value>, settings: &Settings) -> Result<Duration, Failure> {
+    let Some(value) = value else { return Ok(settings.op_timeout) };
+    let asked = txcl::duration(value).map_err(|why| failed(format!("WITH {why}")))?;
+    if asked > settings.op_timeout_max {
+        let most = settings.op_timeout_max.as_secs();
+        return Err(failed(format!("WITH timeout: at most {most} s (--op-timeout-max)")));
+    }
+    Ok(asked)
 }
 
 fn text<'a>(with: &'a Object, key: &str) -> Result<Option<&'a str>, Failure> {

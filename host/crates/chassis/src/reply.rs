@@ -1,7 +1,7 @@
 //! What an upstream's reply, or its absence, adds to the envelope (R5).
 
 use egress::Reply;
-use model::{Failure, Fault, Object, Path, Value};
+use model::{Failure, Fault, Object, Path, Sealed, Value};
 
 use crate::protect::project;
 
@@ -16,7 +16,11 @@ pub(crate) fn received(
     if let Some(reply) = reply {
         record.insert("status".to_owned(), Value::from(u64::from(reply.status)));
         record.insert("headers".to_owned(), headers(&reply.headers));
-        match (Value::parse(&reply.body), &failure) {
+        if reply.attempts > 1 {
+            record.insert("attempts".to_owned(), Value::from(u64::from(reply.attempts)));
+        }
+        let body = Value::parse(&reply.body).map(|body| sealed(body, &reply.arrived));
+        match (body, &failure) {
             (Ok(Value::Object(object)), None) => {
                 let object = Value::Object(project(object));
                 let nested = match into {
@@ -48,6 +52,15 @@ pub(crate) fn received(
     Ok((output.into_object().unwrap_or_default(), Some(record)))
 }
 
+/// The body with the credentials that arrived in their places, where it has their text.
+fn sealed(mut body: Value, arrived: &[(Path, Sealed)]) -> Value {
+    for (path, credential) in arrived {
+        // The place was written when it was taken out, so it can be written again.
+        let _infallible = body.set(path, Value::Sealed(credential.clone()));
+    }
+    body
+}
+
 /// Header values by lower-case name; a header that came several times is an array.
 fn headers(all: &[(String, String)]) -> Value {
     let mut object = Object::new();
@@ -76,5 +89,6 @@ pub(crate) fn is_upstreams(fault: Fault) -> bool {
             | Fault::UpstreamTooLarge
             | Fault::UpstreamEncoding
             | Fault::UpstreamProtocol
+            | Fault::UpstreamCredentialAbsent
     )
 }

@@ -19,6 +19,8 @@ pub(crate) struct Rooms {
     pub(crate) settings: Settings,
     pub(crate) counts: Counts,
     pub(crate) places: Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,
+    /// Each tenant's places for requests to upstreams.
+    pub(crate) callers: Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,
     /// All tenants' places for large ops. Whoever waits longest is next, and a tenant has no
     /// more waiting than places of its own.
     pub(crate) large_places: Arc<Semaphore>,
@@ -27,8 +29,23 @@ pub(crate) struct Rooms {
 impl Rooms {
     /// A tenant's places for long-running ops.
     pub(crate) fn places(&self, tenant: &TenantSlug) -> Arc<Semaphore> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Semaphore::new(self.settings.blocking_ops));
-        Arc::clone(places.entry(tenant.clone()).or_insert_with(new))
+        of_tenant(&self.places, tenant, self.settings.blocking_ops)
     }
+
+    /// A tenant's places for requests to upstreams.
+    pub(crate) fn calls(&self, tenant: &TenantSlug) -> Arc<Semaphore> {
+        of_tenant(&self.callers, tenant, self.settings.calls)
+    }
+}
+
+fn of_tenant(
+    places: &Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,
+    tenant: &TenantSlug,
+    count: usize,
+) -> Arc<Semaphore> {
+    let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(places) = places.get(tenant) {
+        return Arc::clone(places);
+    }
+    Arc::clone(places.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(count))))
 }

@@ -13,6 +13,8 @@ pub struct Settings {
     pub stage_entries: u32,
     /// Long-running ops of one tenant at the same time (R26).
     pub blocking_ops: usize,
+    /// Requests of one tenant to upstreams at the same time (`--egress-calls`).
+    pub calls: usize,
     /// Calls of large ops at the same time, of all tenants (`--sandbox-large-calls`): each may
     /// hold a hundred megabytes.
     pub large_ops: usize,
@@ -27,6 +29,7 @@ impl Default for Settings {
             op_timeout_max: Duration::from_secs(600),
             stage_entries: 500,
             blocking_ops: 8,
+            calls: 256,
             large_ops: 4,
             envelope_bytes: 128 << 20,
         }

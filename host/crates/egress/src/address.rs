@@ -66,6 +66,16 @@ impl Judge {
         self.address(target.ip())
     }
 
+    /// Whether requests may go to `port`, whatever the address.
+    pub(crate) fn port(&self, port: u16) -> Result<(), &'static str> {
+        match self.policy {
+            AddressPolicy::Private if OTHER_PROTOCOLS.contains(&port) => {
+                Err("a port of another protocol, which would read the request as its own")
+            }
+            AddressPolicy::Private | AddressPolicy::Open => Ok(()),
+        }
+    }
+
     fn not_admin(&self, target: SocketAddr) -> Result<(), Blocked> {
         let Some(admin) = self.own_admin.filter(|admin| admin.port() == target.port()) else {
             return Ok(());
@@ -87,6 +97,16 @@ impl Judge {
 fn is_ours(address: IpAddr) -> bool {
     address.is_loopback() || UdpSocket::bind((address, 0)).is_ok()
 }
+
+/// Ports where something else than HTTP listens that takes lines of text for commands, and
+/// would find them in a request (the Fetch standard's list of bad ports).
+const OTHER_PROTOCOLS: &[u16] = &[
+    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103,
+    104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514,
+    515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723,
+    2049, 3659, 4045, 4190, 5060, 5061, 6000, 6379, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    11211,
+];
 
 /// The registry of IPv4 special-purpose addresses, multicast and the deprecated ranges.
 const V4: &[(Ipv4Net, &str)] = &[
@@ -213,6 +233,42 @@ mod tests {
             }
         }
         assert_eq!(seen, 2 * (18 + 5 + 11));
+    }
+
+    /// H15 of the weaknesses: the registries as IANA publishes them, and not as the table has them.
+    #[test]
+    fn every_entry_of_the_registries_is_blocked() {
+        let registries = "0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 \
+            172.16.0.0/12 192.0.0.0/24 192.0.0.0/29 192.0.0.8/32 192.0.0.9/32 192.0.0.10/32 192.0.0.170/32 \
+            192.0.0.171/32 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 \
+            192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 255.255.255.255/32 \
+            224.0.0.0/4 ::1/128 ::/128 ::ffff:0:0/104 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 \
+            2001::/32 2001:1::1/128 2001:1::2/128 2001:1::3/128 2001:2::/48 2001:3::/32 2001:4:112::/48 \
+            2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32 2002:a00::/24 2620:4f:8000::/48 3fff::/20 \
+            5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8 64:ff9b::a00:0/104 64:ff9b::7f00:0/104";
+        let private = judge(AddressPolicy::Private);
+        let nets = registries.split_whitespace().map(|net| net.parse::<IpNet>().unwrap());
+        let mut seen = 0;
+        for net in nets {
+            for address in [net.network(), net.broadcast()] {
+                assert!(private.address(address).is_err(), "{net}: {address}");
+            }
+            seen += 1;
+        }
+        assert_eq!(seen, 54);
+    }
+
+    #[test]
+    fn ports_of_other_protocols_are_blocked() {
+        let private = judge(AddressPolicy::Private);
+        for port in [22, 25, 53, 110, 143, 389, 465, 587, 636, 6379, 6667, 11211] {
+            assert!(private.port(port).is_err(), "{port}");
+            assert!(judge(AddressPolicy::Open).port(port).is_ok(), "{port}");
+        }
+        for port in [80, 443, 3000, 5000, 8000, 8080, 8443, 9200, 65535] {
+            assert!(private.port(port).is_ok(), "{port}");
+        }
+        assert!(OTHER_PROTOCOLS.is_sorted());
     }
 
     #[test]

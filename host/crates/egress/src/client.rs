@@ -1,4 +1,4 @@
-//! The one tenant client: no redirects, no proxy, no retries, everything bounded.
+//! The one tenant client: no redirects, no proxy, everything bounded.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -6,16 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use model::{Destination, Failure, Fault, Path, Scheme};
-use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
+use model::{Destination, Failure, Fault, Path, Scheme, Sealed};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use tokio::time::Instant;
 use url::{Host, Url};
 use vault::{Credentials, SecretBag, Splice};
 use zeroize::Zeroizing;
 
 use crate::address::{AddressPolicy, Blocked, Judge};
+use crate::arriving::{self, Taken};
+use crate::coding::{Coding, Undone};
 use crate::draft::Draft;
 use crate::error::Error;
-use crate::resolver::{NoAddress, Resolver, bare, is_localhost};
+use crate::resolver::{Ask, NoAddress, Resolver, bare, is_localhost, system};
+use crate::retry;
 use crate::scrub::{Found, Mask};
 use crate::splice::{Spliced, splice};
 use crate::tls;
@@ -98,6 +102,10 @@ pub struct Reply {
     pub echo_unmasked_short: bool,
     /// Where credentials were left out of the body, because this rule did not put them there.
     pub not_sent: Vec<Path>,
+    /// The credentials that arrived, and where: there the body has only their fixed text.
+    pub arrived: Vec<(Path, Sealed)>,
+    /// How often the request was sent.
+    pub attempts: u32,
 }
 
 impl Reply {
@@ -131,6 +139,11 @@ impl Client {
     /// # Errors
     /// [`Error::Settings`] naming what makes no sense.
     pub fn new(settings: Settings) -> Result<Self, Error> {
+        Self::asking(settings, system)
+    }
+
+    /// The same, with another way to look names up.
+    pub(crate) fn asking(settings: Settings, ask: Ask) -> Result<Self, Error> {
         let mut connect_to = HashMap::new();
         for (host, target) in settings.connect_to {
             let name = bare(&host).to_ascii_lowercase();
@@ -151,7 +164,8 @@ impl Client {
         let connect_to = Arc::new(connect_to);
         let tls = tls::config(&settings.extra_ca)?;
         let build = |port| {
-            let resolver = Resolver { judge: Arc::clone(&judge), connect_to: Arc::clone(&connect_to), port };
+            let (judge, connect_to) = (Arc::clone(&judge), Arc::clone(&connect_to));
+            let resolver = Resolver { judge, connect_to, port, ask };
             http_client(tls.clone(), Some(resolver))
         };
         Ok(Self {
@@ -173,12 +187,13 @@ impl Client {
     /// [`Error`]; nothing was sent unless it is about the connection or the reply.
     pub async fn send(
         &self,
-        draft: Draft,
+        mut draft: Draft,
         bag: SecretBag<Splice>,
-        credentials: &Credentials,
+        credentials: &Arc<Credentials>,
     ) -> Result<Reply, Error> {
         let destination = draft.destination().clone();
-        let timeout = draft.timeout;
+        let (timeout, retries) = (draft.timeout, draft.retries);
+        let arriving = std::mem::take(&mut draft.arriving);
         let Spliced { request, mask, not_sent, bears } = splice(draft, &bag, credentials, &self.agent)?;
         drop(bag);
         if let Some(secret) = bears
@@ -187,22 +202,66 @@ impl Client {
         {
             return Err(Error::OverCleartext { destination, secret });
         }
+        self.judge
+            .port(destination.port())
+            .map_err(|why| Error::Blocked { destination: destination.clone(), why: why.to_owned() })?;
         self.judge_literal(request.url(), &destination)?;
         let (url, host) = self.dialled(request.url())?;
         let client = match &self.at_admin_port {
             Some((port, client)) if *port == destination.port() => client,
             _ => &self.plain,
         };
-        let exchange = self.exchange(client, request.into_request(url, host), &destination);
-        let received = tokio::time::timeout(timeout, exchange)
-            .await
-            .map_err(|_| Error::Timeout { destination: destination.clone(), after: timeout })??;
-        if mask.is_empty() || received.body.len() <= INLINE_MASK_BYTES {
-            return received.masked(&mask, not_sent);
+        let request = request.into_request(url, host);
+        let (received, attempts) = self.attempts(client, request, &destination, timeout, retries).await?;
+        let clean = Clean {
+            mask,
+            not_sent,
+            arriving,
+            attempts,
+            limit: self.max_reply_bytes,
+            destination,
+            credentials: Arc::clone(credentials),
+        };
+        let nothing_to_do = clean.mask.is_empty() && received.coding == Coding::Identity;
+        if (nothing_to_do && clean.arriving.is_empty()) || received.body.len() <= received.inline_bytes() {
+            return clean.reply(received);
         }
-        tokio::task::spawn_blocking(move || received.masked(&mask, not_sent))
+        tokio::task::spawn_blocking(move || clean.reply(received))
             .await
             .unwrap_or(Err(Error::Internal("the mask's thread ended early")))
+    }
+
+    /// Sends until there is a reply that will not be better later, and within `time`. A copy
+    /// of a request shares its buffers: no secret is written twice.
+    async fn attempts(
+        &self,
+        client: &reqwest::Client,
+        mut request: reqwest::Request,
+        destination: &Destination,
+        time: Duration,
+        retries: u32,
+    ) -> Result<(Received, u32), Error> {
+        let deadline = Instant::now() + time;
+        let mut attempt = 1_u32;
+        loop {
+            let again = if attempt > retries { None } else { request.try_clone() };
+            let result = tokio::time::timeout_at(deadline, self.exchange(client, request, destination))
+                .await
+                .unwrap_or_else(|_| Err(Error::Timeout { destination: destination.clone(), after: time }));
+            let wait = match &result {
+                Ok(received) if retry::is_passing(received.status) => {
+                    retry::pause(attempt, Some(&received.headers))
+                }
+                Err(error) if retry::passes(error) => retry::pause(attempt, None),
+                Ok(_) | Err(_) => return result.map(|received| (received, attempt)),
+            };
+            match again.filter(|_| Instant::now() + wait < deadline) {
+                Some(next) => request = next,
+                None => return result.map(|received| (received, attempt)),
+            }
+            tokio::time::sleep(wait).await;
+            attempt = attempt.saturating_add(1);
+        }
     }
 
     /// Judges a host that is an address: those never come to the resolver. The URL parser
@@ -243,10 +302,8 @@ impl Client {
         if header_bytes > MAX_REPLY_HEADER_BYTES {
             return Err(too_large("header", MAX_REPLY_HEADER_BYTES));
         }
-        let identity = |v: &HeaderValue| v.is_empty() || v.as_bytes().eq_ignore_ascii_case(b"identity");
-        if !response.headers().get_all(CONTENT_ENCODING).iter().all(identity) {
-            return Err(Error::Encoding { destination: destination.clone() });
-        }
+        let encoding = || Error::Encoding { destination: destination.clone() };
+        let coding = Coding::of(response.headers()).ok_or_else(encoding)?;
         let limit = self.max_reply_bytes;
         let mut chunks = Vec::new();
         let mut size = 0_usize;
@@ -259,7 +316,7 @@ impl Client {
         }
         let mut body = Zeroizing::new(Vec::with_capacity(size));
         chunks.iter().for_each(|chunk| body.extend_from_slice(chunk));
-        Ok(Received { status: response.status(), headers: response.headers().clone(), body })
+        Ok(Received { status: response.status(), headers: response.headers().clone(), body, coding })
     }
 }
 
@@ -268,12 +325,59 @@ struct Received {
     status: reqwest::StatusCode,
     headers: HeaderMap,
     body: Zeroizing<Vec<u8>>,
+    coding: Coding,
 }
 
 impl Received {
-    fn masked(mut self, mask: &Mask, not_sent: Vec<Path>) -> Result<Reply, Error> {
-        let search = if mask.is_empty() { None } else { Some(mask.search()?) };
-        let mut found = Found::default();
+    /// Up to how many bytes its body takes less time than a hop to another thread.
+    fn inline_bytes(&self) -> usize {
+        match self.coding {
+            Coding::Identity => INLINE_MASK_BYTES,
+            Coding::Gzip => INLINE_MASK_BYTES / 16,
+        }
+    }
+}
+
+/// What makes plain data of what was received.
+struct Clean {
+    mask: Mask,
+    not_sent: Vec<Path>,
+    arriving: Vec<Path>,
+    attempts: u32,
+    limit: usize,
+    destination: Destination,
+    credentials: Arc<Credentials>,
+}
+
+impl Clean {
+    fn reply(mut self, mut received: Received) -> Result<Reply, Error> {
+        if received.coding != Coding::Identity {
+            // Whoever copies the headers must not say of plain bytes that they are packed.
+            received.headers.remove(CONTENT_ENCODING);
+            received.headers.remove(CONTENT_LENGTH);
+        }
+        let destination = &self.destination;
+        let mut body = received.coding.undo(received.body, self.limit).map_err(|why| match why {
+            Undone::TooLarge => {
+                Error::TooLarge { destination: destination.clone(), part: "body", limit: self.limit }
+            }
+            Undone::Broken => Error::Encoding { destination: destination.clone() },
+        })?;
+        let (mut arrived, mut found) = (Vec::new(), Found::default());
+        if !self.arriving.is_empty() {
+            // First: a secret that is echoed must not come back as a credential without its policy.
+            if !self.mask.is_empty() {
+                found = self.mask.search()?.apply(&mut body);
+            }
+            let Taken { body: rest, found: held, mask, absent } =
+                arriving::take(&body, &self.arriving, &self.credentials)?;
+            if let (true, Some(path)) = (received.status.is_success(), absent.into_iter().next()) {
+                return Err(Error::CredentialAbsent { destination: destination.clone(), path });
+            }
+            (body, arrived) = (rest, held);
+            self.mask.join(&mask);
+        }
+        let search = if self.mask.is_empty() { None } else { Some(self.mask.search()?) };
         let mut clean = |text: &mut Zeroizing<Vec<u8>>| {
             if let Some(search) = &search {
                 let here = search.apply(text);
@@ -281,22 +385,24 @@ impl Received {
                 found.unmasked_short |= here.unmasked_short;
             }
         };
-        let mut headers = Vec::with_capacity(self.headers.len());
-        for (name, value) in &self.headers {
+        let mut headers = Vec::with_capacity(received.headers.len());
+        for (name, value) in &received.headers {
             let mut pair = [name.as_str().as_bytes(), value.as_bytes()].map(|b| Zeroizing::new(b.to_vec()));
             pair.iter_mut().for_each(&mut clean);
             let [name, value] = pair.map(|text| String::from_utf8_lossy(&text).into_owned());
             headers.push((name, value));
         }
-        clean(&mut self.body);
+        clean(&mut body);
         Ok(Reply {
-            status: self.status.as_u16(),
-            reason: self.status.canonical_reason().unwrap_or_default().to_owned(),
+            status: received.status.as_u16(),
+            reason: received.status.canonical_reason().unwrap_or_default().to_owned(),
             headers,
-            body: std::mem::take(&mut *self.body),
+            body: std::mem::take(&mut *body),
             masked: found.masked,
             echo_unmasked_short: found.unmasked_short,
-            not_sent,
+            not_sent: self.not_sent,
+            arrived,
+            attempts: self.attempts,
         })
     }
 }

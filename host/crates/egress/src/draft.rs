@@ -53,6 +53,8 @@ pub struct Draft {
     pub(crate) body: DraftBody,
     pub(crate) own: Vec<Path>,
     pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) arriving: Vec<Path>,
     pub(crate) holes: Vec<SecretRef>,
 }
 
@@ -85,6 +87,8 @@ impl Draft {
             body: DraftBody::None,
             own: Vec::new(),
             timeout: DEFAULT_TIMEOUT,
+            retries: 0,
+            arriving: Vec::new(),
             holes: Vec::new(),
         })
     }
@@ -128,6 +132,42 @@ impl Draft {
             self.headers.push((name, value));
         }
         Ok(self)
+    }
+
+    /// Adds parameters to the URL's query, each escaped (RFC 3986 §2.1).
+    #[must_use]
+    pub fn query(mut self, pairs: &[(String, String)]) -> Self {
+        if !pairs.is_empty() {
+            self.url.query_pairs_mut().extend_pairs(pairs);
+        }
+        self
+    }
+
+    /// Lets it be sent so many times more, when the upstream is not there, breaks off, or
+    /// says that it may be better later. Headers come first.
+    ///
+    /// # Errors
+    /// [`Error::RetryUnsafe`] when sending it twice could do it twice: another method than
+    /// GET, HEAD, OPTIONS, PUT or DELETE, and no `Idempotency-Key`.
+    pub fn retries(mut self, retries: u32) -> Result<Self, Error> {
+        let keyed = self.headers.iter().any(|(name, _)| name == "idempotency-key");
+        let safe = matches!(
+            self.method,
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+        );
+        if retries > 0 && !safe && !keyed {
+            return Err(Error::RetryUnsafe(self.method.as_str().to_owned()));
+        }
+        self.retries = retries;
+        Ok(self)
+    }
+
+    /// Names the members of the reply's JSON body that are credentials: they are held and
+    /// never seen. A good reply without one of them is an error.
+    #[must_use]
+    pub fn arriving(mut self, paths: Vec<Path>) -> Self {
+        self.arriving = paths;
+        self
     }
 
     /// Sets the body.
@@ -177,6 +217,12 @@ impl Draft {
         }
         self.holes = refs.to_vec();
         Ok(self)
+    }
+
+    /// The time that it has.
+    #[must_use]
+    pub const fn time(&self) -> Duration {
+        self.timeout
     }
 
     /// Where it goes.

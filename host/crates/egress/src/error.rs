@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Denied, Destination, DestinationError, Failure, Fault, PathError, SecretName};
+use model::{Denied, Destination, DestinationError, Failure, Fault, Path, PathError, SecretName};
 
 /// Why a request was not made, not sent, or not answered. No text in here comes from a
 /// URL's path or query, from a header value or from a body.
@@ -38,6 +38,10 @@ pub enum Error {
     #[error("header {0}: the value must be a text, a number or a boolean")]
     HeaderType(String),
 
+    /// Sent twice, it could be done twice.
+    #[error("a {0} request is not sent again without an idempotency key")]
+    RetryUnsafe(String),
+
     /// A credential in a URL, method or header name, or in a body that is sent as raw bytes.
     #[error("a credential cannot stand in {0}")]
     CredentialNotAllowedHere(&'static str),
@@ -60,6 +64,21 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+
+    /// A good reply has not what the rule holds for a credential.
+    #[error("{destination}: the reply has no credential at {path}")]
+    CredentialAbsent {
+        /// Where it came from.
+        destination: Destination,
+        /// Where it should have been.
+        path: Path,
+    },
+    /// What stands where a credential should is no text.
+    #[error("the reply has something other than a text at {0}, where a credential should be")]
+    CredentialShape(Path),
+    /// More than one request may hold.
+    #[error("the request holds too many credentials, or too large ones")]
+    TooManyCredentials,
 
     /// `WITH secrets.<slot>` names no place in this request.
     #[error("secrets.{slot}: {why}")]
@@ -159,7 +178,7 @@ pub enum Error {
         limit: usize,
     },
     /// A reply that the mask could not look into.
-    #[error("{destination}: the reply has a content encoding although the request asked for none")]
+    #[error("{destination}: the reply has a content encoding that was not asked for, or is not what it says")]
     Encoding {
         /// Where to.
         destination: Destination,
@@ -198,7 +217,10 @@ impl Error {
             | Self::HeaderForbidden(_)
             | Self::HeaderTwice(_)
             | Self::HeaderValue(_)
-            | Self::HeaderType(_) => Fault::UpstreamRequestInvalid,
+            | Self::HeaderType(_)
+            | Self::RetryUnsafe(_) => Fault::UpstreamRequestInvalid,
+            Self::CredentialAbsent { .. } | Self::CredentialShape(_) => Fault::UpstreamCredentialAbsent,
+            Self::TooManyCredentials => Fault::OpOutputInvalid,
             Self::CredentialNotAllowedHere(_) => Fault::CredentialNotAllowedHere,
             Self::CredentialDestination { .. } => Fault::CredentialDestinationDenied,
             Self::Slot { .. } | Self::SlotPath { .. } | Self::Unfilled { .. } => {
@@ -234,6 +256,10 @@ impl Error {
             | Self::HeaderTwice(_)
             | Self::HeaderValue(_)
             | Self::HeaderType(_)
+            | Self::RetryUnsafe(_)
+            | Self::CredentialAbsent { .. }
+            | Self::CredentialShape(_)
+            | Self::TooManyCredentials
             | Self::CredentialNotAllowedHere(_)
             | Self::CredentialUnknown
             | Self::CredentialUnusable { .. }

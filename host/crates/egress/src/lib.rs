@@ -7,8 +7,9 @@
 //!
 //! A [`Draft`] is a request with holes and may be printed. [`Client::send`] fills it from a
 //! `SecretBag<Splice>` and the request's `Credentials`, which makes a [`Materialized`] that
-//! only the connection sees; it checks the address, sends, reads a bounded reply, and masks
-//! it. A [`Reply`] is plain data again.
+//! only the connection sees; it checks the address, sends, reads a bounded reply, undoes its
+//! compression, takes out the credentials that arrive with it, and masks it. A [`Reply`] is
+//! plain data again.
 //!
 //! Two checks decide where a request goes, and both must pass. *Names*: the bag carries the
 //! one [`Destination`](model::Destination) its secrets may travel to, and the draft must go
@@ -20,7 +21,8 @@
 //!    is sent.
 //! 2. What was spliced is masked in the reply before anything else sees it.
 //! 3. Only judged addresses are dialled; never our own admin head.
-//! 4. No redirect is followed, no proxy asked, no request sent twice.
+//! 4. No redirect is followed, no proxy asked; a request is sent again only when its rule
+//!    asks for that and it is safe to be.
 //! 5. A request that bears secrets goes over TLS, except to loopback under
 //!    [`AddressPolicy::Open`].
 //! 6. Every wait and every buffer has a limit.
@@ -31,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod coding;
 mod address;
 mod draft;
 mod wire;
@@ -38,6 +41,8 @@ mod scrub;
 mod splice;
 mod resolver;
 mod tls;
+mod retry;
+mod arriving;
 mod client;
 mod admin;
 mod otlp;

@@ -5,12 +5,25 @@
 //! addresses already never come here; the client judges those itself.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address::{Blocked, Judge};
+
+/// How a name is looked up.
+pub(crate) type Ask = fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Asks the system.
+pub(crate) fn system(name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> {
+    Box::pin(async move {
+        let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+        Ok(found.map(|address| address.ip()).collect())
+    })
+}
 
 /// The resolver of one client.
 pub(crate) struct Resolver {
@@ -19,6 +32,7 @@ pub(crate) struct Resolver {
     pub(crate) connect_to: Arc<HashMap<String, SocketAddr>>,
     /// The port that will be dialled, when it is one that the judge must know.
     pub(crate) port: u16,
+    pub(crate) ask: Ask,
 }
 
 /// A name that has no address.
@@ -41,7 +55,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = bare(name.as_str()).to_ascii_lowercase();
         let judge = Arc::clone(&self.judge);
-        let port = self.port;
+        let (port, ask) = (self.port, self.ask);
         if let Some(target) = self.connect_to.get(&host).copied() {
             return Box::pin(async move {
                 judge.dial(target)?;
@@ -49,10 +63,10 @@ impl Resolve for Resolver {
             });
         }
         Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await.map_err(|_| NoAddress)?;
+            let found = ask(host.clone()).await.map_err(|_| NoAddress)?;
             // A hosts file or a name server that sends `localhost` elsewhere is not believed.
             let local_only = is_localhost(&host);
-            let found = found.map(|a| a.ip()).filter(|ip| !local_only || ip.is_loopback());
+            let found = found.into_iter().filter(|ip| !local_only || ip.is_loopback());
             let allowed = allowed(&judge, found, port)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })

@@ -67,6 +67,11 @@ impl Mask {
         }
     }
 
+    /// Remembers what another mask does.
+    pub(crate) fn join(&mut self, other: &Self) {
+        other.needles.iter().for_each(|needle| self.add(needle));
+    }
+
     /// Remembers `bytes`, a credential: also what is inside when it is that of HTTP Basic
     /// (RFC 7617), because an upstream decodes it and may quote the password alone.
     pub(crate) fn add_credential(&mut self, bytes: &[u8]) {

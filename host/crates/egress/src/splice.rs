@@ -8,6 +8,7 @@ use url::Url;
 use vault::{Credentials, Entry, SecretBag, Splice};
 use zeroize::Zeroizing;
 
+use crate::coding::ACCEPTED;
 use crate::draft::{Draft, DraftBody, Place, header_text};
 use crate::error::Error;
 use crate::scrub::Mask;
@@ -136,7 +137,7 @@ fn defaults(agent: &str, content_type: Option<&'static str>) -> Result<HeaderMap
     let mut headers = HeaderMap::new();
     let agent = HeaderValue::from_str(agent).map_err(|_| Error::Internal("the agent's name is no header"))?;
     headers.insert(USER_AGENT, agent);
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }

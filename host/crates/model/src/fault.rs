@@ -91,6 +91,8 @@ faults! {
     UpstreamStatus, "upstream_status", 502, "upstream_failed", "the upstream answered with a status that is not 2xx";
     UpstreamTooLarge, "upstream_too_large", 502, "upstream_failed", "the upstream's reply is larger than the limit";
     UpstreamEncoding, "upstream_encoding", 502, "upstream_failed", "the upstream's content encoding is not accepted";
+    UpstreamCredentialAbsent, "upstream_credential_absent", 502, "upstream_failed", "the upstream's reply has no credential where the rule says";
+    UpstreamBusy, "upstream_busy", 503, "busy", "too many requests of this tenant to upstreams at once";
     UpstreamProtocol, "upstream_protocol", 502, "upstream_failed", "the upstream broke off or did not speak HTTP";
     // The chassis.
     OutputInvalid, "output_invalid", 500, "output_invalid", "the answer the rules shaped cannot be sent";

@@ -12,6 +12,7 @@ use crate::exec::{Exec, Refusal};
 use crate::header;
 use crate::ops::Ops;
 use crate::params::{self, Named};
+use crate::request::IDEMPOTENCY_KEY;
 use crate::rule::{Assignment, Choice, Rule, Set};
 use crate::secrets::{self, Declared};
 use crate::token::Keyword;
@@ -35,7 +36,7 @@ pub(crate) fn rule(
     let with = distinct(parts.with, findings);
     let exec = parts.exec.as_ref().map(|named| &named.exec);
     let declared = secrets::declared(&with, exec, findings);
-    let (before, after) = sets(parts.sets, exec, &declared, findings);
+    let (before, after) = sets(parts.sets, &with, exec, &declared, findings);
     let with = params::known(with, &declared, parts.exec.as_ref(), ops, findings);
     if matches!(exec, Some(Exec::Http(_))) {
         check_method(&with, &declared, findings);
@@ -168,6 +169,7 @@ fn distinct(pairs: Vec<Pair>, findings: &mut Findings<'_>) -> Vec<Pair> {
 /// Divides SET: fields and headers before the op, fields after the merge.
 fn sets(
     sets: Vec<(When, Pair)>,
+    with: &[Pair],
     exec: Option<&Exec>,
     declared: &[Declared],
     findings: &mut Findings<'_>,
@@ -181,6 +183,11 @@ fn sets(
                 && let Ok(name) = header::canonical(name.as_str(), span)
             {
                 claim(name, span, &mut headers, findings);
+            }
+        }
+        for pair in with {
+            if let Some(name) = header_of(pair) {
+                claim(name, &pair.span, &mut headers, findings);
             }
         }
     }
@@ -207,6 +214,15 @@ fn sets(
         }
     }
     (before, after)
+}
+
+/// The header that a parameter gives.
+fn header_of(pair: &Pair) -> Option<String> {
+    match pair.path.segments() {
+        [kind, name] if kind.as_str() == "headers" => header::canonical(name.as_str(), &pair.span).ok(),
+        [one] if one.as_str() == "idempotency_key" => Some(IDEMPOTENCY_KEY.to_owned()),
+        _ => None,
+    }
 }
 
 fn claim(name: String, span: &Span, headers: &mut BTreeSet<String>, findings: &mut Findings<'_>) {

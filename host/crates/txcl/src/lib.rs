@@ -46,6 +46,7 @@ mod exec;
 mod header;
 mod ops;
 mod secrets;
+mod request;
 mod params;
 mod rule;
 mod flow;
@@ -62,5 +63,7 @@ pub use exec::Exec;
 pub use flow::Leads;
 pub use format::format;
 pub use ops::{AnyOps, Known, Ops};
-pub use params::HTTP_PARAMS;
+pub use request::{
+    HTTP_PARAMS, IDEMPOTENCY_KEY, MAX_RETRIES, credentials, duration, is_idempotent, query_value, retries,
+};
 pub use rule::{Prepared, Rule, Written};

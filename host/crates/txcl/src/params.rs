@@ -1,26 +1,19 @@
 //! Checks WITH against what the op knows: a parameter that does nothing is a mistake that
 //! nobody would see.
 
-use model::{OpManifest, Path, Value};
+use model::{OpManifest, Path};
 
 use crate::clause::Pair;
 use crate::diagnostic::{Findings, Problem, Span};
 use crate::exec::Exec;
 use crate::ops::{Known, Ops};
+use crate::request::{self, HTTP_PARAMS};
 use crate::secrets::Declared;
 use crate::similar::closest;
-
-/// The parameters of a rule whose EXEC is http(s).
-pub const HTTP_PARAMS: [&str; 7] =
-    ["url", "method", "timeout", "body_encoding", "body_path", "into", "on_error"];
 
 /// Parameters of every op: the chassis acts on them, or says itself that it does not yet.
 const OF_THE_CHASSIS: [&str; 7] =
     ["timeout", "redact", "omit", "mode", "continue_after", "join_at_scope", "max_duration"];
-
-/// Values of parameters that are one of a few words.
-const CHOICES: [(&str, &[&str]); 2] =
-    [("on_error", &["halt", "continue"]), ("body_encoding", &["json", "urlencoded", "form", "raw"])];
 
 /// EXEC as it stands in the rule.
 pub(crate) struct Named {
@@ -39,8 +32,9 @@ pub(crate) fn known(
 ) -> Vec<Pair> {
     let Some(Named { exec, text, span: at }) = named else { return with };
     if matches!(exec, Exec::Http(_)) {
-        check_choices(&with, findings);
-        return kept(with, &HTTP_PARAMS, "an http request", findings);
+        let with = kept(with, &HTTP_PARAMS, "an http request", findings);
+        request::check(&with, findings);
+        return with;
     }
     match ops.known(exec) {
         Known::Nothing => with,
@@ -77,19 +71,6 @@ fn kept(with: Vec<Pair>, names: &[&str], whose: &str, findings: &mut Findings<'_
         }));
     }
     kept
-}
-
-fn check_choices(with: &[Pair], findings: &mut Findings<'_>) {
-    for pair in with {
-        let choice = CHOICES.iter().find(|(name, _)| pair.path.first() == Some(name));
-        let (Some((name, words)), Some(Value::String(said))) = (choice, pair.value.literal()) else {
-            continue;
-        };
-        if !words.contains(&said.as_str()) {
-            let problem = Problem::at(&pair.value_span, format!("{name} is not one of its words"));
-            findings.refuse(problem.hint(format!("there are \"{}\"", words.join("\", \""))));
-        }
-    }
 }
 
 /// Each secret has a place that the op knows, and each place that it needs has a secret.

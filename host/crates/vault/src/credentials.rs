@@ -53,6 +53,15 @@ impl Credentials {
         Self { held: Mutex::new(Held { credentials: Vec::new(), bytes: 0 }) }
     }
 
+    /// Holds a credential that an upstream minted and sent in its reply. It was made of no
+    /// secret here, so no secret's policy says where it may go; the rules that name it do.
+    ///
+    /// # Errors
+    /// [`Error::TooManyCredentials`], [`Error::NoMemory`].
+    pub fn arrive(&self, bytes: &[u8]) -> Result<CredentialId, Error> {
+        self.hold(bytes, Vec::new())
+    }
+
     pub(crate) fn hold(&self, bytes: &[u8], parents: Vec<Parent>) -> Result<CredentialId, Error> {
         let too_many =
             Error::TooManyCredentials { max_count: MAX_CREDENTIALS, max_bytes: MAX_CREDENTIAL_BYTES };
