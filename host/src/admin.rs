@@ -22,7 +22,7 @@ pub(crate) use actor::{Actor, Enrolled, Membership, Need};
 pub(crate) use audit::{Audit, Deed, Effect, Kind};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use explain::Ask;
-pub(crate) use inquiry::Wanted;
+pub(crate) use inquiry::{Chain, Wanted};
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use people::{EVERYTHING, FIRST_TENANT, Oneself, People, accept, enrol};
 pub(crate) use policy::PolicyAsked;
@@ -52,6 +52,9 @@ impl Admin {
         actors: Arc<Actors>,
         bounds: SecretBounds,
     ) -> Self {
+        if let Some(seal) = vault.as_ref().and_then(|vault| vault.people_seal()) {
+            actors.seal_audit_with(seal);
+        }
         let audit = Audit::new(Arc::clone(&store));
         Self { store, vault, ops, actors, audit, bounds, demand: Demand::Nothing }
     }

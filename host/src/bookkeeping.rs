@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chassis::{Chassis, Use};
 use jiff::Timestamp;
-use store::{By, Deed, Store};
+use store::{Actors, By, Deed, Store};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many minutes lie between two lines with the end of the audit.
@@ -14,6 +14,7 @@ const HOUR: u32 = 60;
 /// Who keeps the books of a running chassis.
 pub(crate) struct Bookkeeping {
     pub(crate) store: Arc<Store>,
+    pub(crate) actors: Arc<Actors>,
     pub(crate) chassis: Arc<Chassis>,
 }
 
@@ -49,10 +50,12 @@ impl Bookkeeping {
 
     /// Who keeps this line elsewhere notices when the chain is cut (`txco auth audit verify --head`).
     fn head_line(&self) {
-        match self.store.audit_head() {
-            Ok(Some(head)) => tracing::info!(%head, "audit_head"),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the audit cannot be read"),
+        for (people, head) in [(None, self.store.audit_head()), (Some("people"), self.actors.audit_head())] {
+            match head {
+                Ok(Some(head)) => tracing::info!(chain = people, %head, "audit_head"),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "the audit cannot be read"),
+            }
         }
     }
 

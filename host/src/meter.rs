@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chassis::Chassis;
-use store::Store;
+use store::{Actors, Store};
 
 pub(crate) use otlp::Exporter;
 
@@ -57,13 +57,14 @@ impl Point {
 pub(crate) struct Meter {
     chassis: Arc<Chassis>,
     store: Arc<Store>,
+    actors: Arc<Actors>,
     started: SystemTime,
 }
 
 impl Meter {
     #[must_use]
-    pub(crate) fn new(chassis: Arc<Chassis>, store: Arc<Store>) -> Self {
-        Self { chassis, store, started: SystemTime::now() }
+    pub(crate) fn new(chassis: Arc<Chassis>, store: Arc<Store>, actors: Arc<Actors>) -> Self {
+        Self { chassis, store, actors, started: SystemTime::now() }
     }
 
     /// The numbers as Prometheus reads them.
@@ -138,7 +139,21 @@ impl Meter {
 
     /// The audit's length, and its end: who watches it notices when the chain is cut.
     fn audit(&self) -> Vec<Family> {
-        let Ok(Some(head)) = self.store.audit_head() else { return Vec::new() };
+        let heads = [(None, self.store.audit_head()), (Some("people"), self.actors.audit_head())];
+        let heads: Vec<_> =
+            heads.into_iter().filter_map(|(chain, head)| Some((chain, head.ok()??))).collect();
+        if heads.is_empty() {
+            return Vec::new();
+        }
+        let labels = |chain: &Option<&str>| {
+            chain.map(|chain| ("chain", chain.to_owned())).into_iter().collect::<Vec<_>>()
+        };
+        let rows = heads.iter().map(|(chain, head)| Point { labels: labels(chain), value: head.seq as f64 });
+        let ends = heads.iter().map(|(chain, head)| {
+            let mut labels = labels(chain);
+            labels.push(("head", head.to_string()));
+            Point { labels, value: 1.0 }
+        });
         vec![
             Family {
                 name: "chassis.audit.rows",
@@ -146,7 +161,7 @@ impl Meter {
                 unit: "1",
                 help: "Rows of the audit chain.",
                 kind: Kind::Gauge,
-                points: Point::bare(head.seq as f64),
+                points: rows.collect(),
             },
             Family {
                 name: "chassis.audit.head",
@@ -154,7 +169,7 @@ impl Meter {
                 unit: "1",
                 help: "The end of the audit chain, for txco auth audit verify --head.",
                 kind: Kind::Gauge,
-                points: vec![Point { labels: vec![("head", head.to_string())], value: 1.0 }],
+                points: ends.collect(),
             },
         ]
     }

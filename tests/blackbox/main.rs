@@ -14,6 +14,7 @@
 mod boot;
 mod key_file;
 mod key_ring;
+mod keys_killed;
 mod key_sources;
 mod secrets_init;
 mod secrets_verbs;

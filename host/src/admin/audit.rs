@@ -1,6 +1,7 @@
 //! What every administrative request leaves, also a denied or failed one: a log line, and a row of the audit.
 //!
-//! A change leaves its row in the transaction that made it (`store`). Looks, failures and
+//! A change leaves its row in the transaction that made it (`store`), in the chain of the file
+//! that it changes. Looks, failures and
 //! denials leave theirs here, and only so many a minute, so that nobody can fill the disk
 //! by being refused; how many were left out is a row too.
 
@@ -143,11 +144,9 @@ impl Audit {
         let action = format!("{}{}", deed.kind.domain(), deed.action);
         let row =
             store::Deed::new(By::Actor(&deed.by), &action, &deed.tenant, deed.subject()).outcome(outcome);
-        match (deed.effect, outcome, deed.kind) {
-            // People are in a file of their own, so a change has no row yet.
-            (Effect::Change, "ok", Kind::Actor) => self.write(&[row]),
-            (Effect::Change, "ok", _) => {}
-            _ => self.aside(row),
+        // A change has its row already.
+        if (deed.effect, outcome) != (Effect::Change, "ok") {
+            self.aside(row);
         }
     }
 

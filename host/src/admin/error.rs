@@ -83,6 +83,11 @@ pub(crate) enum AdminError {
     /// A revoked actor gets nothing.
     #[error("the actor is revoked")]
     ActorRevoked,
+    /// Nobody would be left who rules everything.
+    #[error(
+        "this is the last super-admin with a key, and nobody could undo it; enrol another one, or give this one another key, first"
+    )]
+    LastSuperAdmin,
     /// Whoever asks would lock themselves out.
     #[error("this would revoke yourself; ask for it by ?self=true")]
     SelfRevoke,
@@ -222,6 +227,7 @@ impl AdminError {
             Self::UnknownCapability(_) => (400, "unknown_capability"),
             Self::ActorRevoked => (400, "actor_revoked"),
             Self::SelfRevoke => (409, "self_revoke"),
+            Self::LastSuperAdmin => (409, "last_super_admin"),
             Self::InvalidTtl => (400, "invalid_ttl"),
             Self::InvitationNotFound => (404, "invitation_not_found"),
             Self::Actors(_) => (500, "actor_store_err"),
@@ -299,7 +305,9 @@ impl AdminError {
                 "key_id": key_id,
                 "hint": "sign with it, accept an invitation with it, or revoke it first",
             })),
-            Self::NoIdentity | Self::SelfRevoke | Self::InvalidTtl | Self::Gone => Extra::Message(said),
+            Self::NoIdentity | Self::SelfRevoke | Self::LastSuperAdmin | Self::InvalidTtl | Self::Gone => {
+                Extra::Message(said)
+            }
             Self::UnknownCapability(hint) => Extra::Detail(json!({ "hint": hint })),
             Self::Actors(_) => Extra::Detail(json!({ "err": said })),
             Self::Throttled(seconds) => Extra::Detail(json!({ "retry_after_seconds": seconds })),
@@ -433,6 +441,7 @@ fn of_store(error: &store::Error) -> (u16, &'static str) {
         | E::KeyEnrolled { .. }
         | E::NoActor
         | E::ActorRevoked
+        | E::LastSuperAdmin
         | E::Sqlite { .. } => (500, "secret_store_err"),
     }
 }

@@ -23,19 +23,55 @@ pub(crate) struct Wanted<'a> {
     pub action: Option<&'a str>,
     /// Of this actor.
     pub actor: Option<&'a str>,
+    /// Of this chain; both where nobody says.
+    pub chain: Option<&'a str>,
     /// The first ones above this number, instead of the last ones.
     pub after: Option<u64>,
     /// How many.
     pub limit: Option<u32>,
 }
 
+/// One of the chains: each database file has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chain {
+    /// Of tenants, secrets and ops, and of all that was looked at or refused.
+    Chassis,
+    /// Of actors, keys, members and invitations.
+    People,
+}
+
+impl Chain {
+    /// The word for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Chassis => "chassis",
+            Self::People => "people",
+        }
+    }
+
+    /// The chain that `word` stands for.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::Chassis, Self::People].into_iter().find(|chain| chain.word() == word)
+    }
+}
+
+/// The ends of both chains.
+pub(crate) struct Heads {
+    pub chassis: Option<Head>,
+    pub people: Option<Head>,
+}
+
 impl Admin {
-    /// Rows of the audit, oldest first.
+    /// Rows of the audit, oldest first: of both chains by time, or of the one that is asked for.
     ///
     /// # Errors
     /// [`AdminError::CapabilityDenied`]: it tells of every tenant; [`AdminError::TenantNotFound`],
-    /// [`AdminError::Store`].
-    pub(crate) fn audit_rows(&self, actor: &Actor, wanted: &Wanted<'_>) -> Result<Vec<AuditRow>, AdminError> {
+    /// [`AdminError::InvalidBody`] for a chain that is none, [`AdminError::Store`].
+    pub(crate) fn audit_rows(
+        &self,
+        actor: &Actor,
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<(Chain, AuditRow)>, AdminError> {
         actor.must_rule_all()?;
         let tenant = wanted.tenant.map(|slug| self.tenant(slug)).transpose()?;
         let filter = AuditFilter {
@@ -46,34 +82,55 @@ impl Admin {
             after: wanted.after.unwrap_or(0),
         };
         let most = wanted.limit.unwrap_or(ROWS).min(MOST_ROWS);
-        Ok(match wanted.after {
-            Some(_) => self.store.audit_page(&filter, most)?,
-            None => self.store.audit_rows(&filter, most)?,
-        })
+        let no_chain = || AdminError::InvalidBody("chain is chassis or people".to_owned());
+        let chain = wanted.chain.map(|word| Chain::parse(word).ok_or_else(no_chain)).transpose()?;
+        let rows = |chain| {
+            let rows = match (chain, wanted.after) {
+                (Chain::Chassis, Some(_)) => self.store.audit_page(&filter, most),
+                (Chain::Chassis, None) => self.store.audit_rows(&filter, most),
+                (Chain::People, Some(_)) => self.actors.audit_page(&filter, most),
+                (Chain::People, None) => self.actors.audit_rows(&filter, most),
+            };
+            Ok::<_, AdminError>(rows?.into_iter().map(move |row| (chain, row)))
+        };
+        // Numbers are those of one chain: from one on, only that chain can be told.
+        if let Some(chain) = chain.or(wanted.after.map(|_| Chain::Chassis)) {
+            return Ok(rows(chain)?.collect());
+        }
+        let mut all: Vec<_> = rows(Chain::Chassis)?.chain(rows(Chain::People)?).collect();
+        all.sort_by(|(_, one), (_, other)| one.at.cmp(&other.at));
+        Ok(all.split_off(all.len().saturating_sub(most as usize)))
     }
 
-    /// The end of the audit.
+    /// The ends of the audit.
     ///
     /// # Errors
     /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
-    pub(crate) fn audit_head(&self, actor: &Actor) -> Result<Option<Head>, AdminError> {
+    pub(crate) fn audit_heads(&self, actor: &Actor) -> Result<Heads, AdminError> {
         actor.must_rule_all()?;
-        Ok(self.store.audit_head()?)
+        Ok(Heads { chassis: self.store.audit_head()?, people: self.actors.audit_head()? })
     }
 
-    /// Looks at the whole audit; without a vault nobody can tell whose its seals are.
+    /// Looks at a whole chain; without a vault nobody can tell whose its seals are.
     ///
     /// # Errors
     /// [`AdminError::CapabilityDenied`], [`AdminError::InvalidBody`] for a head that is none,
     /// [`AdminError::Store`].
-    pub(crate) fn verify_audit(&self, actor: &Actor, kept: Option<&str>) -> Result<Verdict, AdminError> {
+    pub(crate) fn verify_audit(
+        &self,
+        actor: &Actor,
+        chain: Chain,
+        kept: Option<&str>,
+    ) -> Result<Verdict, AdminError> {
         actor.must_rule_all()?;
         let no_head =
             || AdminError::InvalidBody("head is not SEQ:HASH, as `audit list` prints it".to_owned());
         let kept = kept.map(|text| Head::parse(text).ok_or_else(no_head)).transpose()?;
-        Ok(match &self.vault {
-            Some(vault) => vault.verify_audit(kept)?,
-            None => self.store.verify_audit(&[], kept)?,
+        Ok(match (chain, &self.vault) {
+            (Chain::Chassis, Some(vault)) => vault.verify_audit(kept)?,
+            (Chain::Chassis, None) => self.store.verify_audit(&[], kept)?,
+            (Chain::People, Some(vault)) => vault.verify_people(&self.actors, kept)?,
+            (Chain::People, None) => self.actors.verify_audit(&[], kept)?,
         })
     }
 
@@ -83,7 +140,7 @@ impl Admin {
     /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
     pub(crate) fn accept_state(&self, actor: &Actor) -> Result<u64, AdminError> {
         actor.must_rule_all()?;
-        Ok(self.store.accept_state(actor.by())?)
+        Ok(self.store.accept_state(actor.by())? + self.actors.accept_state(actor.by())?)
     }
 
     /// Where exactly this value was ever stored.

@@ -84,13 +84,13 @@ impl<'a> People<'a> {
     ///
     /// # Errors
     /// [`AdminError::KeyNotFound`], also for a key of somebody else: who may not revoke it
-    /// does not learn of it.
+    /// does not learn of it; [`AdminError::LastSuperAdmin`].
     pub(crate) fn revoke_key(&self, id: &str) -> Result<(), AdminError> {
         let known = self.actors.known(id).map_err(of_actors)?.ok_or(AdminError::KeyNotFound)?;
         if !self.actor.rules_all() && self.actor.by().author() != Some(&known.actor.id) {
             return Err(AdminError::KeyNotFound);
         }
-        self.actors.revoke_key(id).map_err(of_actors)?;
+        self.actors.revoke_key(self.actor.by(), id).map_err(of_actors)?;
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl<'a> People<'a> {
         }
         self.actor.must_cover(&tenant.id, &grantable(capabilities)?)?;
         self.must_be_above(&tenant.id, actor_id)?;
-        self.actors.grant(tenant.id.as_str(), actor_id, capabilities).map_err(of_actors)
+        self.actors.grant(self.actor.by(), tenant.id.as_str(), actor_id, capabilities).map_err(of_actors)
     }
 
     fn must_be_above(&self, tenant: &TenantId, actor_id: &str) -> Result<(), AdminError> {
@@ -141,7 +141,8 @@ impl<'a> People<'a> {
     /// [`AdminError::CapabilityDenied`], [`AdminError::ActorNotFound`].
     pub(crate) fn remove_member(&self, tenant: &Tenant, actor_id: &str) -> Result<(), AdminError> {
         self.actor.may(&tenant.id, Need::ACTORS_REVOKE)?;
-        let removed = self.actors.remove_member(tenant.id.as_str(), actor_id).map_err(of_actors)?;
+        let removed =
+            self.actors.remove_member(self.actor.by(), tenant.id.as_str(), actor_id).map_err(of_actors)?;
         if removed { Ok(()) } else { Err(AdminError::ActorNotFound) }
     }
 
@@ -149,7 +150,7 @@ impl<'a> People<'a> {
     /// this only to a member of their tenant who belongs to no other.
     ///
     /// # Errors
-    /// [`AdminError`]: `capability_denied`, `actor_not_found`, `self_revoke`.
+    /// [`AdminError`]: `capability_denied`, `actor_not_found`, `self_revoke`, `last_super_admin`.
     pub(crate) fn revoke(&self, tenant: &Tenant, id: &str, oneself: Oneself) -> Result<(), AdminError> {
         self.actor.may(&tenant.id, Need::ACTORS_REVOKE)?;
         if !self.actor.rules_all() {
@@ -164,7 +165,7 @@ impl<'a> People<'a> {
         if oneself == Oneself::Not && self.actor.by().author() == Some(id) {
             return Err(AdminError::SelfRevoke);
         }
-        let found = self.actors.revoke_actor(id).map_err(of_actors)?;
+        let found = self.actors.revoke_actor(self.actor.by(), tenant.id.as_str(), id).map_err(of_actors)?;
         if found { Ok(()) } else { Err(AdminError::ActorNotFound) }
     }
 
@@ -204,7 +205,7 @@ impl<'a> People<'a> {
             kind,
             tenant_id: tenant.id.as_str(),
             capabilities,
-            created_by: self.actor.by().author(),
+            by: self.actor.by(),
             ttl,
         });
         Ok((invitation.map_err(of_actors)?, token))
@@ -216,7 +217,8 @@ impl<'a> People<'a> {
     /// [`AdminError::CapabilityDenied`], [`AdminError::InvitationNotFound`].
     pub(crate) fn revoke_invitation(&self, tenant: &Tenant, id: &str) -> Result<(), AdminError> {
         self.actor.may(&tenant.id, Need::ACTORS_INVITE)?;
-        let found = self.actors.revoke_invitation(tenant.id.as_str(), id).map_err(of_actors)?;
+        let found =
+            self.actors.revoke_invitation(self.actor.by(), tenant.id.as_str(), id).map_err(of_actors)?;
         if found { Ok(()) } else { Err(AdminError::InvitationNotFound) }
     }
 }
@@ -254,6 +256,7 @@ fn of_actors(error: store::Error) -> AdminError {
         E::KeyEnrolled { actor_id, key_id } => AdminError::KeyEnrolled { actor_id, key_id },
         E::NoActor => AdminError::ActorNotFound,
         E::ActorRevoked => AdminError::ActorRevoked,
+        E::LastSuperAdmin => AdminError::LastSuperAdmin,
         other => AdminError::Actors(other),
     }
 }

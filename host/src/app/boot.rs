@@ -94,10 +94,16 @@ impl App {
 
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
-        let books = Arc::new(Bookkeeping { store: Arc::clone(&store), chassis: Arc::clone(&chassis) });
-        let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store)));
+        let books = Arc::new(Bookkeeping {
+            store: Arc::clone(&store),
+            actors: Arc::clone(&actors),
+            chassis: Arc::clone(&chassis),
+        });
+        let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store), Arc::clone(&actors)));
         let vault_to_renew = vault.clone();
-        let admin = Admin::new(store, vault, Arc::clone(&ops), actors, secret_bounds).demanding(demand);
+        let admin =
+            Admin::new(store, vault, Arc::clone(&ops), Arc::clone(&actors), secret_bounds).demanding(demand);
+        actors.begin_audit()?;
         let Admission { authentication, enrol_secret, throttle, .. } = admission;
         let admin_head = AdminHead::new(admin, authentication, enrol_secret, throttle);
         let aside = Aside { readiness: ready::router(&readiness), metrics: metrics::routes(&meter) };

@@ -79,6 +79,9 @@ pub(crate) struct Verify {
     /// out whether the chain was cut or written anew since
     #[arg(long, value_name = "HEAD")]
     head: Option<String>,
+    /// The same for the chain of people
+    #[arg(long, value_name = "HEAD")]
+    people_head: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -136,22 +139,26 @@ fn list(flags: &List, console: &mut Console<'_>) -> Result<(), Complaint> {
     if flags.common.json {
         return console.print(&reply.body.to_string());
     }
-    let head = reply.body.get("head").and_then(Value::as_str).unwrap_or("-");
+    let end = |member: &str| reply.body.get(member).and_then(Value::as_str);
+    let people = end("people_head").map(|head| format!("people: {head}\n")).unwrap_or_default();
+    let heads = format!("{people}head: {}", end("head").unwrap_or("-"));
     let rows = rows_of(&reply.body);
     if rows.is_empty() {
-        return console.print(&format!("(no rows)\nhead: {head}"));
+        return console.print(&format!("(no rows)\n{heads}"));
     }
     let header = ["SEQ", "AT", "ACTOR", "TENANT", "ACTION", "SUBJECT", "OUTCOME", "DETAIL"];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
         let seq = row.get("seq").and_then(Value::as_u64).unwrap_or_default();
-        let mut line = vec![seq.to_string()];
+        // The numbers of the chain of people are others.
+        let of = if row.get("chain").and_then(Value::as_str) == Some("people") { "p" } else { "" };
+        let mut line = vec![format!("{of}{seq}")];
         let columns = ["at", "actor", "tenant_id", "action", "subject", "outcome"];
         line.extend(columns.map(|member| cell(row.get(member).and_then(Value::as_str).unwrap_or_default())));
         line.push(cell(&detail_of(row)));
         line
     }));
-    console.print(&format!("{}\nhead: {head}", table(&lines)))
+    console.print(&format!("{}\n{heads}", table(&lines)))
 }
 
 /// The details for people: what happened, without the lines that only `verify` needs.
@@ -169,11 +176,18 @@ fn detail_of(row: &Value) -> String {
 fn verify(flags: &Verify, console: &mut Console<'_>) -> Result<(), Complaint> {
     let target = Target::choose(&flags.common.chassis, None, console.environment)?;
     target.may_read()?;
-    let query = flags.head.as_deref().map(|head| format!("?head={}", encoded(head))).unwrap_or_default();
+    let kept = [("head", &flags.head), ("people_head", &flags.people_head)];
+    let kept =
+        kept.iter().filter_map(|(member, head)| Some(format!("{member}={}", encoded(head.as_deref()?))));
+    let query = format!("?{}", kept.collect::<Vec<_>>().join("&"));
     let reply = client::call(&target, "GET", &format!("/v1/audit/verify{query}"), None)?;
     let verdict = &reply.body;
     let holds = verdict.get("ok") == Some(&Value::Bool(true));
-    let text = if flags.common.json { verdict.to_string() } else { told(verdict) };
+    let text = match verdict.get("people").filter(|people| people["rows"] != 0 || people["ok"] != true) {
+        _ if flags.common.json => verdict.to_string(),
+        Some(people) => format!("{}\n\npeople:\n{}", told(verdict), told(people)),
+        None => told(verdict),
+    };
     console.print(&text)?;
     if holds { Ok(()) } else { Err(Complaint::silent()) }
 }
@@ -211,10 +225,21 @@ fn told(verdict: &Value) -> String {
 fn export(flags: &Export, console: &mut Console<'_>) -> Result<(), Complaint> {
     let target = Target::choose(&flags.chassis, None, console.environment)?;
     target.may_read()?;
-    let mut after = flags.after;
+    export_of("chassis", flags, &target, console)?;
+    export_of("people", flags, &target, console)
+}
+
+fn export_of(
+    chain: &str,
+    flags: &Export,
+    target: &Target,
+    console: &mut Console<'_>,
+) -> Result<(), Complaint> {
+    // A number is one of the chassis's chain; that of people is short, and told whole.
+    let mut after = if chain == "chassis" { flags.after } else { 0 };
     loop {
-        let query = format!("?limit={PAGE}&after={after}{}", flags.filter.query());
-        let reply = client::call(&target, "GET", &format!("/v1/audit{query}"), None)?;
+        let query = format!("?chain={chain}&limit={PAGE}&after={after}{}", flags.filter.query());
+        let reply = client::call(target, "GET", &format!("/v1/audit{query}"), None)?;
         let rows = rows_of(&reply.body);
         for row in &rows {
             console.print(&row.to_string())?;

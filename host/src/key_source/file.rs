@@ -140,7 +140,7 @@ pub(super) fn write(path: &Path, bytes: &[u8], writing: Writing) -> Result<(), K
     // A temporary file of a random name, created exclusively and never through a link (O_EXCL
     // does not follow one), is removed again when anything below fails.
     let mut file = tempfile::Builder::new()
-        .prefix(".txco-key-")
+        .prefix(&unfinished(path))
         .permissions(fs::Permissions::from_mode(0o600))
         .tempfile_in(&folder)
         .map_err(fail)?;
@@ -151,6 +151,33 @@ pub(super) fn write(path: &Path, bytes: &[u8], writing: Writing) -> Result<(), K
         Writing::Over => drop(file.persist(path).map_err(|e| fail(e.error))?),
     }
     sync_folder(&folder)
+}
+
+/// How the temporary files of a key file are called, up to their random end.
+fn unfinished(path: &Path) -> String {
+    format!(".txco-key-{}-", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Removes what a killed writing of `path` left: it may hold a whole key. Nobody else may be
+/// writing it.
+pub(super) fn sweep(path: &Path) -> Result<(), KeyError> {
+    remove(&folder_of(path), &unfinished(path))
+}
+
+/// The same for all key files of a folder that is one ring's own.
+pub(super) fn sweep_all(folder: &Path) -> Result<(), KeyError> {
+    remove(folder, ".txco-key-")
+}
+
+fn remove(folder: &Path, prefix: &str) -> Result<(), KeyError> {
+    let fail = |e: std::io::Error| KeyError::io("sweep key folder", folder, e);
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            fs::remove_file(entry.path()).map_err(fail)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn folder_of(path: &Path) -> PathBuf {

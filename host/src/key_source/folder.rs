@@ -307,7 +307,8 @@ impl KeyFiles {
         file::write(&target, &bytes_of(key, unlocked)?, Writing::Over)
     }
 
-    /// Nobody else changes this ring while the answer is held.
+    /// Nobody else changes this ring while the answer is held. What somebody who was killed left
+    /// unfinished is removed: copies of keys under names that nobody looks for.
     fn alone(&self) -> Result<File, KeyError> {
         let folder = self.folder();
         make_folder(&folder)?;
@@ -322,7 +323,11 @@ impl KeyFiles {
             .open(&path);
         let lock = lock.map_err(|e| KeyError::io("lock key folder", &path, e))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(lock),
+            Ok(()) => {
+                file::sweep(&fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone()))?;
+                file::sweep_all(&folder)?;
+                Ok(lock)
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(KeyError::InUse(folder)),
             Err(e) => Err(KeyError::io("lock key folder", &path, e.into())),
         }

@@ -168,7 +168,7 @@ impl Store {
         self.read(|reader| {
             // One moment: the rows and the state that they explain belong together.
             let moment = reader.connection.unchecked_transaction().map_err(Error::of)?;
-            verify(&moment, seals, kept)
+            verify(&moment, STATE, seals, kept)
         })
     }
 
@@ -179,22 +179,9 @@ impl Store {
     /// [`Error`] of the database.
     pub fn accept_state(&self, by: By<'_>) -> Result<u64, Error> {
         self.write(|writing| {
-            let mut expected = HashSet::new();
-            chain::baseline(writing.transaction, |line| {
-                expected.insert(line.to_owned());
-            })?;
-            let sql = "SELECT detail FROM txco_audit ORDER BY seq";
-            let mut statement = writing.transaction.prepare(sql).map_err(Error::of)?;
-            for detail in statement.query_map([], |row| row.get::<_, String>(0)).map_err(Error::of)? {
-                let detail = detail.map_err(Error::of)?;
-                explain(&serde_json::from_str(&detail).unwrap_or_default(), &mut expected);
-            }
-            drop(statement);
-            let mut count = 0;
-            differences(writing.transaction, expected, |sign, line| {
-                writing.changed(sign, line);
-                count += 1;
-            })?;
+            let untold = untold(writing.transaction, STATE)?;
+            untold.iter().for_each(|(sign, line)| writing.changed(*sign, line));
+            let count = untold.len() as u64;
             if count > 0 {
                 writing.record(&Deed::new(by, "audit.accept", "-", "-").fact("count", count))?;
             }
@@ -286,7 +273,8 @@ impl Writing<'_> {
     }
 }
 
-fn select(
+/// The rows that `filter` lets through.
+pub(crate) fn select(
     connection: &Connection,
     filter: &AuditFilter<'_>,
     order: &str,
@@ -320,7 +308,13 @@ fn audit_keys(connection: &Connection) -> Result<Vec<AuditKeyRow>, Error> {
     keys.collect()
 }
 
-fn verify(moment: &Connection, seals: &[&dyn AuditSeal], kept: Option<Head>) -> Result<Verdict, Error> {
+/// Looks at a whole chain, and at the `state` that it should explain.
+pub(crate) fn verify(
+    moment: &Connection,
+    state: &str,
+    seals: &[&dyn AuditSeal],
+    kept: Option<Head>,
+) -> Result<Verdict, Error> {
     let mut verdict = Verdict::default();
     let mut expected = HashSet::new();
     let (lines, digest) = chain::baseline(moment, |line| {
@@ -365,7 +359,7 @@ fn verify(moment: &Connection, seals: &[&dyn AuditSeal], kept: Option<Head>) -> 
     if let Some(kept) = kept.filter(|kept| kept.seq > last) {
         wrong(Wrong::Cut { last, seq: kept.seq });
     }
-    differences(moment, expected, |sign, line| {
+    differences(moment, state, expected, |sign, line| {
         verdict.unexplained_count += 1;
         if verdict.unexplained.len() < MOST_TOLD {
             let word = if sign == '+' { "not told" } else { "gone" };
@@ -373,6 +367,22 @@ fn verify(moment: &Connection, seals: &[&dyn AuditSeal], kept: Option<Head>) -> 
         }
     })?;
     Ok(verdict)
+}
+
+/// What is there and no row tells of (`+`), and what rows tell of and is not there (`-`).
+pub(crate) fn untold(moment: &Connection, state: &str) -> Result<Vec<(char, String)>, Error> {
+    let mut expected = HashSet::new();
+    chain::baseline(moment, |line| {
+        expected.insert(line.to_owned());
+    })?;
+    let mut statement = moment.prepare("SELECT detail FROM txco_audit ORDER BY seq").map_err(Error::of)?;
+    for detail in statement.query_map([], |row| row.get::<_, String>(0)).map_err(Error::of)? {
+        let detail = detail.map_err(Error::of)?;
+        explain(&serde_json::from_str(&detail).unwrap_or_default(), &mut expected);
+    }
+    let mut untold = Vec::new();
+    differences(moment, state, expected, |sign, line| untold.push((sign, line.to_owned())))?;
+    Ok(untold)
 }
 
 /// What a row says that it changed.
@@ -390,11 +400,12 @@ fn explain(detail: &Value, expected: &mut HashSet<String>) {
 /// What is there and was not told (`+`), and what was told and is not there (`-`).
 fn differences(
     moment: &Connection,
+    state: &str,
     mut expected: HashSet<String>,
     mut tell: impl FnMut(char, &str),
 ) -> Result<(), Error> {
     let mut seen = HashSet::new();
-    let mut statement = moment.prepare(STATE).map_err(Error::of)?;
+    let mut statement = moment.prepare(state).map_err(Error::of)?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(Error::of)?;
     for line in lines {
         let line = line.map_err(Error::of)?;

@@ -5,6 +5,7 @@
 //! ([`AuditSeal`]). Any database file can have a chain; it needs the tables of migration 40
 //! and a query for the state that its rows explain.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -24,6 +25,27 @@ pub(crate) const STATE: &str = "
     SELECT 'version ' || secret_id || ' ' || version_no FROM tenant_secret_versions
     UNION ALL
     SELECT 'op ' || tenant_id || ' ' || name || ' ' || delivery || ' ' || digest FROM txco_op_builds";
+
+/// The same for the actor database: who could do what, with which keys.
+pub(crate) const PEOPLE: &str = "
+    SELECT CASE WHEN COALESCE(revoked_at, '') = '' THEN 'actor ' ELSE 'revoked ' END || actor_id
+           || CASE WHEN super_admin = 0 THEN '' ELSE ' super_admin' END FROM actors
+    UNION ALL
+    SELECT 'key ' || key_id || ' ' || actor_id || ' ' || lower(hex(public_key)) FROM actor_keys
+    WHERE COALESCE(revoked_at, '') = ''
+    UNION ALL
+    SELECT 'member ' || actor_id || ' ' || tenant_id || ' ' || capabilities_json FROM actor_memberships
+    WHERE COALESCE(revoked_at, '') = ''
+    UNION ALL
+    SELECT 'invitation ' || invitation_id || ' ' || COALESCE(tenant_id, '') || ' ' || capabilities || ' ' || token_hash
+    FROM actor_invitations WHERE COALESCE(consumed_at, '') = '' AND COALESCE(revoked_at, '') = ''";
+
+/// All lines of a state.
+pub(crate) fn lines(connection: &Connection, state: &str) -> Result<BTreeSet<String>, Error> {
+    let mut statement = connection.prepare_cached(state).map_err(Error::of)?;
+    let lines = statement.query_map([], |row| row.get(0)).map_err(Error::of)?;
+    lines.collect::<rusqlite::Result<_>>().map_err(Error::of)
+}
 
 /// Who does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -149,6 +149,9 @@ pub enum Error {
     /// An actor who was revoked gets nothing.
     #[error("the actor is revoked")]
     ActorRevoked,
+    /// Nobody would be left who rules everything, and nobody could undo it.
+    #[error("this is the last super-admin with a key")]
+    LastSuperAdmin,
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     NoRandomness,

@@ -128,17 +128,17 @@ impl Store {
 }
 
 impl Writing<'_> {
-    /// Notes a key that this database is used with, unless it is known.
+    /// Notes a key that this database is used with, unless it is known; whether it was not.
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn remember_key(&self, key: KeyId, check: CheckValue) -> Result<(), Error> {
+    pub fn remember_key(&self, key: KeyId, check: CheckValue) -> Result<bool, Error> {
         self.transaction
             .execute(
                 "INSERT OR IGNORE INTO txco_keys (key_id, check_value, first_seen_at) VALUES (?1, ?2, ?3)",
                 (key.to_string(), check.as_bytes(), self.time()),
             )
-            .map(drop)
+            .map(|rows| rows > 0)
             .map_err(Error::of)
     }
 }

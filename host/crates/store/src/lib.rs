@@ -17,8 +17,8 @@
 //! 6. An op is its tenant's own: a component is stored under its digest, which is computed
 //!    here, and nobody's push changes what another's op is.
 //! 7. A tenant keeps no more than its quotas; a transaction that would is undone whole.
-//! 8. What changes tenants, secrets or ops leaves a row of the audit chain in the same
-//!    transaction, or does not happen.
+//! 8. What changes tenants, secrets or ops, or actors and what they may do, leaves a row of
+//!    its file's audit chain in the same transaction, or does not happen.
 //! 9. What is destroyed is in none of the database's files any more, or it is said that it is
 //!    not so: the files are searched.
 //! 10. Errors carry kinds, names and paths; never SQL text, never a column's content.
@@ -47,8 +47,8 @@ mod erase;
 mod keys;
 mod every;
 mod ops;
-mod actors;
 mod audit;
+mod actors;
 
 pub use actors::{
     ActorKey, ActorRecord, Actors, ActorsOpened, Enrolled, Invitation, Known, Member, Membership, NewActor,

@@ -51,6 +51,7 @@ pub(crate) const AUTH: &[Migration] = &[
              ON actor_keys (public_key) WHERE revoked_at IS NULL"],
     },
     Migration { number: 30, sql: include_str!("schema/auth_0030_nonces.sql"), if_clean: &[] },
+    Migration { number: 40, sql: include_str!("schema/auth_0040_audit.sql"), if_clean: &[] },
 ];
 
 /// Whose a file is.

@@ -21,6 +21,8 @@ pub(crate) struct AuditKey {
     name: String,
     /// For the seals of rows.
     rows: Locked,
+    /// For those of the actor database, whose chain is another.
+    people: Locked,
     /// For the HMACs of values.
     values: Locked,
 }
@@ -35,7 +37,12 @@ impl AuditKey {
         let mut name = [0; 8];
         key.expand(b"txco/v1/audit/name", &mut name)?;
         let name = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { name, rows: derived(b"txco/v1/audit/rows")?, values: derived(b"txco/v1/audit/values")? })
+        Ok(Self {
+            name,
+            rows: derived(b"txco/v1/audit/rows")?,
+            people: derived(b"txco/v1/audit/people")?,
+            values: derived(b"txco/v1/audit/values")?,
+        })
     }
 
     /// Opens a key of the database; none when no key of `ring` wrapped it.
@@ -69,10 +76,27 @@ impl AuditSeal for AuditKey {
     }
 
     fn seal(&self, row: &[u8]) -> [u8; 32] {
-        // HMAC takes keys of every length.
-        let mac = Hmac::<Sha256>::new_from_slice(self.rows.bytes()).map(|mac| mac.chain_update(row));
-        mac.map_or([0; 32], |mac| mac.finalize().into_bytes().into())
+        sealed(&self.rows, row)
     }
+}
+
+/// The same key for the chain of the actor database, so that no row fits into both.
+pub(crate) struct PeopleSeal(pub(crate) Arc<AuditKey>);
+
+impl AuditSeal for PeopleSeal {
+    fn key(&self) -> &str {
+        &self.0.name
+    }
+
+    fn seal(&self, row: &[u8]) -> [u8; 32] {
+        sealed(&self.0.people, row)
+    }
+}
+
+fn sealed(key: &Locked, row: &[u8]) -> [u8; 32] {
+    // HMAC takes keys of every length.
+    let mac = Hmac::<Sha256>::new_from_slice(key.bytes()).map(|mac| mac.chain_update(row));
+    mac.map_or([0; 32], |mac| mac.finalize().into_bytes().into())
 }
 
 fn wrap(master: &MasterKey, name: &str, bytes: &Cleartext) -> Result<AuditKeyRow, Error> {

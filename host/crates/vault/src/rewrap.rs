@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use store::{AadScheme, KeyId, Rewrapped, SealedSecret, SealedValue, Versions, WrappedRow, Writing};
+use store::{
+    AadScheme, By, Deed, KeyId, Rewrapped, SealedSecret, SealedValue, Versions, WrappedRow, Writing,
+};
 
 use crate::context::Context;
 use crate::dek::Dek;
@@ -164,6 +166,11 @@ impl Vault {
                     Ok(()) => {}
                     Err(why) => step.shut.push(Shut::of(row, why)),
                 }
+            }
+            if step.rewrapped + step.upgraded > 0 {
+                let to = rewrap.to.to_string();
+                let deed = Deed::new(By::Local, "keys.rewrap", "-", &to);
+                writing.record(&deed.fact("rewrapped", step.rewrapped).fact("upgraded", step.upgraded))?;
             }
             Ok(rows.len())
         })?;

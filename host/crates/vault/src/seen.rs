@@ -1,8 +1,11 @@
 //! What the vault does for the audit: remembers that a value was stored, and looks at the chain.
 
-use model::Id;
-use store::{AuditSeal, By, Deed, Head, Seen, Verdict, Writing};
+use std::sync::Arc;
 
+use model::Id;
+use store::{Actors, AuditSeal, By, Deed, Head, Seen, Verdict, Writing};
+
+use crate::audit::PeopleSeal;
 use crate::cleartext::{Cleartext, SecretValue};
 use crate::error::Error;
 use crate::vault::Vault;
@@ -50,5 +53,22 @@ impl Vault {
     pub fn verify_audit(&self, kept: Option<Head>) -> Result<Verdict, Error> {
         let seals: Vec<&dyn AuditSeal> = self.audit.iter().map(|key| &**key as &dyn AuditSeal).collect();
         Ok(self.store.verify_audit(&seals, kept)?)
+    }
+
+    /// What authenticates the audit of the actor database.
+    #[must_use]
+    pub fn people_seal(&self) -> Option<Arc<dyn AuditSeal>> {
+        let newest = self.audit.first()?;
+        Some(Arc::new(PeopleSeal(Arc::clone(newest))))
+    }
+
+    /// Looks at the whole audit of the actor database, with the keys that the master key opens.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn verify_people(&self, actors: &Actors, kept: Option<Head>) -> Result<Verdict, Error> {
+        let seals: Vec<_> = self.audit.iter().map(|key| PeopleSeal(Arc::clone(key))).collect();
+        let seals: Vec<&dyn AuditSeal> = seals.iter().map(|seal| seal as &dyn AuditSeal).collect();
+        Ok(actors.verify_audit(&seals, kept)?)
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use store::{AadScheme, AuditSeal, KeyId, NONCE_BYTES, SealedSecret, Store, WRAPPED_DEK_BYTES, WrappedRow};
+use store::{
+    AadScheme, AuditSeal, By, Deed, KeyId, NONCE_BYTES, SealedSecret, Store, WRAPPED_DEK_BYTES, WrappedRow,
+};
 
 use crate::audit::{self, AuditKey};
 use crate::cleartext::Cleartext;
@@ -97,11 +99,11 @@ impl Vault {
     pub fn open(store: Arc<Store>, ring: impl Into<KeyRing>) -> Result<(Self, KeyReport), Error> {
         let ring = ring.into();
         checked(&store, &ring)?;
-        remember(&store, &ring)?;
         let audit = audit::open(&store, &ring)?;
         if let Some(newest) = audit.first() {
             store.seal_audit_with(Arc::clone(newest) as Arc<dyn AuditSeal>);
         }
+        remember(&store, &ring)?;
         store.begin_audit()?;
         let vault = Self { store, keeper: Keeper::new(ring), uses: Arc::default(), audit };
         let report = vault.report()?;
@@ -247,7 +249,9 @@ pub(crate) fn unwrapped(ring: &KeyRing, row: &WrappedRow) -> Result<Dek, Unopene
     }
 }
 
-/// Notes the keys in the database, so that another key under the id of one is noticed.
+/// Notes the keys in the database, so that another key under the id of one is noticed. In
+/// the audit it is a row, in the same transaction: whatever minted or brought back a key, and
+/// whether or not that lived to tell. The first keys of a database come before its audit.
 fn remember(store: &Store, ring: &KeyRing) -> Result<(), Error> {
     let mut new = Vec::new();
     for key in ring.keys() {
@@ -258,7 +262,14 @@ fn remember(store: &Store, ring: &KeyRing) -> Result<(), Error> {
     if new.is_empty() {
         return Ok(());
     }
+    let begun = store.audit_head()?.is_some();
     store.write(|writing| {
-        new.iter().try_for_each(|key| Ok(writing.remember_key(key.id(), key.check_value())?))
+        new.iter().try_for_each(|key| {
+            let new = writing.remember_key(key.id(), key.check_value())?;
+            if new && begun {
+                writing.record(&Deed::new(By::Chassis, "keys.known", "-", &key.id().to_string()))?;
+            }
+            Ok(())
+        })
     })
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use vault::{ForWhom, KeyId, MasterKey, Recipient, back_up};
 
-use super::place::{Place, failed, listed, vault_failed};
+use super::place::{Place, failed, listed, record, vault_failed};
 use crate::cli::output::{Complaint, Console};
 use crate::cli::passphrase::{ask, choosing};
 use crate::key_source::Kept;
@@ -56,10 +56,20 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         back_up(ring, &retired, &ForWhom::Recipients(&recipients), &mut file)
     };
     encrypted.map_err(vault_failed)?;
-    write(&flags.to, &file)
-        .map_err(|e| Complaint::failed(format!("cannot write {}: {e}", flags.to.display())))?;
+    let (ids, active) = (ring.ids(), ring.active().id());
     let retired: Vec<KeyId> = retired.iter().map(MasterKey::id).collect();
-    say(flags, &ring.ids(), &retired, console)
+    let all: Vec<KeyId> = ids.iter().chain(&retired).copied().collect();
+    let store = opened.store.clone();
+    let _sealing = opened.vault_if_any()?;
+    // Written down first: no copy of the keys comes into being without its row.
+    let recorded =
+        |outcome| store.as_ref().map_or(Ok(()), |s| record(s, ("keys.backup", outcome), active, &all));
+    recorded("ok")?;
+    if let Err(error) = write(&flags.to, &file) {
+        recorded("failed")?;
+        return Err(Complaint::failed(format!("cannot write {}: {error}", flags.to.display())));
+    }
+    say(flags, &ids, &retired, console)
 }
 
 fn recipients(texts: &[String]) -> Result<Vec<Recipient>, Complaint> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use store::Store;
+use store::{By, Deed, Store};
 use vault::{KeyId, Shut, Vault};
 
 use crate::cli::dev;
@@ -91,10 +91,7 @@ impl Place {
             console.note(&format!("warning: {error}"));
         }
         let database = Store::file(&config.db_root_dir, &config.env).map_err(store_failed)?;
-        let store = match database.exists() {
-            true => Some(open_store(&config)?),
-            false => None,
-        };
+        let store = store_of(&config)?;
         Ok(Opened { label, kept, database, obtained, store })
     }
 }
@@ -107,10 +104,14 @@ pub(super) fn source_of(config: &mut Config) -> KeySource {
     source
 }
 
-fn open_store(config: &Config) -> Result<Arc<Store>, Complaint> {
+/// Opens the database, where there is one.
+pub(super) fn store_of(config: &Config) -> Result<Option<Arc<Store>>, Complaint> {
+    if !Store::file(&config.db_root_dir, &config.env).map_err(store_failed)?.exists() {
+        return Ok(None);
+    }
     let (store, _) =
         Store::open(&config.db_root_dir, &config.env, store::Options::default()).map_err(store_failed)?;
-    Ok(Arc::new(store))
+    Ok(Some(Arc::new(store)))
 }
 
 impl Opened {
@@ -151,6 +152,23 @@ pub(super) fn vault_of(store: Arc<Store>, obtained: Obtained) -> Result<Vault, C
         Some(provider) => vault.provided_by(provider),
         None => vault,
     })
+}
+
+/// Writes down what was done to the keys of an open vault: an action, the key it is about, and
+/// others that it concerns. Called where the keys are files, which no transaction of the
+/// database covers.
+pub(super) fn record(
+    store: &Store,
+    (action, outcome): (&str, &str),
+    about: KeyId,
+    others: &[KeyId],
+) -> Result<(), Complaint> {
+    let about = about.to_string();
+    let mut deed = Deed::new(By::Local, action, "-", &about).outcome(outcome);
+    if !others.is_empty() {
+        deed = deed.fact("keys", others.iter().map(ToString::to_string).collect::<Vec<_>>());
+    }
+    store.note(&[deed]).map_err(store_failed)
 }
 
 /// One line about the first row that does not open, and what to do.

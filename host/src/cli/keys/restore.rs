@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
-use vault::{ByWhat, KeyId, Restored, read_backup, wants_passphrase};
+use vault::{ByWhat, KeyId, Restored, Unlocked, Vault, read_backup, wants_passphrase};
 use zeroize::Zeroizing;
 
-use super::place::{Place, failed, listed, source_of};
+use super::place::{Place, failed, listed, record, source_of, store_of, vault_failed};
 use crate::cli::output::{Complaint, Console};
 use crate::cli::passphrase::{ask, opening};
+use crate::config::Config;
 use crate::key_source::{Adopted, IfMissing, Kept, KeyError, KeyFiles, Obtained};
 
 /// Flags of `txco auth secrets restore`.
@@ -53,7 +55,25 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         Some(from) => from_backup(flags, from, &files, present.as_ref(), console)?,
         None => from_retired(&files, present.as_ref(), console)?,
     };
+    recorded(&config, &files, present.and_then(|obtained| obtained.unlocked), &adopted, console)?;
     say(flags, &adopted, &files, console)
+}
+
+/// Opens the database with the ring as it is now, where there is one: the keys that came back
+/// are known there from now on, and the audit tells that they did.
+fn recorded(
+    config: &Config,
+    files: &KeyFiles,
+    unlocked: Option<Arc<Unlocked>>,
+    adopted: &Adopted,
+    console: &mut Console<'_>,
+) -> Result<(), Complaint> {
+    let Some(store) = store_of(config)? else { return Ok(()) };
+    let loaded = files.load(unlocked, &mut |path| ask(console, path)).map_err(|error| failed(&error))?;
+    let active = loaded.ring.active().id();
+    let _sealing = Vault::open(Arc::clone(&store), loaded.ring).map_err(vault_failed)?;
+    let keys: Vec<KeyId> = adopted.added.iter().chain(&adopted.retired).copied().collect();
+    record(&store, ("keys.restore", "ok"), active, &keys)
 }
 
 fn from_backup(

@@ -3,7 +3,7 @@
 use serde_json::json;
 use vault::SchemeOne;
 
-use super::place::{Place, failed, vault_failed};
+use super::place::{Place, failed, record, vault_failed};
 use crate::cli::output::{Complaint, Console};
 use crate::cli::passphrase::ask;
 
@@ -21,8 +21,12 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let rotated = files.rotate(&opened.obtained.ring, unlocked.as_deref()).map_err(|error| failed(&error))?;
     let loaded = files.load(unlocked, &mut |path| ask(console, path)).map_err(|error| failed(&error))?;
     opened.obtained.ring = loaded.ring;
+    let store = opened.store.clone();
     // Also notes the new key in the database.
     let vault = opened.vault_if_any()?;
+    if let Some(store) = &store {
+        record(store, ("keys.rotate", "ok"), rotated.new, &[rotated.old])?;
+    }
     let waiting = vault.as_ref().map(|vault| vault.to_rewrap(SchemeOne::Keep)).transpose();
     let waiting = waiting.map_err(vault_failed)?.unwrap_or_default();
     if flags.place.json {

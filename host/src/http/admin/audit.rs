@@ -12,7 +12,7 @@ use super::AdminHead;
 use super::doors::{Door, Doors, Who};
 use super::gate::Caller;
 use super::wire::Incoming;
-use crate::admin::{Actor, Wanted};
+use crate::admin::{Actor, Chain, Wanted};
 use crate::http::problem::json_reply;
 
 /// The doors: whoever may do everything, for the audit tells of every tenant.
@@ -20,10 +20,11 @@ pub(super) fn open(doors: Doors) -> Doors {
     let door = |method: Method, path: &str, says| {
         Door::new(method, path, says, Who::RulesAll).gives::<Map<String, Value>>(200)
     };
-    let asked = ["tenant", "subject", "action", "actor", "after", "limit"];
-    let list = door(Method::GET, "/v1/audit", "Rows of the audit, oldest first");
+    let asked = ["tenant", "subject", "action", "actor", "chain", "after", "limit"];
+    let list = door(Method::GET, "/v1/audit", "Rows of the audit, oldest first; with `after`, of one chain");
     let list = asked.into_iter().fold(list, Door::asks);
-    let checked = door(Method::GET, "/v1/audit/verify", "Whether the audit holds").asks("head");
+    let checked = door(Method::GET, "/v1/audit/verify", "Whether the audit holds");
+    let checked = checked.asks("head").asks("people_head");
     let accepted =
         door(Method::POST, "/v1/audit/accept", "Record that what was changed outside is as it should be");
     let sought =
@@ -41,6 +42,7 @@ struct RowsQuery {
     subject: Option<String>,
     action: Option<String>,
     actor: Option<String>,
+    chain: Option<String>,
     after: Option<u64>,
     limit: Option<u32>,
 }
@@ -48,6 +50,7 @@ struct RowsQuery {
 #[derive(Deserialize)]
 struct VerifyQuery {
     head: Option<String>,
+    people_head: Option<String>,
 }
 
 async fn rows(Query(query): Query<RowsQuery>, caller: Caller) -> Response<Body> {
@@ -58,12 +61,15 @@ async fn rows(Query(query): Query<RowsQuery>, caller: Caller) -> Response<Body> 
                 subject: query.subject.as_deref(),
                 action: query.action.as_deref(),
                 actor: query.actor.as_deref(),
+                chain: query.chain.as_deref(),
                 after: query.after,
                 limit: query.limit,
             };
             let rows: Vec<_> = head.admin.audit_rows(actor, &wanted)?.iter().map(row_of).collect();
-            let end = head.admin.audit_head(actor)?.as_ref().map(Head::to_string);
-            Ok(json_reply(200, &json!({ "rows": rows, "head": end })))
+            let ends = head.admin.audit_heads(actor)?;
+            let end = |head: Option<Head>| head.as_ref().map(Head::to_string);
+            let said = json!({ "rows": rows, "head": end(ends.chassis), "people_head": end(ends.people) });
+            Ok(json_reply(200, &said))
         })
         .await
 }
@@ -71,7 +77,10 @@ async fn rows(Query(query): Query<RowsQuery>, caller: Caller) -> Response<Body> 
 async fn verify(Query(query): Query<VerifyQuery>, caller: Caller) -> Response<Body> {
     caller
         .served(move |head, actor, _| {
-            Ok(json_reply(200, &verdict_of(&head.admin.verify_audit(actor, query.head.as_deref())?)))
+            let verify = |chain, kept: Option<&str>| head.admin.verify_audit(actor, chain, kept);
+            let chassis = verify(Chain::Chassis, query.head.as_deref())?;
+            let people = verify(Chain::People, query.people_head.as_deref())?;
+            Ok(json_reply(200, &verdict_of(&chassis, Some(&people))))
         })
         .await
 }
@@ -94,8 +103,9 @@ async fn seen(caller: Caller) -> Response<Body> {
 }
 
 /// A row, as an export keeps it: `detail` stays text, for its bytes are what is sealed.
-fn row_of(row: &AuditRow) -> Value {
+fn row_of((chain, row): &(Chain, AuditRow)) -> Value {
     json!({
+        "chain": chain.word(),
         "seq": row.seq,
         "at": row.at,
         "actor": row.actor,
@@ -110,9 +120,11 @@ fn row_of(row: &AuditRow) -> Value {
     })
 }
 
-fn verdict_of(verdict: &Verdict) -> Value {
+/// What was found of a chain; of both, where the other one is given.
+fn verdict_of(verdict: &Verdict, people: Option<&Verdict>) -> Value {
+    let holds = |verdict: &Verdict| verdict.wrong.is_none() && verdict.unexplained_count == 0;
     json!({
-        "ok": verdict.wrong.is_none() && verdict.unexplained_count == 0,
+        "ok": holds(verdict) && people.is_none_or(holds),
         "rows": verdict.rows,
         "head": verdict.head.as_ref().map(Head::to_string),
         "wrong": verdict.wrong.as_ref().map(ToString::to_string),
@@ -120,6 +132,7 @@ fn verdict_of(verdict: &Verdict) -> Value {
         "other_keys": verdict.other_keys,
         "unexplained": verdict.unexplained,
         "unexplained_count": verdict.unexplained_count,
+        "people": people.map(|people| verdict_of(people, None)),
     })
 }
 

@@ -127,12 +127,12 @@ fn keys_and_actors_that_are_none() {
     half.retain(|(name, _)| *name != "signature");
     assert_eq!(gate.ask(&half, BODY), code("missing_signature_headers"));
     let actors = &gate.authentication.actors;
-    actors.revoke_key(&gate.key_id).unwrap();
+    actors.revoke_key(store::By::Local, &gate.key_id).unwrap();
     assert_eq!(gate.signed(Gate::now()), code("revoked_key"));
     let known = actors.known(&gate.key_id).unwrap().unwrap();
     let again = actors.add_key(&known.actor.id, gate.key.public_key().as_ref()).unwrap();
     assert!(gate.ask(&gate.headers(&again, Gate::now()), BODY).is_ok());
-    actors.revoke_actor(&known.actor.id).unwrap();
+    actors.revoke_actor(store::By::Local, "-", &known.actor.id).unwrap();
     assert_eq!(gate.ask(&gate.headers(&again, Gate::now()), BODY), code("revoked_key"));
 }
 

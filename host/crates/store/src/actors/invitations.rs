@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension as _, Row};
 use super::people::{self, NewActor};
 use super::rows::{self, Enrolled, Invitation};
 use super::{Actors, Step};
+use crate::chain::{By, Deed};
 use crate::error::Error;
 use crate::row::{said, time_text};
 
@@ -31,8 +32,8 @@ pub struct NewInvitation<'a> {
     pub tenant_id: &'a str,
     /// What they will be allowed to do.
     pub capabilities: &'a [String],
-    /// Who invites; nobody when they are anonymous.
-    pub created_by: Option<&'a str>,
+    /// Who invites.
+    pub by: By<'a>,
     /// How long it can be accepted.
     pub ttl: Duration,
 }
@@ -43,7 +44,7 @@ impl Actors {
     /// # Errors
     /// [`Error`] of the database.
     pub fn invite(&self, new: &NewInvitation<'_>) -> Result<Invitation, Error> {
-        self.write(|step| {
+        self.change(|step| {
             let expires = step.now.checked_add(new.ttl).unwrap_or(Timestamp::MAX);
             let invitation = Invitation {
                 id: step.mint(IdKind::Invitation)?.as_str().to_owned(),
@@ -51,7 +52,7 @@ impl Actors {
                 kind: said(new.kind.map(str::to_owned)),
                 tenant_id: new.tenant_id.to_owned(),
                 capabilities: new.capabilities.to_vec(),
-                created_by: new.created_by.map(str::to_owned),
+                created_by: new.by.author().map(str::to_owned),
                 created_at: step.time(),
                 expires_at: time_text(expires),
                 consumed_at: None,
@@ -70,12 +71,14 @@ impl Actors {
                         &invitation.kind,
                         new.tenant_id,
                         rows::as_list(new.capabilities),
-                        new.created_by.unwrap_or_default(),
+                        new.by.author().unwrap_or_default(),
                         &invitation.created_at,
                         &invitation.expires_at,
                     ),
                 )
                 .map_err(Error::of)?;
+            let deed = Deed::new(new.by, "actor.invite", new.tenant_id, &invitation.id);
+            step.record(&deed.fact("capabilities", new.capabilities))?;
             Ok(invitation)
         })
     }
@@ -101,15 +104,19 @@ impl Actors {
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn revoke_invitation(&self, tenant_id: &str, id: &str) -> Result<bool, Error> {
-        self.write(|step| {
+    pub fn revoke_invitation(&self, by: By<'_>, tenant_id: &str, id: &str) -> Result<bool, Error> {
+        self.change(|step| {
             let sql = format!(
                 "UPDATE actor_invitations SET revoked_at = CASE WHEN consumed_at IS NULL
                      THEN COALESCE(revoked_at, ?3) ELSE revoked_at END
                  WHERE invitation_id = ?1 AND COALESCE(NULLIF(tenant_id, ''), '{DEFAULT_TENANT}') = ?2"
             );
             let changed = step.transaction.execute(&sql, (id, tenant_id, step.time()));
-            Ok(changed.map_err(Error::of)? > 0)
+            let found = changed.map_err(Error::of)? > 0;
+            if found {
+                step.record(&Deed::new(by, "actor.revoke_invitation", tenant_id, id))?;
+            }
+            Ok(found)
         })
     }
 
@@ -125,7 +132,7 @@ impl Actors {
         public_key: &[u8],
         new: NewActor<'_>,
     ) -> Result<Option<(Enrolled, Invitation)>, Error> {
-        self.write(|step| {
+        self.change(|step| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM actor_invitations
                  WHERE token_hash = ?1 AND consumed_at IS NULL AND revoked_at IS NULL"
@@ -155,6 +162,8 @@ impl Actors {
                 )?,
             };
             step.join(&enrolled.actor_id, &invitation)?;
+            let deed = enrolled.deed("actor.accept", &invitation.tenant_id);
+            step.record(&deed.fact("invitation_id", invitation.id.as_str()))?;
             Ok(Some((enrolled, invitation)))
         })
     }

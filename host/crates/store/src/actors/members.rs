@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension as _;
 use super::people;
 use super::rows::{self, Member};
 use super::{Actors, Step};
+use crate::chain::{By, Deed};
 use crate::error::Error;
 
 impl Actors {
@@ -49,13 +50,21 @@ impl Actors {
     ///
     /// # Errors
     /// [`Error::NoActor`], [`Error::ActorRevoked`], or of the database.
-    pub fn grant(&self, tenant_id: &str, actor_id: &str, capabilities: &[String]) -> Result<Member, Error> {
-        self.write(|step| {
+    pub fn grant(
+        &self,
+        by: By<'_>,
+        tenant_id: &str,
+        actor_id: &str,
+        capabilities: &[String],
+    ) -> Result<Member, Error> {
+        self.change(|step| {
             let actor = people::actor(step.transaction, actor_id)?.ok_or(Error::NoActor)?;
             if actor.revoked_at.is_some() {
                 return Err(Error::ActorRevoked);
             }
             step.put_membership(actor_id, tenant_id, capabilities)?;
+            let deed = Deed::new(by, "actor.grant", tenant_id, actor_id);
+            step.record(&deed.fact("capabilities", capabilities))?;
             let sql = "SELECT tenant_id, capabilities_json, created_at FROM actor_memberships
                        WHERE actor_id = ?1 AND tenant_id = ?2";
             let membership = |row: &rusqlite::Row<'_>| rows::membership(row, 0);
@@ -69,14 +78,18 @@ impl Actors {
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn remove_member(&self, tenant_id: &str, actor_id: &str) -> Result<bool, Error> {
-        self.write(|step| {
+    pub fn remove_member(&self, by: By<'_>, tenant_id: &str, actor_id: &str) -> Result<bool, Error> {
+        self.change(|step| {
             let changed = step.transaction.execute(
                 "UPDATE actor_memberships SET revoked_at = ?3
                  WHERE actor_id = ?1 AND tenant_id = ?2 AND revoked_at IS NULL",
                 (actor_id, tenant_id, step.time()),
             );
-            Ok(changed.map_err(Error::of)? > 0)
+            let removed = changed.map_err(Error::of)? > 0;
+            if removed {
+                step.record(&Deed::new(by, "actor.remove_member", tenant_id, actor_id))?;
+            }
+            Ok(removed)
         })
     }
 }

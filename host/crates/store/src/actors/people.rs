@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::rows::{self, ActorKey, ActorRecord, Enrolled, Membership};
 use super::{Actors, Step};
+use crate::chain::{By, Deed};
 use crate::error::Error;
 
 /// Somebody to be enrolled.
@@ -88,13 +89,15 @@ impl Actors {
         when: When,
         membership: (&str, &[String]),
     ) -> Result<Enrolled, Error> {
-        self.write(|step| {
+        self.change(|step| {
             // Under the write lock: of two that come at once with one secret, one is the first.
             if when == When::Nobody && active(step.transaction)? > 0 {
                 return Err(Error::SomebodyEnrolled);
             }
             let enrolled = step.enrol(new, public_key)?;
-            step.put_membership(&enrolled.actor_id, membership.0, membership.1)?;
+            let (tenant, capabilities) = membership;
+            step.put_membership(&enrolled.actor_id, tenant, capabilities)?;
+            step.record(&enrolled.deed("actor.enroll", tenant))?;
             Ok(enrolled)
         })
     }
@@ -104,41 +107,73 @@ impl Actors {
     /// # Errors
     /// [`Error::KeyEnrolled`], or of the database.
     pub fn add_key(&self, actor_id: &str, public_key: &[u8]) -> Result<String, Error> {
-        self.write(|step| step.add_key(actor_id, public_key))
+        self.change(|step| {
+            let key_id = step.add_key(actor_id, public_key)?;
+            let deed = Deed::new(By::Actor(actor_id), "actor.add_key", "-", actor_id);
+            step.record(&deed.fact("key_id", key_id.as_str()))?;
+            Ok(key_id)
+        })
     }
 
     /// Revokes a key; whether there is one of that name.
     ///
     /// # Errors
-    /// [`Error`] of the database.
-    pub fn revoke_key(&self, id: &str) -> Result<bool, Error> {
-        self.write(|step| {
-            step.mark("UPDATE actor_keys SET revoked_at = ?2 WHERE key_id = ?1 AND revoked_at IS NULL", id)?;
-            let sql = "SELECT 1 FROM actor_keys WHERE key_id = ?1";
-            Ok(step.transaction.query_row(sql, [id], |_| Ok(())).optional().map_err(Error::of)?.is_some())
+    /// [`Error::LastSuperAdmin`], or of the database.
+    pub fn revoke_key(&self, by: By<'_>, id: &str) -> Result<bool, Error> {
+        self.change(|step| {
+            let sql = "SELECT actor_id FROM actor_keys WHERE key_id = ?1";
+            let owner = step.transaction.query_row(sql, [id], |row| row.get::<_, String>(0)).optional();
+            let Some(owner) = owner.map_err(Error::of)? else { return Ok(false) };
+            step.keeping_a_super_admin(|| {
+                let sql = "UPDATE actor_keys SET revoked_at = ?2 WHERE key_id = ?1 AND revoked_at IS NULL";
+                step.mark(sql, id)
+            })?;
+            step.record(&Deed::new(by, "actor.revoke_key", "-", id).fact("actor_id", owner))?;
+            Ok(true)
         })
     }
 
-    /// Revokes an actor with all keys, and takes back the invitations nobody accepted yet.
+    /// Revokes an actor with all keys, and takes back the invitations nobody accepted yet;
+    /// whether there is one of that name. `tenant` is where it was asked for.
     ///
     /// # Errors
-    /// [`Error`] of the database.
-    pub fn revoke_actor(&self, id: &str) -> Result<bool, Error> {
-        self.write(|step| {
-            for sql in [
-                "UPDATE actors SET revoked_at = ?2 WHERE actor_id = ?1 AND revoked_at IS NULL",
-                "UPDATE actor_keys SET revoked_at = ?2 WHERE actor_id = ?1 AND revoked_at IS NULL",
-                "UPDATE actor_invitations SET revoked_at = ?2
-                 WHERE created_by = ?1 AND revoked_at IS NULL AND consumed_at IS NULL",
-            ] {
-                step.mark(sql, id)?;
+    /// [`Error::LastSuperAdmin`], or of the database.
+    pub fn revoke_actor(&self, by: By<'_>, tenant: &str, id: &str) -> Result<bool, Error> {
+        self.change(|step| {
+            if actor(step.transaction, id)?.is_none() {
+                return Ok(false);
             }
-            Ok(actor(step.transaction, id)?.is_some())
+            step.keeping_a_super_admin(|| step.revoke(id))?;
+            step.record(&Deed::new(by, "actor.revoke_actor", tenant, id))?;
+            Ok(true)
         })
     }
 }
 
 impl Step<'_> {
+    fn revoke(&self, id: &str) -> Result<(), Error> {
+        for sql in [
+            "UPDATE actors SET revoked_at = ?2 WHERE actor_id = ?1 AND revoked_at IS NULL",
+            "UPDATE actor_keys SET revoked_at = ?2 WHERE actor_id = ?1 AND revoked_at IS NULL",
+            "UPDATE actor_invitations SET revoked_at = ?2
+             WHERE created_by = ?1 AND revoked_at IS NULL AND consumed_at IS NULL",
+        ] {
+            self.mark(sql, id)?;
+        }
+        Ok(())
+    }
+
+    /// Does `work`, unless it takes away the last who rules everything: somebody with a key
+    /// who is not revoked. Then nobody could undo it.
+    fn keeping_a_super_admin<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let sql = "SELECT COUNT(DISTINCT a.actor_id) FROM actors a JOIN actor_keys k ON k.actor_id = a.actor_id
+                   WHERE a.super_admin <> 0 AND COALESCE(a.revoked_at, '') = '' AND COALESCE(k.revoked_at, '') = ''";
+        let count = || self.transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(Error::of);
+        let before = count()?;
+        let done = work()?;
+        if before > 0 && count()? == 0 { Err(Error::LastSuperAdmin) } else { Ok(done) }
+    }
+
     /// Sets a time, `?2`, on the rows of `?1`.
     pub(super) fn mark(&self, sql: &str, id: &str) -> Result<usize, Error> {
         self.transaction.execute(sql, (id, self.time())).map_err(Error::of)

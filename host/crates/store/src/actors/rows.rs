@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use crate::chain::{By, Deed};
 use crate::row::said;
 
 /// Somebody who administers.
@@ -94,6 +95,14 @@ pub struct Enrolled {
     pub key_id: String,
     /// Whether everything is theirs.
     pub super_admin: bool,
+}
+
+impl Enrolled {
+    /// What they did to come in, for the audit.
+    pub(super) fn deed<'a>(&'a self, action: &'a str, tenant: &'a str) -> Deed<'a> {
+        let deed = Deed::new(By::Actor(&self.actor_id), action, tenant, &self.actor_id);
+        deed.fact("key_id", self.key_id.as_str())
+    }
 }
 
 /// The columns of an actor, in the order of [`actor`].

@@ -1,7 +1,7 @@
 //! The audit's key, its seals, and "was this value ever stored?".
 
-use store::{Options, Store, Wrong};
-use txco_vault::{By, MIN_SEEN_BYTES, rewrap_audit_keys};
+use store::{AuditFilter, Options, Store, Wrong};
+use txco_vault::{By, KeyRing, MIN_SEEN_BYTES, Progress, SchemeOne, rewrap_audit_keys};
 
 use crate::house::{House, key, on, value};
 
@@ -34,7 +34,8 @@ fn a_lost_master_key_begins_a_new_audit_key_and_the_chain_goes_on() {
     let house = house.reopened(key(9));
     house.set("", "K", "newly issued, also long").unwrap();
     let verdict = house.vault.verify_audit(None).unwrap();
-    assert_eq!((verdict.rows, verdict.wrong, verdict.unexplained_count), (3, None, 0));
+    // The fourth tells of the key that is new here.
+    assert_eq!((verdict.rows, verdict.wrong, verdict.unexplained_count), (4, None, 0));
     assert_eq!(verdict.other_keys.values().sum::<u64>(), 2, "two rows are of a key that is lost");
 }
 
@@ -94,4 +95,37 @@ fn what_is_remembered_is_not_the_value_nor_the_same_for_another_database() {
         house.attacker().query_row("SELECT mac FROM txco_audit_values", [], |row| row.get(0)).unwrap()
     };
     assert_ne!(mac(&one), mac(&other));
+}
+
+/// The audit needs no key that is rotated out, also where no secret does: what `status` says
+/// that nothing needs can go.
+#[test]
+fn the_audit_outlives_a_key_that_no_secret_needs() {
+    let house = House::new();
+    let head = house.vault.verify_audit(None).unwrap().head;
+    let house = house.reopened(KeyRing::new(key(9)).and(key(0)));
+    let census = house.vault.census().unwrap();
+    assert_eq!(census.versions, 0, "no secret needs any key");
+    let house = house.reopened(key(9));
+    house.create("", "K", "a value of some length").unwrap();
+    let verdict = house.vault.verify_audit(head).unwrap();
+    assert_eq!((verdict.wrong, verdict.other_keys.len(), verdict.unsealed), (None, 0, 0));
+}
+
+/// R36: a key that comes into use, and a rewrap, are rows in the transaction that makes them.
+#[test]
+fn what_happens_to_keys_is_in_the_audit() {
+    let house = House::new();
+    house.create("", "K", "a value of some length").unwrap();
+    let house = house.reopened(KeyRing::new(key(9)).and(key(0)));
+    let mut rewrap = house.vault.rewrap(SchemeOne::Keep).unwrap();
+    while house.vault.rewrap_step(&mut rewrap, 10).unwrap() == Progress::More {}
+    let (store, _) = Store::open(house.folder(), "dev", Options::default()).unwrap();
+    let rows = store.audit_rows(&AuditFilter { action: Some("keys"), ..AuditFilter::default() }, 10).unwrap();
+    let told: Vec<_> =
+        rows.iter().map(|row| (row.actor.as_str(), row.action.as_str(), row.subject.as_str())).collect();
+    let new = key(9).id().to_string();
+    assert_eq!(told, [("chassis", "keys.known", new.as_str()), ("local", "keys.rewrap", new.as_str())]);
+    assert!(rows[1].detail.contains("\"rewrapped\":1"), "{}", rows[1].detail);
+    assert!(rows.iter().all(|row| row.seal.is_some()));
 }

@@ -65,6 +65,8 @@ fn verified(vault: &Vault) {
     let mut verify = Verify::default();
     while vault.verify_step(&mut verify, 100).unwrap() == Progress::More {}
     assert_eq!(verify.shut, 0, "{:?}", verify.first_shut);
+    let audit = vault.verify_audit(None).unwrap();
+    assert_eq!((&audit.wrong, &audit.unexplained[..], audit.other_keys.len()), (&None, &[][..], 0));
 }
 
 pub(crate) fn on<T>(stack: &str, secret: &str, act: impl FnOnce(&SecretAddress<'_>) -> T) -> T {

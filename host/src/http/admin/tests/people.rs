@@ -255,6 +255,33 @@ async fn keys_are_ones_own() {
     assert_eq!(who.get("super_admin"), None);
 }
 
+/// Nobody can leave a chassis without somebody who rules everything.
+#[tokio::test]
+async fn the_last_super_admin_stays() {
+    let (api, ruler) = ruled().await;
+    let revoke = format!("/v1/tenants/acme/auth/actors/{}/revoke?self=true", ruler.actor);
+    let (status, told) = ruler.asks(&api, "POST", &revoke, Value::Null).await;
+    assert_eq!((status, &told["error"]), (409, &json!("last_super_admin")));
+    assert!(told["message"].as_str().unwrap().contains("enrol another one"), "{told}");
+    let key = format!("/auth/keys/{}/revoke", ruler.key_id);
+    assert_eq!(ruler.code(&api, "POST", &key, Value::Null).await, is(409, "last_super_admin"));
+    assert_eq!(ruler.asks(&api, "GET", "/auth/whoami", Value::Null).await.0, 200);
+    // Changes of people are in the chain of people; what was refused is in the other.
+    let (_, people) = ruler.asks(&api, "GET", "/v1/audit?chain=people&after=0", Value::Null).await;
+    let rows = people["rows"].as_array().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["chain"] == "people"), "{people}");
+    let (_, all) = ruler.asks(&api, "GET", "/v1/audit?action=actor", Value::Null).await;
+    let outcomes: Vec<_> = all["rows"].as_array().unwrap().iter().map(|row| &row["outcome"]).collect();
+    assert!(outcomes.contains(&&json!("last_super_admin")) && outcomes.contains(&&json!("ok")), "{all}");
+    // This test made them a super-admin by SQL, and that is found.
+    let (_, verdict) = ruler.asks(&api, "GET", "/v1/audit/verify", Value::Null).await;
+    assert_eq!(verdict["people"]["unexplained"][0], format!("not told: actor {} super_admin", ruler.actor));
+    assert_eq!(verdict["ok"], json!(false));
+    ruler.asks(&api, "POST", "/v1/audit/accept", json!({})).await;
+    let (_, verdict) = ruler.asks(&api, "GET", "/v1/audit/verify", Value::Null).await;
+    assert_eq!((&verdict["ok"], &verdict["people"]["ok"]), (&json!(true), &json!(true)), "{verdict}");
+}
+
 #[tokio::test]
 async fn a_body_about_people_has_a_bound() {
     let (api, ruler) = ruled().await;
