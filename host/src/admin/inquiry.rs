@@ -94,7 +94,7 @@ impl Admin {
             Ok::<_, AdminError>(rows?.into_iter().map(move |row| (chain, row)))
         };
         // Numbers are those of one chain: from one on, only that chain can be told.
-        if let Some(chain) = chain.or(wanted.after.map(|_| Chain::Chassis)) {
+        if let Some(chain) = chain.or_else(|| wanted.after.map(|_| Chain::Chassis)) {
             return Ok(rows(chain)?.collect());
         }
         let mut all: Vec<_> = rows(Chain::Chassis)?.chain(rows(Chain::People)?).collect();
