@@ -12,8 +12,8 @@ use model::StackName;
 pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use otel::Otel;
 pub use setting::{
-    AuthMode, Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, OnlySigned, Password,
-    RequirePolicy, RuleMode, Setting, StackFallback, StackSize, TraceMode, TrustKey,
+    AuthMode, Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, Mock, OnlySigned,
+    Password, RequirePolicy, RuleMode, Setting, StackFallback, StackSize, TraceMode, TrustKey, WebMockHeader,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -87,6 +87,9 @@ settings! {
     env: String = "env" "NAME" ["dev"] "Names the database files: runtime-NAME.db";
     web_addr: Listen = "web-addr" "ADDR" [":8080"] "Where the web head listens";
     web_max_body_bytes: Bytes = "web-max-body-bytes" "BYTES" ["31457280"] "The largest request body; 0 is no limit";
+    web_tls_cert: Option<PathBuf> = "web-tls-cert" "FILE" [""] "Certificate chain of the web head, in PEM; with --web-tls-key it speaks https";
+    web_tls_key: Option<PathBuf> = "web-tls-key" "FILE" [""] "Private key of the web head, in PEM";
+    web_mock_header: WebMockHeader = "web-mock-header" "YES|NO" ["no"] "Let callers choose mocks by X-Txco-Mocks: for tests, never where strangers call";
     admin_addr: Listen = "admin-addr" "ADDR" ["127.0.0.1:8081"] "Where the admin head listens";
     auth_mode: Option<AuthMode> = "auth-mode" "MODE" [""] "How administrators prove who they are: basic, signed or both; must be given for an --admin-addr that others can reach. Without it both count";
     admin_user: String = "admin-user" "NAME" [""] "Name for HTTP Basic; counts together with --admin-pass only";
@@ -127,6 +130,9 @@ settings! {
     op_timeout_max: Duration = "op-timeout-max" "TIME" ["10m"] "The longest any op or request may take";
     op_payload_max: Bytes = "op-payload-max" "BYTES" ["4194304"] "The largest reply of an upstream";
     op_scope_ttl_max: u32 = "op-scope-ttl-max" "COUNT" ["500"] "How many stages one request may enter; 0 is no limit";
+    max_fuel_per_request: u64 = "max-fuel-per-request" "COUNT" ["100000"] "What one request may use in all; 0 is no limit";
+    op_repeat_penalty_ms: u32 = "op-repeat-penalty-ms" "COUNT" ["20"] "Milliseconds that a request waits which goes from one stage to another again";
+    mock: Mock = "mock" "allow|deny" ["allow"] "Whether a mock-response.json may stand for an op";
     op_size_max: Bytes = "op-size-max" "BYTES" ["20MiB"] "The largest component of an op that may be pushed";
     ops_max: u32 = "ops-max" "COUNT" ["200"] "How many ops a tenant may have";
     op_trust_key: Vec<TrustKey> = "op-trust-key" "KEY" [""] "A public key whose signatures over ops count, as `txco op sign` prints it";

@@ -24,6 +24,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+/// The most that names and values of a request's headers may weigh together.
+pub(crate) const MAX_HEADER_BYTES: u32 = 256 << 10;
 /// How long a client may take to send the header of a request, and to answer a ping of
 /// HTTP/2: who only holds connections open holds them no longer than this.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -46,6 +48,7 @@ pub(crate) async fn serve(
     let listener = TcpListener::from_std(listener)?;
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    server.http2().max_header_list_size(MAX_HEADER_BYTES);
     server.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PATIENCE);
     let tls = tls.map(TlsAcceptor::from);
     let server = Arc::new(server);

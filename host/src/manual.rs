@@ -6,6 +6,9 @@ pub mod life_of_a_request {}
 #[doc = include_str!("../docs/life-of-a-secret.md")]
 pub mod life_of_a_secret {}
 
+#[doc = include_str!("../docs/run.md")]
+pub mod run {}
+
 #[doc = include_str!("../docs/egress.md")]
 pub mod egress {}
 

@@ -34,6 +34,7 @@ mod missing_secret;
 mod upstreams;
 mod egress;
 mod answers;
+mod run;
 mod many_at_once;
 mod restart;
 mod go_database;

@@ -37,6 +37,9 @@ pub(super) fn refuse_exposed(config: &Config) -> Result<(), BootError> {
     if config.admin_tls_cert.is_some() != config.admin_tls_key.is_some() {
         return wrong("--admin-tls-cert", "--admin-tls-cert and --admin-tls-key go together");
     }
+    if config.web_tls_cert.is_some() != config.web_tls_key.is_some() {
+        return wrong("--web-tls-cert", "--web-tls-cert and --web-tls-key go together");
+    }
     if config.admin_addr.is_loopback() {
         return Ok(());
     }
@@ -100,23 +103,36 @@ fn eight_words() -> Result<Zeroizing<String>, BootError> {
     Ok(Zeroizing::new(words.collect::<Vec<_>>().join("-")))
 }
 
-/// The TLS of the admin head, when the settings have some.
-pub(super) fn tls(config: &Config) -> Result<Option<Arc<ServerConfig>>, BootError> {
-    let (Some(cert), Some(key)) = (&config.admin_tls_cert, &config.admin_tls_key) else { return Ok(None) };
+/// The TLS of the admin head and of the web head, where the settings have some.
+pub(super) fn tls(config: &Config) -> Result<[Option<Arc<ServerConfig>>; 2], BootError> {
+    let admin = ["admin-tls-cert", "admin-tls-key"];
+    let web = ["web-tls-cert", "web-tls-key"];
+    Ok([
+        tls_of(admin, &config.admin_tls_cert, &config.admin_tls_key)?,
+        tls_of(web, &config.web_tls_cert, &config.web_tls_key)?,
+    ])
+}
+
+fn tls_of(
+    [cert_flag, key_flag]: [&'static str; 2],
+    cert: &Option<PathBuf>,
+    key: &Option<PathBuf>,
+) -> Result<Option<Arc<ServerConfig>>, BootError> {
+    let (Some(cert), Some(key)) = (cert, key) else { return Ok(None) };
     let unreadable = |flag: &'static str, path: &PathBuf, why: String| BootError::File {
         flag,
         path: path.clone(),
         reason: std::io::Error::other(why),
     };
-    let of_cert = |why: String| unreadable("admin-tls-cert", cert, why);
+    let of_cert = |why: String| unreadable(cert_flag, cert, why);
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect)
         .map_err(|error| of_cert(error.to_string()))?;
     if chain.is_empty() {
         return Err(of_cert("no certificate in it".to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| unreadable("admin-tls-key", key, error.to_string()))?;
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key_flag, key, error.to_string()))?;
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));

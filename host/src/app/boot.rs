@@ -17,7 +17,9 @@ use super::heads::Listener;
 use super::{App, BootError, Role};
 use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps};
 use crate::bookkeeping::Bookkeeping;
-use crate::config::{Config, ConfigError, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
+use crate::config::{
+    Config, ConfigError, EgressPolicy, Listen, Mock, RequirePolicy, StackFallback, TraceMode, WebMockHeader,
+};
 use crate::http::admin::{self, AdminHead, Aside};
 use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
@@ -51,7 +53,12 @@ impl App {
         let store = Arc::new(store);
         let actors = open_actors(&config)?;
         let admission = admission::admission(&config, role, Arc::clone(&actors))?;
-        let admin_tls = admission::tls(&config)?;
+        let [admin_tls, web_tls] = admission::tls(&config)?;
+        if config.web_mock_header == WebMockHeader::Yes && config.mock == Mock::Allow {
+            tracing::warn!(
+                "callers may choose mocks by X-Txco-Mocks: whoever calls can skip an op, also one that checks signatures"
+            );
+        }
         let tenant_slug = TenantSlug::default_tenant();
         let tenant = store.tenant_by_slug(&tenant_slug)?.ok_or(BootError::NoDefaultTenant)?;
         let limits = limits(&config);
@@ -115,6 +122,7 @@ impl App {
             max_body: config.web_max_body_bytes.0,
             body_within: BODY_WITHIN,
             detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
+            mock_header: config.web_mock_header,
         })
         .merge(ready::router(&readiness));
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -128,7 +136,7 @@ impl App {
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
             books,
             meter,
-            web: Listener { socket: web_socket, router: web_router, tls: None },
+            web: Listener { socket: web_socket, router: web_router, tls: web_tls },
             admin: Listener { socket: admin_socket, router: admin_router, tls: admin_tls },
             runtime,
         })
@@ -359,6 +367,12 @@ fn settings(config: &Config) -> chassis::Settings {
         op_timeout: config.op_timeout,
         op_timeout_max: config.op_timeout_max,
         stage_entries: config.op_scope_ttl_max,
+        fuel: config.max_fuel_per_request,
+        repeat_penalty: Duration::from_millis(config.op_repeat_penalty_ms.into()),
+        mocks: match config.mock {
+            Mock::Allow => chassis::Mocks::Allow,
+            Mock::Deny => chassis::Mocks::Deny,
+        },
         // With none of them nobody would ever be served.
         large_ops: usize::try_from(config.sandbox_large_calls).unwrap_or(1).max(1),
         calls: usize::try_from(config.egress_calls).unwrap_or(1).max(1),

@@ -312,6 +312,24 @@ words! {
 }
 
 words! {
+    /// Whether answers that a workspace keeps for its ops may stand for them.
+    Mock:
+    /// Where a rule or a caller asks for it.
+    "allow" => Allow,
+    /// Never.
+    "deny" => Deny,
+}
+
+words! {
+    /// Whether callers may choose mocks.
+    WebMockHeader @alone "yes":
+    /// By `X-Txco-Mocks`.
+    "yes" => Yes,
+    /// They may not.
+    "no" => No,
+}
+
+words! {
     /// How mistakes in rules are taken that the Go chassis lets pass.
     RuleMode:
     /// They are errors.

@@ -2,6 +2,7 @@
 
 mod inlet;
 mod outlet;
+mod stream;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use axum::routing::get;
 use chassis::Chassis;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -20,9 +21,10 @@ use model::{Failure, Fault, RequestId, TenantId, TenantSlug};
 
 use inlet::Arrived;
 pub(crate) use outlet::Detail;
+use stream::{Answer, Running, Step};
 
-/// The most that names and values of a request's headers may weigh together.
-const MAX_HEADER_BYTES: usize = 256 << 10;
+use super::MAX_HEADER_BYTES;
+use crate::config::WebMockHeader;
 
 /// What the web head needs to know.
 pub(crate) struct Web {
@@ -38,6 +40,8 @@ pub(crate) struct Web {
     pub(crate) body_within: Duration,
     /// What a failed request tells its client.
     pub(crate) detail: Detail,
+    /// Whether a client may choose mocks.
+    pub(crate) mock_header: WebMockHeader,
 }
 
 /// The routes of the web head: `/healthz`, and everything else is an event.
@@ -64,11 +68,7 @@ async fn event(State(web): State<Arc<Web>>, request: Request<Body>) -> Response<
     };
     // A bug below must cost this one answer, not the connection or the process (E2).
     let answer = AssertUnwindSafe(web.answer(&id, &parts, body)).catch_unwind().await;
-    let mut response = answer.unwrap_or_else(|_panic| {
-        tracing::error!(request_id = %id, "request ended by a panic");
-        let failure = Failure::new(Fault::Internal, "a panic; see the log");
-        outlet::failed(&failure, None, &id, &parts.method, web.detail)
-    });
+    let mut response = answer.unwrap_or_else(|_panic| web.panicked(&id, &parts.method));
     outlet::stamp(&mut response, &id);
     response
 }
@@ -84,7 +84,7 @@ enum BodyError {
 impl Web {
     async fn answer(&self, id: &RequestId, parts: &Parts, body: Body) -> Response<Body> {
         let refuse = |status, code| outlet::refused(status, code, id, &parts.method);
-        if weight(&parts.headers) > MAX_HEADER_BYTES {
+        if weight(&parts.headers) > usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX) {
             return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large");
         }
         let Some(rules) = self.chassis.rules() else {
@@ -104,23 +104,50 @@ impl Web {
             parts,
             body,
         };
-        let Ok(envelope) = arrived.into_envelope() else {
+        let Ok(mut envelope) = arrived.into_envelope() else {
             return refuse(StatusCode::BAD_REQUEST, "query_invalid");
         };
+        if self.mock_header == WebMockHeader::Yes {
+            inlet::choose_mocks(&mut envelope, &parts.headers);
+        }
         let request = chassis::Request {
             id: id.clone(),
             tenant: self.tenant.clone(),
             tenant_slug: self.tenant_slug.clone(),
             envelope,
         };
-        let outcome = Box::pin(self.chassis.run(request)).await;
+        let answer = if parts.method == Method::HEAD { Answer::AtOnce } else { Answer::InPieces };
+        let mut running = Running::start(Arc::clone(&self.chassis), request, answer);
+        let outcome = match running.step().await {
+            Step::End(outcome) => outcome,
+            Step::Piece(envelope) => {
+                return match outlet::begin(&envelope) {
+                    Ok((mut response, first)) => {
+                        *response.body_mut() = running.body(first, id.clone());
+                        response
+                    }
+                    Err(failure) => self.unshaped(&failure, id, parts),
+                };
+            }
+            Step::Panicked => return self.panicked(id, &parts.method),
+        };
         if let Some(failed) = &outcome.failure {
             return outlet::failed(&failed.failure, Some(&failed.rule), id, &parts.method, self.detail);
         }
-        outlet::shape(&outcome.envelope, &parts.method).unwrap_or_else(|failure| {
-            tracing::warn!(request_id = %id, code = failure.fault.code(), detail = failure.detail, "answer not sent");
-            outlet::failed(&failure, None, id, &parts.method, self.detail)
-        })
+        outlet::shape(&outcome.envelope, &parts.method)
+            .unwrap_or_else(|failure| self.unshaped(&failure, id, parts))
+    }
+
+    /// The answer of a request whose rules shaped none that can be sent.
+    fn unshaped(&self, failure: &Failure, id: &RequestId, parts: &Parts) -> Response<Body> {
+        tracing::warn!(request_id = %id, code = failure.fault.code(), detail = failure.detail, "answer not sent");
+        outlet::failed(failure, None, id, &parts.method, self.detail)
+    }
+
+    fn panicked(&self, id: &RequestId, method: &Method) -> Response<Body> {
+        tracing::error!(request_id = %id, "request ended by a panic");
+        let failure = Failure::new(Fault::Internal, "a panic; see the log");
+        outlet::failed(&failure, None, id, method, self.detail)
     }
 }
 

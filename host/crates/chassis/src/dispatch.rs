@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 use egress::Reply;
 use jiff::Timestamp;
 use model::{Envelope, Failure, Fault, Object, OpName, SecretRef, Value};
-use sandbox::{Op, OpInput, Randomness};
+use sandbox::{Op, OpInput, Randomness, Waiting};
 use tokio::sync::OwnedSemaphorePermit;
 use txcl::{Clock, Exec, Prepared, Rule};
 use vault::{Caller, Credentials, OpBags, SecretBag};
 
+use crate::fuel::{self, Fuel};
 use crate::grant::{grant, store_off};
 use crate::merge::weight;
-use crate::outbound::{OnError, Outbound, outbound};
-use crate::protect::check_op_field;
+use crate::mock;
+use crate::outbound::{OnError, Outbound, outbound, timeout};
+use crate::protect::{check_op_field, project};
 use crate::registry::Builds;
 use crate::reply::{is_upstreams, received};
 use crate::request::Request;
@@ -35,6 +37,7 @@ pub(crate) struct Place<'a> {
     pub(crate) rules: &'a RuleSet,
     pub(crate) request: &'a Request,
     pub(crate) credentials: &'a Arc<Credentials>,
+    pub(crate) fuel: &'a Fuel,
     /// The stack that owns the rule.
     pub(crate) stack: &'a model::StackName,
     pub(crate) scope: u32,
@@ -51,8 +54,8 @@ pub(crate) struct Done {
 }
 
 impl Place<'_> {
-    /// Runs `rule` on `envelope`.
-    pub(crate) async fn run(&self, rule: &Rule, envelope: &Envelope) -> Done {
+    /// Runs `rule` on `envelope`; `mock` is the answer that its folder keeps for it.
+    pub(crate) async fn run(&self, rule: &Rule, mock: Option<&Object>, envelope: &Envelope) -> Done {
         let began = Instant::now();
         let mut step = Step {
             stack: self.stack.as_str().to_owned(),
@@ -70,7 +73,7 @@ impl Place<'_> {
         let prepared = rule.prepare(envelope, &self.clock);
         let (prepared, result) = match prepared {
             Ok(prepared) => {
-                let result = self.exec(rule, &prepared, &mut step).await;
+                let result = self.exec(rule, mock, &prepared, &mut step).await;
                 (Some(prepared), result)
             }
             Err(failure) => (None, Err(failure)),
@@ -88,8 +91,23 @@ impl Place<'_> {
         Done { step, prepared, output }
     }
 
-    async fn exec(&self, rule: &Rule, prepared: &Prepared, step: &mut Step) -> Result<Object, Failure> {
+    async fn exec(
+        &self,
+        rule: &Rule,
+        mock: Option<&Object>,
+        prepared: &Prepared,
+        step: &mut Step,
+    ) -> Result<Object, Failure> {
+        if rule.exec().is_some_and(|exec| *exec != Exec::Noop) {
+            self.fuel.pay(fuel::EXEC)?;
+        }
+        let name = format!("{}/{}/{}", self.stack, self.scope, rule.name());
+        let mock = mock::instead(rule.exec(), mock, &name, &prepared.input, self.rooms.settings.mocks)?;
+        if mock.is_none() {
+            self.fuel.pay(fuel::SECRET.saturating_mul(fuel::secrets(rule.secrets())))?;
+        }
         let (output, upstream) = match rule.exec() {
+            Some(exec) if let Some(mock) = mock => self.mocked(exec, rule, mock, prepared, step)?,
             Some(Exec::Builtin { name, .. }) => {
                 (self.op(rule, name, self.builtin(name)?, prepared, step).await?, None)
             }
@@ -123,6 +141,25 @@ impl Place<'_> {
             crate::merge::merge(&mut output, control("upstream", Value::Object(by_rule)));
         }
         Ok(output)
+    }
+
+    /// What `mock` adds, as if it had come from where EXEC points.
+    fn mocked(
+        &self,
+        exec: &Exec,
+        rule: &Rule,
+        mock: &Object,
+        prepared: &Prepared,
+        step: &mut Step,
+    ) -> Result<(Object, Option<Object>), Failure> {
+        step.transport = "mock";
+        tracing::info!(
+            request_id = %self.request.id, stack = %step.stack, scope = step.scope, rule = %step.rule, "using mock"
+        );
+        let Exec::Http(url) = exec else { return Ok((project(mock.clone()), None)) };
+        let Outbound { into, .. } = outbound(url, rule.secrets(), prepared, &self.rooms.settings)?;
+        let reply = Reply::mocked(Value::Object(mock.clone()).to_json().into_bytes());
+        received(Some(reply), None, into.as_ref())
     }
 
     fn builtin(&self, name: &OpName) -> Result<&Builds, Failure> {
@@ -192,29 +229,51 @@ impl Place<'_> {
             envelope: Arc::new(prepared.input.clone()),
             randomness: Randomness::System,
         };
+        let began = Instant::now();
+        let until = began + self.time(prepared)?;
+        let waiting = Waiting::default();
+        let leash = waiting.leash(until);
         let mut heard = Vec::new();
         if op.inline() && weight(prepared.input.document()) <= INLINE_WEIGHT {
-            let result = op.call_heard(input, bags, self.credentials, &mut heard);
+            let result = op.call_heard(input, bags, self.credentials, &mut heard, &leash);
+            self.fuel.ran(began.elapsed());
             step.log = heard;
             return result.map_err(|e| e.failure());
         }
         let places = self.rooms.places(&self.request.tenant_slug);
         let closing = || Failure::new(Fault::OpBusy, "the chassis is shutting down");
-        let place = places.acquire_owned().await.map_err(|_| closing())?;
-        let large = match op.large() {
-            true => Some(Arc::clone(&self.rooms.large_places).acquire_owned().await.map_err(|_| closing())?),
-            false => None,
+        let taken = async {
+            let place = places.acquire_owned().await.map_err(|_| closing())?;
+            let large = match op.large() {
+                true => {
+                    Some(Arc::clone(&self.rooms.large_places).acquire_owned().await.map_err(|_| closing())?)
+                }
+                false => None,
+            };
+            Ok((place, large))
         };
+        let busy = || Failure::new(Fault::OpBusy, "no place was free within the time of the rule");
+        let places = tokio::time::timeout_at(until.into(), taken).await.map_err(|_| busy())??;
         let (op, credentials) = (Arc::clone(op), Arc::clone(self.credentials));
         let called = tokio::task::spawn_blocking(move || {
-            let result = op.call_heard(input, bags, &credentials, &mut heard).map_err(|e| e.failure());
-            drop((place, large));
+            let result =
+                op.call_heard(input, bags, &credentials, &mut heard, &leash).map_err(|e| e.failure());
+            drop(places);
             (result, heard)
         });
         let ended_early = || (Err(Failure::new(Fault::Internal, "an op's thread ended early")), Vec::new());
+        // Until here the caller waits; when it leaves, the op is interrupted.
         let (result, heard) = called.await.unwrap_or_else(|_| ended_early());
+        drop(waiting);
+        self.fuel.ran(began.elapsed());
         step.log = heard;
         result
+    }
+
+    /// How long an op may take: what the rule says, or what is usual.
+    fn time(&self, prepared: &Prepared) -> Result<Duration, Failure> {
+        let said = prepared.params.as_object().and_then(|params| params.get("timeout"));
+        timeout(said, &self.rooms.settings)
     }
 
     async fn http(

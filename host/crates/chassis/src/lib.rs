@@ -8,7 +8,8 @@
 //! scope by scope, the files whose rules match run at once (`scope`), each rule in its own
 //! [`Step`] (`dispatch`): its clauses are evaluated, the secrets it names are packed by the
 //! vault for the one op or request that was declared, the op runs or the request is sent,
-//! and what came back is projected, overlaid and merged. [`Trace`] writes it down.
+//! and what came back is projected, overlaid and merged. [`Trace`] writes it down. What a
+//! request may spend on its way is counted by `fuel`.
 //!
 //! Invariants:
 //! 1. A rule that declares a secret and cannot have it never runs its op (D3).
@@ -25,6 +26,7 @@
 mod settings;
 mod merge;
 mod workspace;
+mod mock;
 mod known;
 mod registry;
 mod ruleset;
@@ -36,6 +38,7 @@ mod request;
 mod count;
 mod rooms;
 mod outbound;
+mod fuel;
 mod walk;
 mod flow;
 mod lint;
@@ -49,9 +52,9 @@ pub use count::{Counted, Totals, Use};
 pub use lint::Lint;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::OpSource;
-pub use request::{Outcome, Request, RequestFailure};
+pub use request::{Outcome, Piece, Request, RequestFailure};
 pub use ruleset::{LoadErrors, RuleSet, Unbound};
-pub use settings::Settings;
+pub use settings::{Mocks, Settings};
 pub use trace::{SecretUse, Step, Trace, TraceMode, traced_requests};
 pub use workspace::Misplaced;
 

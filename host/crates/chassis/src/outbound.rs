@@ -155,7 +155,7 @@ fn query(with: &Object) -> Result<Vec<(String, String)>, Failure> {
 
 /// More than the maximum is an error, not a request that silently does not happen (weakness
 /// H12).
-fn timeout(value: Option<&Value>, settings: &Settings) -> Result<Duration, Failure> {
+pub(crate) fn timeout(value: Option<&Value>, settings: &Settings) -> Result<Duration, Failure> {
     let Some(value) = value else { return Ok(settings.op_timeout) };
     let asked = txcl::duration(value).map_err(|why| failed(format!("WITH {why}")))?;
     if asked > settings.op_timeout_max {

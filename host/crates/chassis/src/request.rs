@@ -17,6 +17,14 @@ pub struct Request {
     pub envelope: Envelope,
 }
 
+/// A part of an answer that is sent while the request goes on: `_txc.web.res` of `envelope`
+/// has its bytes, and the first has status and headers.
+#[derive(Debug)]
+pub struct Piece {
+    /// The envelope as the scope left it.
+    pub envelope: Envelope,
+}
+
 /// What became of a request.
 #[derive(Debug)]
 pub struct Outcome {
@@ -24,6 +32,8 @@ pub struct Outcome {
     pub envelope: Envelope,
     /// Why the request halted, when it did not end well.
     pub failure: Option<RequestFailure>,
+    /// Whether pieces of the answer were sent before: what is left is its last piece.
+    pub begun: bool,
     /// What each rule did, in the order of scopes and names.
     pub steps: Vec<Step>,
 }
@@ -40,7 +50,7 @@ pub struct RequestFailure {
 impl Outcome {
     pub(crate) fn failed(envelope: Envelope, failure: Failure) -> Self {
         let failure = Some(RequestFailure { failure, rule: String::new() });
-        Self { envelope, failure, steps: Vec::new() }
+        Self { envelope, failure, begun: false, steps: Vec::new() }
     }
 
     pub(crate) fn fail(&mut self, failure: Failure, rule: String) {

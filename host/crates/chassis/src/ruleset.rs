@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use model::{OpName, StackName};
+use model::{Object, OpName, StackName};
 use txcl::{Color, Diagnostics, Exec, Mode, Rule, RuleFile};
 
 use crate::known::{Absent, Embedded};
+use crate::mock;
 use crate::registry::Builds;
 use crate::workspace::{self, Misplaced};
 
@@ -30,6 +31,7 @@ pub struct RuleSet {
     entry: StackName,
     files: usize,
     let_pass: Vec<Diagnostics>,
+    mocks: mock::Kept,
     ops: BTreeMap<OpName, Builds>,
 }
 
@@ -108,6 +110,9 @@ impl RuleSet {
     /// [`LoadErrors`]; nothing is loaded then.
     pub fn load(workspace: &Path, stack: Option<&StackName>, mode: Mode) -> Result<Self, LoadErrors> {
         let found = workspace::read(workspace).map_err(LoadErrors::Misplaced)?;
+        let folders = found.iter().filter_map(|file| file.shown.rsplit_once('/'));
+        let folders = folders.map(|(folder, _)| folder.to_owned()).collect();
+        let mocks = mock::read(workspace, folders).map_err(LoadErrors::Misplaced)?;
         let mut stacks: BTreeMap<String, Scopes> = BTreeMap::new();
         let (mut broken, mut let_pass) = (Vec::new(), Vec::new());
         let files = found.len();
@@ -133,7 +138,7 @@ impl RuleSet {
             return Err(LoadErrors::Rules(broken));
         }
         let entry = entry(&stacks, stack)?;
-        Ok(Self { stacks, entry, files, let_pass, ops: BTreeMap::new() })
+        Ok(Self { stacks, entry, files, let_pass, mocks, ops: BTreeMap::new() })
     }
 
     /// Pins every op of the tenant that the rules call to what `load` gives for it now:
@@ -171,6 +176,15 @@ impl RuleSet {
     #[must_use]
     pub fn ops(&self) -> String {
         self.ops.values().flat_map(Builds::references).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The answer that is kept beside `file` for its ops.
+    pub(crate) fn mock(&self, file: &File) -> Option<&Object> {
+        if self.mocks.is_empty() {
+            return None;
+        }
+        let (folder, _) = file.path.rsplit_once('/')?;
+        self.mocks.get(folder).map(AsRef::as_ref)
     }
 
     /// The stack that events enter.

@@ -119,7 +119,7 @@ async fn run_file<'r>(
                 return end;
             }
         }
-        let Done { step, prepared, output } = place.run(rule, &end.envelope).await;
+        let Done { step, prepared, output } = place.run(rule, place.rules.mock(file), &end.envelope).await;
         recording.step(&step, rule.text(), prepared.as_ref().map(|p| &p.input), output.as_ref());
         let failure = step.failure.clone();
         end.steps.push(step);

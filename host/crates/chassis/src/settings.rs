@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// Whether answers that a workspace keeps for its ops may be given instead of calling them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mocks {
+    /// Where a rule or a caller asks for it.
+    Allow,
+    /// Never (`--mock deny`).
+    Deny,
+}
+
 /// What a request may use, and how long.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -11,6 +20,12 @@ pub struct Settings {
     pub op_timeout_max: Duration,
     /// Stage entries per request (`--op-scope-ttl-max`); 0 is no limit.
     pub stage_entries: u32,
+    /// Fuel per request (`--max-fuel-per-request`); 0 is no limit.
+    pub fuel: u64,
+    /// The wait before a step from stage to stage that was made before (`--op-repeat-penalty-ms`).
+    pub repeat_penalty: Duration,
+    /// Whether mocks answer (`--mock`).
+    pub mocks: Mocks,
     /// Long-running ops of one tenant at the same time (R26).
     pub blocking_ops: usize,
     /// Requests of one tenant to upstreams at the same time (`--egress-calls`).
@@ -28,6 +43,9 @@ impl Default for Settings {
             op_timeout: Duration::from_secs(5),
             op_timeout_max: Duration::from_secs(600),
             stage_entries: 500,
+            fuel: 100_000,
+            repeat_penalty: Duration::from_millis(20),
+            mocks: Mocks::Allow,
             blocking_ops: 8,
             calls: 256,
             large_ops: 4,

@@ -15,6 +15,8 @@ use super::*;
 
 /// Which build of an op is called.
 mod builds;
+/// Budgets, leaving clients, mocks, streams.
+mod way;
 
 struct Line {
     chassis: Chassis,
@@ -66,6 +68,10 @@ impl Line {
         }
         let rules = RuleSet::load(&workspace, None, txcl::Mode::Strict);
         let rules = rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
+        self.install(rules, ops);
+    }
+
+    fn install(&self, rules: RuleSet, ops: &dyn OpSource) {
         self.chassis.install(rules, ops).unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
     }
 
@@ -77,15 +83,18 @@ impl Line {
         self.vault.as_ref().unwrap().create(&address, &vault::Terms::of(By::Open), value).unwrap();
     }
 
-    fn run(&self, event: &str) -> Outcome {
-        let request = Request {
+    fn request(&self, event: &str) -> Request {
+        Request {
             id: RequestId::mint().unwrap(),
             tenant: TenantId::parse("tnt_default").unwrap(),
             tenant_slug: TenantSlug::default_tenant(),
             envelope: Envelope::new(Value::parse(event.as_bytes()).unwrap()).unwrap(),
-        };
+        }
+    }
+
+    fn run(&self, event: &str) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(self.chassis.run(request))
+        runtime.block_on(self.chassis.run(self.request(event)))
     }
 
     fn fault(&self, event: &str) -> (Fault, String) {

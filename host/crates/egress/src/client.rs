@@ -109,6 +109,22 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What a good answer with this JSON body would have been.
+    #[must_use]
+    pub fn mocked(body: Vec<u8>) -> Self {
+        Self {
+            status: 200,
+            reason: "OK".to_owned(),
+            headers: Vec::new(),
+            body,
+            masked: 0,
+            echo_unmasked_short: false,
+            not_sent: Vec::new(),
+            arrived: Vec::new(),
+            attempts: 0,
+        }
+    }
+
     /// Whether the upstream did what was asked.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{OpManifest, OpRef, Slot};
 use vault::{Credentials, OpBags};
@@ -12,6 +12,7 @@ use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 use crate::epoch::Ticker;
 use crate::guest::{Grants, Guest};
 use crate::hostcalls::Host;
+use crate::leash::Leash;
 use crate::memory::NO_MEMORY;
 use crate::output::{self, Terms};
 use crate::wasi::Absent;
@@ -104,11 +105,11 @@ impl Op {
     /// # Errors
     /// [`Error`] with the exact reason.
     pub fn call(&self, input: OpInput, bags: OpBags, credentials: &Credentials) -> Result<OpOutput, Error> {
-        self.call_heard(input, bags, credentials, &mut Vec::new())
+        self.call_heard(input, bags, credentials, &mut Vec::new(), &Leash::default())
     }
 
-    /// The same; what the op logged before it failed is in `heard` then, as far as people may
-    /// read it.
+    /// The same, tied to `leash`; what the op logged before it failed is in `heard` then, as
+    /// far as people may read it.
     ///
     /// # Errors
     /// As [`Op::call`].
@@ -118,9 +119,10 @@ impl Op {
         bags: OpBags,
         credentials: &Credentials,
         heard: &mut Vec<String>,
+        leash: &Leash,
     ) -> Result<OpOutput, Error> {
         let most = self.limits.stack.saturating_add(HOST_STACK);
-        let result = pages::clearing_stack(most, || self.call_once(input, bags, credentials, heard));
+        let result = pages::clearing_stack(most, || self.call_once(input, bags, credentials, heard, leash));
         if result.is_err() {
             pages::clear_signal_stack();
         }
@@ -133,8 +135,9 @@ impl Op {
         bags: OpBags,
         credentials: &Credentials,
         heard: &mut Vec<String>,
+        leash: &Leash,
     ) -> Result<OpOutput, Error> {
-        let (store, returned) = self.called(input, bags)?;
+        let (store, returned) = self.called(input, bags, leash)?;
         // The guest's memory goes, wiped, before its output is looked at.
         let mut host = store.into_data();
         host.end_line();
@@ -147,14 +150,15 @@ impl Op {
     }
 
     /// Calls it once, and gives what it returned and its store, memory and all.
-    pub(crate) fn called(&self, input: OpInput, bags: OpBags) -> Result<Called, Error> {
+    pub(crate) fn called(&self, input: OpInput, bags: OpBags, leash: &Leash) -> Result<Called, Error> {
         // A grant to an op is a grant to its very bytes.
         if bags.reveal.op().is_some_and(|op| op != self.reference()) {
             return Err(Error::PackedForAnother);
         }
         let grants = if bags.reveal.granted().next().is_some() { Grants::Some } else { Grants::None };
         let linked = self.guest.under(grants)?;
-        let deadline = Instant::now() + self.limits.wall;
+        let wall = leash.time(self.limits.wall);
+        let deadline = Instant::now() + wall;
         let mut store = Store::new(linked.engine(), Host::new(input, bags, &self.limits, deadline));
         store.limiter(|host| &mut host.meter);
         store.set_hostcall_fuel(self.fuel());
@@ -162,17 +166,18 @@ impl Op {
         store.set_max_component_handles(usize::try_from(self.limits.handles).unwrap_or(0) * 2 + 16);
         let _running = self.ticker.run();
         // Before instantiation, which runs code of the guest too.
-        store.set_epoch_deadline(Ticker::epochs(self.limits.wall));
+        store.set_epoch_deadline(Ticker::epochs(leash.stride(wall)));
+        let leash = leash.clone();
         store.epoch_deadline_callback(move |_| {
             // A clock that makes up for late ticks can be early for a call that began between them.
             let left = deadline.saturating_duration_since(Instant::now());
-            Ok(if left.is_zero() {
+            Ok(if left.is_zero() || leash.is_loose() {
                 UpdateDeadline::Interrupt
             } else {
-                UpdateDeadline::Continue(Ticker::epochs(left))
+                UpdateDeadline::Continue(Ticker::epochs(leash.stride(left)))
             })
         });
-        let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error));
+        let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error, wall));
         Ok((store, returned))
     }
 
@@ -190,7 +195,7 @@ impl Op {
         most.saturating_add(FIELDS * size_of::<Field>())
     }
 
-    fn classify(&self, error: &wasmtime::Error) -> Error {
+    fn classify(&self, error: &wasmtime::Error, wall: Duration) -> Error {
         if let Some(over) = error.downcast_ref::<Over>() {
             return Error::Over(*over);
         }
@@ -206,7 +211,7 @@ impl Op {
         if let Some(trap) = error.downcast_ref::<Trap>() {
             #[expect(clippy::wildcard_enum_match_arm, reason = "all other traps are crashes")]
             return match trap {
-                Trap::Interrupt => Over::Time(self.limits.wall).into(),
+                Trap::Interrupt => Over::Time(wall).into(),
                 Trap::StackOverflow => Over::Stack(self.limits.stack).into(),
                 other => Error::Trapped { trap: other.to_string() },
             };

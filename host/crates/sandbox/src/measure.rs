@@ -13,6 +13,7 @@ use wasmtime::Store;
 
 use crate::engine::Memories;
 use crate::hostcalls::Host;
+use crate::leash::Leash;
 use crate::{CodeCache, Error, Limits, Op, OpInput, Sandbox};
 
 /// A sandbox whose guests run in memory as the engine hands it out by default: neither locked
@@ -35,7 +36,7 @@ impl Live {
     /// # Errors
     /// As [`Op::call`].
     pub fn after(op: &Op, input: OpInput, bags: OpBags) -> Result<Self, Error> {
-        let (store, returned) = op.called(input, bags)?;
+        let (store, returned) = op.called(input, bags, &Leash::default())?;
         returned.map(|_| Self { _store: store })
     }
 }

@@ -17,10 +17,11 @@ const WRITABLE: &[&[&str]] = &[
 ];
 
 /// Whether a rule's EMIT, or its SET after SELECT, may write at `path`: anything at top
-/// level, and below `_txc` the answer (`web.res`), flow control and `computed`.
+/// level, and below `_txc` the answer (`web.res`), flow control, `computed`, and `ttl`, which
+/// the chassis only ever lowers.
 #[must_use]
 pub fn author_may_write(path: &Path) -> bool {
-    path.starts_with(&["_txc", "computed"]) || reply_may_write(path)
+    path.starts_with(&["_txc", "computed"]) || path.starts_with(&["_txc", "ttl"]) || reply_may_write(path)
 }
 
 /// Whether what an upstream or an author's own op returned may be merged at `path`. As
@@ -47,7 +48,7 @@ mod tests {
         for open in [".a", ".a.b", "@web.res.status", "@web.res", "@goto", "@halt", "@llm.reject.x"] {
             assert_eq!(may(open), (true, true), "{open}");
         }
-        assert_eq!(may("@computed.sig"), (true, false));
+        assert_eq!((may("@computed.sig"), may("@ttl")), ((true, false), (true, false)));
         for closed in ["@web.req.body", "@web", "._txc", "@tenant", "@upstream.a.status", "@fuel_used"] {
             assert_eq!(may(closed), (false, false), "{closed}");
         }

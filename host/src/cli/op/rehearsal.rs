@@ -116,10 +116,11 @@ impl Rehearsal {
         let bags = self.bags(op)?;
         let credentials = Credentials::new();
         let mut log = Vec::new();
-        let output = match op.call_heard(scene.input()?, bags, &credentials, &mut log) {
-            Ok(output) => output,
-            Err(error) => return Ok(Err(Failed { error, log })),
-        };
+        let output =
+            match op.call_heard(scene.input()?, bags, &credentials, &mut log, &sandbox::Leash::default()) {
+                Ok(output) => output,
+                Err(error) => return Ok(Err(Failed { error, log })),
+            };
         let fields = output.fields.into_iter().map(|(path, value)| {
             let (kind, value) = shown(&value, &credentials);
             (path, kind, value)

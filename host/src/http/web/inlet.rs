@@ -65,6 +65,17 @@ impl Arrived<'_> {
     }
 }
 
+/// The mocks that a client asks for: patterns of rules, separated by commas.
+pub(super) fn choose_mocks(envelope: &mut Envelope, headers: &HeaderMap) {
+    let asked: Vec<String> = headers.get_all("x-txco-mocks").iter().map(|v| text(v.as_bytes())).collect();
+    if !asked.is_empty()
+        && let Ok(path) = model::Path::from_segments(["_txc", "mocks"])
+    {
+        // `_txc` is an object here, so it can be written.
+        let _infallible = envelope.set(&path, Value::from(asked.join(",")));
+    }
+}
+
 /// The body as rules see it: parsed where the client says JSON and it is, otherwise text;
 /// nothing when it is empty or not text (its base64 is in `_txc.web.req.body`).
 fn body(headers: &HeaderMap, bytes: &[u8]) -> Option<Value> {

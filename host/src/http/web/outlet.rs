@@ -1,6 +1,6 @@
 //! What a request left behind becomes the HTTP answer.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -43,6 +43,24 @@ pub(super) fn shape(envelope: &Envelope, method: &Method) -> Result<Response<Bod
         }
     }
     Ok(response(status, headers, body(envelope)?, method))
+}
+
+/// The beginning of an answer that goes on while its request does: status and headers, no
+/// body yet, and the first piece of it.
+pub(super) fn begin(envelope: &Envelope) -> Result<(Response<Body>, Bytes), Failure> {
+    let first = piece(envelope)?;
+    let mut response = shape(envelope, &Method::HEAD)?;
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    Ok((response, first))
+}
+
+/// The bytes that a scope left as a piece of an answer; none when it left nothing.
+pub(super) fn piece(envelope: &Envelope) -> Result<Bytes, Failure> {
+    match at(envelope, "body") {
+        None | Some(Value::Null) => Ok(Bytes::new()),
+        Some(Value::String(text)) if text.is_empty() => Ok(Bytes::new()),
+        Some(_) => body(envelope).map(Bytes::from),
+    }
 }
 
 /// The answer to a request that failed.

@@ -80,7 +80,13 @@ fn what_it_printed_before_it_crashed_is_heard() {
     let heard = |op: &Op| {
         let mut heard = Vec::new();
         let dial = 2 << 8 | PRINT_AND_CRASH;
-        let result = op.call_heard(input(dial), nothing(), &Credentials::new(), &mut heard);
+        let result = op.call_heard(
+            input(dial),
+            nothing(),
+            &Credentials::new(),
+            &mut heard,
+            &sandbox::Leash::default(),
+        );
         assert!(matches!(result, Err(Error::Trapped { .. })), "{result:?}");
         heard
     };
@@ -95,7 +101,8 @@ fn what_an_op_says_that_was_shown_a_secret_is_heard_by_its_author_only() {
         let op = sandbox(Limits::default()).load(name("reveal"), &guest("reveal"), trust).unwrap();
         let bags = Secrets::new().bags(&op, "key", b"canary-of-words");
         let mut heard = Vec::new();
-        let result = op.call_heard(input(4), bags, &Credentials::new(), &mut heard);
+        let result =
+            op.call_heard(input(4), bags, &Credentials::new(), &mut heard, &sandbox::Leash::default());
         // It logs its secret, and returns what it may not.
         let log = result.map_or_else(|_| Vec::new(), |output| output.log);
         [log, heard].concat()
