@@ -19,6 +19,7 @@ mod key_sources;
 mod secrets_init;
 mod secrets_verbs;
 mod secret_versions;
+mod rotation;
 mod secret_policy;
 mod doctor;
 mod typed_secret;
