@@ -56,10 +56,16 @@ impl Call {
         self.0.param(name)
     }
 
-    /// A parameter as text; an empty one counts as absent.
+    /// A parameter as text; an empty one and `null` count as absent.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
-        self.param(name).map(Value::into_text).filter(|text| !text.is_empty())
+        self.present(name).map(Value::into_text)
+    }
+
+    // What does not depend on a type is not in the op once per type.
+    #[inline(never)]
+    pub(crate) fn present(&self, name: &str) -> Option<Value> {
+        self.param(name).filter(|value| !matches!(value.as_text(), "" | "null"))
     }
 
     /// The parameters of the rule, with types. An op has them as an argument, too.

@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::SecretError;
 use crate::bindings::txco::op::keys::KeyError;
+use crate::text::concat;
 
 /// Why an op has no output; the request halts with it.
 ///
@@ -54,11 +55,7 @@ impl Failure {
 
     /// With the op's name and code, as the chassis gets it.
     pub(crate) fn of(self, op: &str, code: &'static str) -> Self {
-        let mut message = String::with_capacity(op.len() + 2 + self.message.len());
-        message.push_str(op);
-        message.push_str(": ");
-        message.push_str(&self.message);
-        Self { code: Some(self.code.unwrap_or(code)), message }
+        Self { code: Some(self.code.unwrap_or(code)), message: concat(&[op, ": ", &self.message]) }
     }
 
     #[cfg(target_arch = "wasm32")]
@@ -68,7 +65,7 @@ impl Failure {
 
     /// Words and values one after the other, without the machinery of formatting.
     pub(crate) fn words(words: &[&str]) -> Self {
-        Self::new(words.concat())
+        Self::new(concat(words))
     }
 
     /// Why a secret could not be revealed.

@@ -111,7 +111,9 @@ pub use mac_key::MacKey;
 pub use output::{IntoValue, Output};
 pub use param::{FromParam, Params};
 pub use secret::Secret;
-pub use text::{base64, base64url, decimal, equal, from_base32, from_base64, from_base64url, from_hex, hex};
+pub use text::{
+    base64, base64url, concat, decimal, equal, from_base32, from_base64, from_base64url, from_hex, hex,
+};
 pub use txco_op_macros::{FromParam, Output, Params, op};
 
 /// Everything an op usually names, also what `no_std` leaves out of Rust's own prelude.
@@ -122,7 +124,7 @@ pub mod prelude {
     pub use crate::testing::FakeHost;
     pub use crate::{
         Algorithm, Blob, Call, Class, Encoding, Failure, Field, FromParam, Hash, IntoValue, Key, MacKey,
-        Output, Params, Piece, Secret, Value, base64, base64url, decimal, equal, fail, from_base32,
+        Output, Params, Piece, Secret, Value, base64, base64url, concat, decimal, equal, fail, from_base32,
         from_base64, from_base64url, from_hex, hex, log, message, op,
     };
     pub use alloc::borrow::ToOwned;

@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use hmac::digest::KeyInit;
-use hmac::{Hmac, Mac};
 use sha1::Sha1;
-use sha2::{Sha256, Sha512};
+use sha2::digest::FixedOutputReset;
+use sha2::{Digest, Sha256, Sha512};
 
-use crate::{Algorithm, Piece};
+use crate::{Algorithm, Piece, Secret};
 
 /// The hash function under an HMAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +24,9 @@ impl Hash {
     #[inline(always)]
     pub(crate) fn hmac(self, key: &[u8], message: &[Piece<'_>]) -> Vec<u8> {
         match self {
-            Self::Sha1 => of::<Hmac<Sha1>>(key, message),
-            Self::Sha256 => of::<Hmac<Sha256>>(key, message),
-            Self::Sha512 => of::<Hmac<Sha512>>(key, message),
+            Self::Sha1 => hmac(&mut Sha1::new(), 64, key, message),
+            Self::Sha256 => hmac(&mut Sha256::new(), 64, key, message),
+            Self::Sha512 => hmac(&mut Sha512::new(), 128, key, message),
         }
     }
 
@@ -43,11 +42,41 @@ impl Hash {
     }
 }
 
-fn of<M: Mac + KeyInit>(key: &[u8], message: &[Piece<'_>]) -> Vec<u8> {
-    // HMAC takes keys of any length, so there is always one.
-    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return Vec::new() };
-    // By name, so that the reading of pieces is in the op once, whatever the hash.
-    let update: &mut dyn FnMut(&[u8]) = &mut |bytes| mac.update(bytes);
-    message.iter().for_each(|piece| piece.for_each_piece(&mut *update));
-    mac.finalize().into_bytes().to_vec()
+/// What an HMAC asks of its hash function.
+trait Hashing {
+    fn update(&mut self, bytes: &[u8]);
+    /// The hash of what came so far; then it begins again.
+    fn finish(&mut self) -> Vec<u8>;
+}
+
+impl<D: Digest + FixedOutputReset> Hashing for D {
+    fn update(&mut self, bytes: &[u8]) {
+        Digest::update(self, bytes);
+    }
+
+    fn finish(&mut self) -> Vec<u8> {
+        self.finalize_reset().to_vec()
+    }
+}
+
+/// RFC 2104, for a hash function with blocks of so many bytes. Written out, and over any hash
+/// at run time: generic code would be in an op once per hash, and with what reads pieces.
+fn hmac(hash: &mut dyn Hashing, block: usize, key: &[u8], message: &[Piece<'_>]) -> Vec<u8> {
+    let mut key = key.to_vec();
+    if key.len() > block {
+        hash.update(&key);
+        key = hash.finish();
+    }
+    key.resize(block, 0);
+    let key = Secret::new(key);
+    let begin = |hash: &mut dyn Hashing, pad: u8| {
+        let padded = Secret::new(key.expose().iter().map(|byte| byte ^ pad).collect());
+        hash.update(padded.expose());
+    };
+    begin(hash, 0x36);
+    message.iter().for_each(|piece| piece.for_each_piece(|bytes| hash.update(bytes)));
+    let inner = hash.finish();
+    begin(hash, 0x5c);
+    hash.update(&inner);
+    hash.finish()
 }

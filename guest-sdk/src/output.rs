@@ -96,7 +96,7 @@ integers!(u8, u16, u32, u64);
 impl IntoValue for i64 {
     fn into_value(self) -> Option<Value> {
         let digits = crate::decimal(self.unsigned_abs());
-        Some(Value::Json(if self < 0 { ["-", &digits].concat() } else { digits }))
+        Some(Value::Json(if self < 0 { crate::concat(&["-", &digits]) } else { digits }))
     }
 }
 

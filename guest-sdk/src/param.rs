@@ -75,7 +75,7 @@ impl FromParam for String {
     fn from_param(value: Value) -> Option<Self> {
         match value {
             Value::Text(text) => Some(text),
-            Value::Json(json) => (!json.starts_with(['{', '['])).then_some(json),
+            Value::Json(json) => (!matches!(json.as_bytes(), [b'{' | b'[', ..])).then_some(json),
         }
     }
 }
@@ -131,23 +131,16 @@ impl FromParam for Encoding {
 
 /// A parameter that may be absent; an empty text and `null` are.
 pub fn optional<T: FromParam>(call: &Call, name: &str) -> Result<Option<T>, Failure> {
-    let Some(value) = present(call, name) else { return Ok(None) };
-    let wrong = quotable(&value);
-    T::from_param(value).map(Some).ok_or_else(|| unsupported(name, wrong, T::ACCEPTED))
+    let Some(value) = call.present(name) else { return Ok(None) };
+    T::from_param(value).map(Some).ok_or_else(|| unsupported(call, name, T::ACCEPTED))
 }
 
-// What does not depend on the type is not in the op once per type.
+/// The value is asked for again: when it is right, nothing was kept of it to be quoted.
 #[inline(never)]
-fn present(call: &Call, name: &str) -> Option<Value> {
-    call.param(name).filter(|value| !is_absent(value))
-}
-
-#[inline(never)]
-fn unsupported(name: &str, wrong: Option<String>, accepted: &str) -> Failure {
-    match wrong {
-        Some(word) => Failure::words(&["unsupported ", name, " \"", &word, "\" (", accepted, ")"]),
-        None => Failure::words(&["unsupported ", name, " (", accepted, ")"]),
-    }
+fn unsupported(call: &Call, name: &str, accepted: &str) -> Failure {
+    let word = call.param(name).map(Value::into_text).filter(|word| is_quotable(word)).unwrap_or_default();
+    let (before, after) = if word.is_empty() { ("", "") } else { (" \"", "\"") };
+    Failure::words(&["unsupported ", name, before, &word, after, " (", accepted, ")"])
 }
 
 /// A parameter that a rule must give.
@@ -160,17 +153,8 @@ fn missing(name: &str) -> Failure {
     Failure::words(&["missing ", name, " in WITH"])
 }
 
-fn is_absent(value: &Value) -> bool {
-    match value {
-        Value::Text(text) => text.is_empty(),
-        Value::Json(json) => json == "null",
-    }
-}
-
-/// A value that a failure may show: one short word.
-#[inline(never)]
-fn quotable(value: &Value) -> Option<String> {
-    let word = value.as_text();
+/// What a failure may show: one short word.
+fn is_quotable(word: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (word.len() <= QUOTED && word.bytes().all(plain)).then(|| word.into())
+    word.len() <= QUOTED && word.bytes().all(plain)
 }

@@ -127,6 +127,15 @@ pub fn decimal(number: u64) -> String {
     text
 }
 
+/// Texts one after the other. `concat()` of a slice does it too, with a machinery that is larger
+/// than this.
+#[must_use]
+pub fn concat(texts: &[&str]) -> String {
+    let mut whole = String::new();
+    texts.iter().for_each(|text| whole.push_str(text));
+    whole
+}
+
 /// Whether two texts or byte strings are the same. How long it takes says nothing about where
 /// they differ, so a signature cannot be guessed byte by byte.
 #[must_use]
@@ -185,6 +194,7 @@ mod tests {
     #[test]
     fn numbers_and_comparisons() {
         assert_eq!([0, 9, 10, u64::MAX].map(decimal), ["0", "9", "10", "18446744073709551615"]);
+        assert_eq!(concat(&["a", "", "bc"]), "abc");
         assert!(equal("abc", b"abc") && equal("", ""));
         assert!(!equal("abc", "abd") && !equal("abc", "ab") && !equal("", "a"));
     }

@@ -183,6 +183,19 @@ fn without_a_compiler_it_is_said_what_to_install() {
     host.finish();
 }
 
+/// Its size is looked at where it is built.
+#[test]
+fn a_new_signer_has_fewer_than_twenty_lines() {
+    let mut host = Host::at_rest(TXCO);
+    host.txco(&["op", "new", "probe"]).succeeds();
+    let source = host.read("probe/src/lib.rs");
+    let lines = source.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
+    let lines: Vec<_> = lines.collect();
+    assert!(lines.iter().any(|line| line.contains("key.hmac(")), "{source}");
+    assert!(lines.len() < 20, "{} lines", lines.len());
+    host.finish();
+}
+
 #[test]
 fn a_new_op_is_not_made_over_another() {
     let mut host = Host::at_rest(TXCO);

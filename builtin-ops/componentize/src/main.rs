@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::{env, fs};
 
+use wasmparser::BinaryReader;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -28,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let world = resolve.select_world(&[package], Some("op"))?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     }
-    let mut encoded = ComponentEncoder::default().validate(true).module(&module)?.encode()?;
+    let encoded = ComponentEncoder::default().validate(true).module(&module)?.encode()?;
+    let mut encoded = without_names(&encoded)?;
     if let Some(manifest) = text.filter(|text| text.ends_with(".toml")) {
         let content = [sized(b"txco:manifest"), fs::read(manifest)?].concat();
         // A custom section, at the level of the component itself.
@@ -36,6 +38,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         encoded.extend(sized(&content));
     }
     Ok(fs::write(component, encoded)?)
+}
+
+/// The component, or a module in it, without the sections that nobody reads: the names of its
+/// parts, and which tools made it.
+fn without_names(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let (head, mut sections) = component.split_at_checked(8).ok_or("no component")?;
+    let is_component = head.get(6) == Some(&1);
+    let mut kept = head.to_vec();
+    while !sections.is_empty() {
+        let mut reader = BinaryReader::new(sections, 0);
+        let section = reader.read_u8()?;
+        let mut content = reader.read_reader()?;
+        let whole = sections.split_off(..reader.original_position()).ok_or("no component")?;
+        match section {
+            0 if matches!(content.read_string()?, "component-name" | "producers") => {}
+            1 if is_component => {
+                let module = without_names(content.read_bytes(content.bytes_remaining())?)?;
+                kept.push(1);
+                kept.extend(sized(&module));
+            }
+            _ => kept.extend_from_slice(whole),
+        }
+    }
+    Ok(kept)
 }
 
 /// The bytes behind their own length, an unsigned LEB128.

@@ -3,19 +3,15 @@
 
 extern crate alloc;
 
-mod base;
-mod component;
-mod message;
-mod structured;
+mod parameters;
 
-use parts::json;
+use parts::http_signature::{Component, Message, Scheme, base, structured};
 use parts::target::Target;
+use parts::{failure, json};
 use sha2::{Digest as _, Sha256};
 use txco_op::prelude::*;
 
-use crate::base::{Parameters, base};
-use crate::component::Component;
-use crate::message::Message;
+use crate::parameters::Parameters;
 
 #[derive(Params)]
 struct Params {
@@ -35,16 +31,6 @@ struct Params {
     #[param(default)]
     nonce: bool,
     tag: Option<String>,
-}
-
-/// The algorithms of the registry (RFC 9421, section 6.2) that the host computes.
-#[derive(FromParam, Clone, Copy)]
-enum Scheme {
-    HmacSha256,
-    Ed25519,
-    EcdsaP256Sha256,
-    #[param(name = "rsa-v1_5-sha256")]
-    RsaV15Sha256,
 }
 
 #[derive(Output)]
@@ -74,25 +60,17 @@ fn sign(call: &Call, params: Params) -> Result<Headers, Failure> {
     if !structured::is_key(&params.label) {
         return Err("label must begin with a letter and have a-z, 0-9, _, -, . or * only".into());
     }
-    let (base, input) = base(&message, &components, &parameters)?;
+    let input = parameters.input(&components)?;
+    let missing =
+        |component: &Component| failure(&["components: the request has no ", &component.identifier()]);
+    let base = base(&message, &components, &input).map_err(missing)?;
     let signature = key.sign(params.algorithm.algorithm(), message![&base])?;
     let mut headers = vec![
-        ("signature_input", json::quoted(&[&params.label, "=", &input].concat())),
-        ("signature", json::quoted(&[&params.label, "=:", &base64(&signature), ":"].concat())),
+        ("signature_input", json::quoted(&concat(&[&params.label, "=", &input]))),
+        ("signature", json::quoted(&concat(&[&params.label, "=:", &base64(&signature), ":"]))),
     ];
     headers.extend(digest.map(|digest| ("content_digest", json::quoted(&digest))));
     Ok(Headers { headers: Value::json(json::object(headers)) })
-}
-
-impl Scheme {
-    const fn algorithm(self) -> Algorithm {
-        match self {
-            Self::HmacSha256 => Algorithm::HmacSha256,
-            Self::Ed25519 => Algorithm::Ed25519,
-            Self::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,
-            Self::RsaV15Sha256 => Algorithm::RsaPkcs1Sha256,
-        }
-    }
 }
 
 /// Headers of the rule's own, names in lower case; several values of one name as an array.
@@ -127,7 +105,7 @@ fn digest(
     let body = call.bytes(&params.input_path).ok_or_else(nothing)?;
     let mut hash = Sha256::new();
     body.for_each_piece(|piece| hash.update(piece));
-    Ok(Some(["sha-256=:", &base64(&hash.finalize()), ":"].concat()))
+    Ok(Some(concat(&["sha-256=:", &base64(&hash.finalize()), ":"])))
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use parts::target::Target;
 use serde_json::Value as Json;
 use txco_op::prelude::*;
 
-use crate::base::{Parameters, base};
-use crate::component::Component;
-use crate::message::Message;
+use parts::http_signature::{Component, Message, base};
+
+use crate::parameters::Parameters;
 use crate::sign;
 
 fn vectors() -> Json {
@@ -38,7 +38,9 @@ fn the_bases_and_signatures_of_the_rfc() {
             nonce: said("nonce"),
             tag: said("tag"),
         };
-        let (made, input) = base(&message, &Component::list(of("components")).unwrap(), &parameters).unwrap();
+        let components = Component::list(of("components")).unwrap();
+        let input = parameters.input(&components).unwrap();
+        let made = base(&message, &components, &input).unwrap();
         assert_eq!(made, of("base"), "{}", of("where"));
         assert_eq!(input, of("input"), "{}", of("where"));
         // RSASSA-PSS is not among what the host computes.
@@ -147,7 +149,7 @@ fn components_are_derived_from_the_request() {
         let target = Target::parse(url).unwrap();
         let message = Message::request("POST", &target, Vec::new());
         let [component] = Component::list(component).unwrap().try_into().ok().unwrap();
-        message.value(&component).map_err(|failure| failure.message().to_owned())
+        message.value(&component)
     };
     let url = "https://www.example.com/path?param=value";
     for (component, expected) in [
@@ -160,21 +162,20 @@ fn components_are_derived_from_the_request() {
         ("@query", "?param=value"),
         ("@query-param;name=\"param\"", "value"),
     ] {
-        assert_eq!(value(url, component).as_deref(), Ok(expected), "{component}");
+        assert_eq!(value(url, component).as_deref(), Some(expected), "{component}");
     }
-    assert_eq!(value("https://www.example.com/path", "@query").as_deref(), Ok("?"));
-    assert_eq!(value("https://www.example.com", "@path").as_deref(), Ok("/"));
+    assert_eq!(value("https://www.example.com/path", "@query").as_deref(), Some("?"));
+    assert_eq!(value("https://www.example.com", "@path").as_deref(), Some("/"));
     let parameters = "https://www.example.com/parameters?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something";
     for (name, expected) in [
         ("var", "this%20is%20a%20big%0Amultiline%20value"),
         ("bar", "with%20plus%20whitespace"),
         ("fa%C3%A7ade%22%3A%20", "something"),
     ] {
-        assert_eq!(value(parameters, &format!("@query-param;name=\"{name}\"")).as_deref(), Ok(expected));
+        assert_eq!(value(parameters, &format!("@query-param;name=\"{name}\"")).as_deref(), Some(expected));
     }
-    let missing = "components: the request has no \"@query-param\";name=\"a\"";
-    assert_eq!(value(url, "@query-param;name=\"a\""), Err(missing.to_owned()));
-    assert_eq!(value("https://a.b/?a=1&a=2", "@query-param;name=\"a\""), Err(missing.to_owned()));
+    assert_eq!(value(url, "@query-param;name=\"a\""), None);
+    assert_eq!(value("https://a.b/?a=1&a=2", "@query-param;name=\"a\""), None);
 }
 
 #[test]

@@ -64,9 +64,9 @@ fn compact(
     payload: &[u8],
     sign: impl FnOnce(&str) -> Result<Vec<u8>, Failure>,
 ) -> Result<String, Failure> {
-    let input = [&base64url(header), ".", &base64url(payload)].concat();
+    let input = concat(&[&base64url(header), ".", &base64url(payload)]);
     let signature = base64url(&sign(&input)?);
-    Ok([&input, ".", &signature].concat())
+    Ok(concat(&[&input, ".", &signature]))
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ struct Verdict {
 
 #[op]
 fn verify(call: &Call, params: Params) -> Result<Verdict, Failure> {
-    let keys = keys(call, &params)?;
+    let mac = (params.algorithm == Jws::Hs256).then_some(params.algorithm.name());
+    let keys = parts::verifying_keys(call, params.public_key.as_deref(), mac)?;
     let found = call.get(&params.token_path).map(Value::into_text).unwrap_or_default();
     let expected = Expected {
         algorithm: params.algorithm,
@@ -56,18 +57,6 @@ fn verify(call: &Call, params: Params) -> Result<Verdict, Failure> {
         Err(reason) => vec![("valid", "false".to_owned()), ("reason", json::quoted(reason.word()))],
     };
     Ok(Verdict { verdict: Value::json(json::object(members)) })
-}
-
-/// The keys that may have signed: those of the rule's parameter, or the versions of the secret.
-fn keys(call: &Call, params: &Params) -> Result<Vec<Key>, Failure> {
-    let Some(pem) = &params.public_key else { return call.keys("key", Encoding::Declared) };
-    if params.algorithm == Jws::Hs256 {
-        // A key that everybody knows makes MACs that everybody can make.
-        return Err("HS256 has no public key; give the secret at secrets.key".into());
-    }
-    let blocks: Vec<_> = pem.split_inclusive("-----END PUBLIC KEY-----").collect();
-    let blocks = blocks.iter().filter(|block| !block.trim().is_empty());
-    blocks.map(|block| Key::public(block.trim())).collect()
 }
 
 /// The claims, as JSON text, and which key signed; or why not. The signature is checked before

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use txco_op::{
-    Algorithm, Encoding, Failure, FromParam, Key, Piece, base64, from_base64, from_hex, hex, message,
+    Algorithm, Encoding, Failure, FromParam, Key, Piece, base64, concat, from_base64, from_hex, hex, message,
 };
 
 /// The way of a vendor. All of them are HMACs with SHA-256.
@@ -74,7 +74,7 @@ impl Scheme {
             Self::Slack => ("v0=", hex(mac)),
             Self::StandardWebhooks => ("v1,", base64(mac)),
         };
-        [before, &mac].concat()
+        concat(&[before, &mac])
     }
 
     /// The MAC that a signature writes; `None` when it is none of this version of the scheme.

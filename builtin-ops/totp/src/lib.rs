@@ -61,7 +61,7 @@ fn password(mac: &[u8], digits: Digits) -> Option<String> {
         Digits::Eight => (8, 100_000_000),
     };
     let number = decimal(u64::from((u32::from_be_bytes(word) & 0x7fff_ffff) % most));
-    Some(["0".repeat(width - number.len()), number].concat())
+    Some(concat(&[&"0".repeat(width - number.len()), &number]))
 }
 
 #[cfg(test)]

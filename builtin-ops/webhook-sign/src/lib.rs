@@ -30,7 +30,7 @@ fn sign(call: &Call) -> Result<Headers, Failure> {
     let nothing = || parts::nothing("sign", "input_path", &input_path);
     let body = call.bytes(&input_path).ok_or_else(nothing)?;
     let id = match (scheme, id) {
-        (Scheme::StandardWebhooks, None) => ["msg_", &hex(&call.random::<16>())].concat(),
+        (Scheme::StandardWebhooks, None) => concat(&["msg_", &hex(&call.random::<16>())]),
         // A full stop would let the receiver see another id, time and body than were signed.
         (Scheme::StandardWebhooks, Some(id)) if parts::is_header_text(&id) && !id.contains('.') => id,
         (Scheme::StandardWebhooks, Some(_)) => return Err("id must be ASCII without a full stop".into()),
@@ -42,7 +42,7 @@ fn sign(call: &Call) -> Result<Headers, Failure> {
     let signatures = keys.iter().map(|key| Ok(scheme.write(&scheme.mac(key, &stamp, (&body).into())?)));
     let signatures = signatures.collect::<Result<Vec<_>, Failure>>()?;
     let signature = match scheme {
-        Scheme::Stripe => ["t=", &time, ",", &signatures.join(",")].concat(),
+        Scheme::Stripe => concat(&["t=", &time, ",", &signatures.join(",")]),
         Scheme::Github | Scheme::Slack | Scheme::StandardWebhooks => signatures.join(" "),
     };
     let mut headers = vec![("signature", json::quoted(&signature))];

@@ -48,7 +48,7 @@ fn verify(call: &Call) -> Result<Verdict, Failure> {
 fn received(call: &Call, params: &Params) -> Result<(Received, Blob), Reason> {
     let Params { scheme, tolerance, .. } = params;
     let at = |path: &Option<String>, header: &str| {
-        let own = || ["@web.req.headers.", header, ".0"].concat();
+        let own = || concat(&["@web.req.headers.", header, ".0"]);
         let found = call.get(&path.clone().unwrap_or_else(own));
         found.map(Value::into_text).filter(|text| !text.is_empty())
     };

@@ -22,6 +22,7 @@ const EMBEDDED: &[(&str, &[u8])] = embedded![
     "hmac-verify.use.wasm",
     "hmac-verify.wasm",
     "http-signature.use.wasm",
+    "http-signature-verify.use.wasm",
     "jwt-sign.use.wasm",
     "jwt-verify.use.wasm",
     "sigv4-sign.use.wasm",

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use model::MANIFEST_SECTION;
-use wasm_encoder::{ComponentSection as _, CustomSection};
+use wasm_encoder::{ComponentSection as _, CustomSection, Encode as _};
+use wasmparser::BinaryReader;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -23,7 +24,33 @@ pub(crate) fn of_module(module: &[u8]) -> Result<Vec<u8>, Error> {
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(refused)?;
     }
     let encoder = ComponentEncoder::default().validate(true);
-    encoder.module(&module).and_then(|mut encoder| encoder.encode()).map_err(refused)
+    let component = encoder.module(&module).and_then(|mut encoder| encoder.encode()).map_err(refused)?;
+    without_names(&component).map_err(refused)
+}
+
+/// The component, or a module in it, without the sections that nobody reads: the names of its
+/// parts, and which tools made it.
+fn without_names(component: &[u8]) -> wasmparser::Result<Vec<u8>> {
+    // Eight bytes of head: the magic number, the version, and at 6 which of the two it is.
+    let (head, mut sections) = component.split_at_checked(8).unwrap_or((component, &[]));
+    let is_component = head.get(6) == Some(&1);
+    let mut kept = head.to_vec();
+    while !sections.is_empty() {
+        let mut reader = BinaryReader::new(sections, 0);
+        let section = reader.read_u8()?;
+        let mut content = reader.read_reader()?;
+        let (whole, rest) = sections.split_at_checked(reader.original_position()).unwrap_or((sections, &[]));
+        sections = rest;
+        match section {
+            0 if matches!(content.read_string()?, "component-name" | "producers") => {}
+            1 if is_component => {
+                kept.push(section);
+                without_names(content.read_bytes(content.bytes_remaining())?)?.encode(&mut kept);
+            }
+            _ => kept.extend_from_slice(whole),
+        }
+    }
+    Ok(kept)
 }
 
 /// Whether the compiler left the contract's types in the module, as Rust's bindings do.

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use model::Digest;
+
 use crate::source::{Language, Source, write};
 use crate::tool::{Tool, first_line};
 use crate::{Error, Surroundings, component, sdk};
@@ -11,6 +13,12 @@ use crate::{Error, Surroundings, component, sdk};
 /// The tool for JavaScript (npm), and the one for Python (PyPI).
 const COMPONENTIZE_JS: &str = "0.23.0";
 const COMPONENTIZE_PY: &str = "0.25.1";
+/// What is installed for them, to the last package and its digest: a package that changed is refused.
+const NPM: &[(&str, &str)] = &[
+    ("package.json", include_str!("tools/package.json")),
+    ("package-lock.json", include_str!("tools/package-lock.json")),
+];
+const PIP: &[(&str, &str)] = &[("requirements.txt", include_str!("tools/requirements.txt"))];
 /// The interfaces of the contract that a source may import.
 const INTERFACES: [&str; 5] = ["call", "secrets", "keys", "random", "log"];
 const WORLD: &str = "source";
@@ -47,8 +55,8 @@ impl Toolchain {
         let said = first_line(&program, &["--version"], Self::environment(surroundings));
         let said = said.ok_or_else(|| Error::NoCompiler(format!("{} does not run", program.display())))?;
         let identity = match language {
-            Language::JavaScript => format!("componentize-js {COMPONENTIZE_JS}"),
-            Language::Python => format!("componentize-py {COMPONENTIZE_PY}"),
+            Language::JavaScript => format!("componentize-js {COMPONENTIZE_JS}+{}", digest(NPM)),
+            Language::Python => format!("componentize-py {COMPONENTIZE_PY}+{}", digest(PIP)),
             Language::C | Language::Rust => said,
         };
         Ok(Self { language, program, identity })
@@ -79,12 +87,11 @@ impl Toolchain {
                 ("clang", self.program.clone(), c_arguments(source, &made), environment)
             }
             Language::JavaScript => {
-                let tools = self.installed(surroundings, progress, |into| {
-                    let package = format!("@bytecodealliance/componentize-js@{COMPONENTIZE_JS}");
+                let tools = self.installed(surroundings, progress, NPM, |into| {
                     // No package of it needs to run anything to be installed.
-                    let install =
-                        words(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts"]);
-                    [install, vec!["--prefix".into(), into.into(), package.into()]].concat()
+                    let install = words(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+                    let anywhere = "--omit-lockfile-registry-resolved".into();
+                    [install, vec![anywhere, "--prefix".into(), into.into()]].concat()
                 })?;
                 self.check_syntax(source, surroundings, &folder)?;
                 let program = tools.join("node_modules/.bin/componentize-js");
@@ -101,7 +108,7 @@ impl Toolchain {
                 ("componentize-js", program, arguments, environment)
             }
             Language::Python => {
-                let tools = self.installed(surroundings, progress, |into| {
+                let tools = self.installed(surroundings, progress, PIP, |into| {
                     let install = words([
                         "-m",
                         "pip",
@@ -109,10 +116,11 @@ impl Toolchain {
                         "--quiet",
                         "--disable-pip-version-check",
                         "--only-binary=:all:",
-                        "--target",
+                        "--require-hashes",
+                        "--requirement",
                     ]);
-                    [install, vec![into.into(), format!("componentize-py=={COMPONENTIZE_PY}").into()]]
-                        .concat()
+                    let pinned = into.join("requirements.txt").into();
+                    [install, vec![pinned, "--target".into(), into.into()]].concat()
                 })?;
                 let program = tools.join("bin/componentize-py");
                 let wit = worlds(work, &interfaces(source, imported_by_python))?;
@@ -154,12 +162,13 @@ impl Toolchain {
         })
     }
 
-    /// The folder of the language's own tool, installed when it is not there: by its version,
-    /// and under its name only once all of it is there.
+    /// The folder of the language's own tool, installed when it is not there, as `pinned` says: by
+    /// its version, and under its name only once all of it is there.
     fn installed(
         &self,
         surroundings: &Surroundings,
         progress: &mut dyn FnMut(&str),
+        pinned: &[(&str, &str)],
         arguments: impl Fn(&Path) -> Vec<OsString>,
     ) -> Result<PathBuf, Error> {
         let all = surroundings.cache.join("tools");
@@ -170,6 +179,9 @@ impl Toolchain {
         progress(&format!("installing {} (once; hundreds of megabytes)", self.identity));
         fs::create_dir_all(&all).map_err(Error::file(&all))?;
         let made = tempfile::Builder::new().prefix(".part-").tempdir_in(&all).map_err(Error::file(&all))?;
+        for (file, text) in pinned {
+            write(&made.path().join(file), text.as_bytes())?;
+        }
         let name = if self.language == Language::Python { "pip" } else { "npm" };
         let (arguments, environment) = (arguments(made.path()), Self::environment(surroundings));
         Tool { name, program: &self.program, arguments, environment, folder: made.path() }
@@ -179,6 +191,12 @@ impl Toolchain {
         let _moved = made.keep();
         Ok(folder)
     }
+}
+
+/// The beginning of the digest of what is pinned: an older installation is another one.
+fn digest(pinned: &[(&str, &str)]) -> String {
+    let all: Vec<&str> = pinned.iter().map(|(_, text)| *text).collect();
+    Digest::of(all.concat().as_bytes()).to_string().chars().take(8).collect()
 }
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<OsString> {
@@ -257,6 +275,26 @@ mod tests {
         let python = "from wit_world.imports import call, keys\nsecrets = 1\n";
         assert!(imported_by_python(python, "keys") && !imported_by_python(python, "secrets"));
         assert!(imported_by_python("from wit_world.imports.secrets import x", "secrets"));
+    }
+
+    /// Every package by its digest, and none by a place that only some can reach.
+    #[test]
+    fn what_is_installed_is_pinned() {
+        let text = |files: &[(&str, &str)], name| {
+            files.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned()).unwrap()
+        };
+        let wanted = format!("\"@bytecodealliance/componentize-js\": \"{COMPONENTIZE_JS}\"");
+        assert!(text(NPM, "package.json").contains(&wanted));
+        let lock = text(NPM, "package-lock.json");
+        let count = |word: &str| lock.matches(word).count();
+        assert!(lock.contains(&wanted) && count("\"node_modules/") > 100, "{}", count("\"node_modules/"));
+        assert_eq!(count("\"integrity\": \"sha512-"), count("\"node_modules/"));
+        assert_eq!(count("\"resolved\"") + count("http"), 0);
+        let requirements = text(PIP, "requirements.txt");
+        assert!(requirements.contains(&format!("componentize-py=={COMPONENTIZE_PY} \\")));
+        assert_eq!(requirements.matches("==").count(), 1);
+        assert_eq!(requirements.matches("--hash=sha256:").count(), 5);
+        assert!(digest(NPM).len() == 8 && digest(NPM) != digest(PIP));
     }
 
     #[test]

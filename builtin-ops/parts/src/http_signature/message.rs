@@ -4,52 +4,48 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use parts::failure;
-use parts::target::Target;
-use txco_op::{Failure, decimal};
+use txco_op::{concat, decimal};
 
-use crate::component::Component;
+use super::component::Component;
+use crate::target::Target;
 
 /// A request, or the answer to one.
-pub(crate) struct Message<'a> {
+pub struct Message<'a> {
     start: Start<'a>,
     /// Names in lower case, in the order in which they are sent.
     fields: Vec<(String, String)>,
 }
 
 enum Start<'a> {
-    Request {
-        method: &'a str,
-        target: &'a Target<'a>,
-    },
-    #[cfg_attr(not(test), expect(dead_code, reason = "the op signs requests; the RFC has an answer, too"))]
-    Answer {
-        status: u16,
-    },
+    Request { method: &'a str, target: &'a Target<'a> },
+    Answer { status: u16 },
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn request(method: &'a str, target: &'a Target<'a>, fields: Vec<(String, String)>) -> Self {
+    /// A request; names of fields in lower case.
+    #[must_use]
+    pub fn request(method: &'a str, target: &'a Target<'a>, fields: Vec<(String, String)>) -> Self {
         Self { start: Start::Request { method, target }, fields }
     }
 
-    #[cfg(test)]
-    pub(crate) fn answer(status: u16, fields: Vec<(String, String)>) -> Self {
+    /// An answer. The ops sign and verify requests; the RFC's vectors have an answer, too.
+    #[must_use]
+    pub fn answer(status: u16, fields: Vec<(String, String)>) -> Self {
         Self { start: Start::Answer { status }, fields }
     }
 
-    /// What stands behind the component's identifier in the signature base.
-    pub(crate) fn value(&self, component: &Component) -> Result<String, Failure> {
+    /// What stands behind the component's identifier in the signature base, if the message has it.
+    #[must_use]
+    pub fn value(&self, component: &Component) -> Option<String> {
         let name = component.name.as_str();
-        let value = match (&self.start, name.strip_prefix('@')) {
+        match (&self.start, name.strip_prefix('@')) {
             (_, None) => self.field(name),
             (Start::Request { method, target }, Some(derived)) => {
                 of_request(method, target, derived, component.parameter.as_deref())
             }
             (Start::Answer { status }, Some("status")) => Some(decimal(u64::from(*status))),
             (Start::Answer { .. }, Some(_)) => None,
-        };
-        value.ok_or_else(|| failure(&["components: the request has no ", &component.identifier()]))
+        }
     }
 
     /// RFC 9421, section 2.1: all values of the name, blanks around them gone, lines unfolded.
@@ -69,15 +65,15 @@ fn unfolded(value: &str) -> String {
 /// RFC 9421, section 2.2.
 fn of_request(method: &str, target: &Target<'_>, derived: &str, parameter: Option<&str>) -> Option<String> {
     let path = target.path;
-    let query = target.query.map(|query| ["?", query].concat());
+    let query = target.query.map(|query| concat(&["?", query]));
     Some(match derived {
         "method" => method.to_owned(),
         "target-uri" => {
-            [target.scheme, "://", &target.authority, path, query.as_deref().unwrap_or_default()].concat()
+            concat(&[target.scheme, "://", &target.authority, path, query.as_deref().unwrap_or_default()])
         }
         "authority" => target.authority.clone(),
         "scheme" => target.scheme.to_owned(),
-        "request-target" => [path, query.as_deref().unwrap_or_default()].concat(),
+        "request-target" => concat(&[path, query.as_deref().unwrap_or_default()]),
         "path" => path.to_owned(),
         "query" => query.unwrap_or_else(|| "?".to_owned()),
         "query-param" => parameter_of(target.query.unwrap_or_default(), parameter?)?,

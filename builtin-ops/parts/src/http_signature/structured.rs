@@ -3,7 +3,8 @@
 use alloc::string::String;
 
 /// A text between quotes; `None` when it has characters that cannot stand there.
-pub(crate) fn string(text: &str) -> Option<String> {
+#[must_use]
+pub fn string(text: &str) -> Option<String> {
     let mut made = String::with_capacity(text.len() + 2);
     made.push('"');
     for character in text.chars() {
@@ -18,7 +19,8 @@ pub(crate) fn string(text: &str) -> Option<String> {
 }
 
 /// Whether a text can name a member of a dictionary.
-pub(crate) fn is_key(text: &str) -> bool {
+#[must_use]
+pub fn is_key(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(&byte);
     text.starts_with(|first: char| first.is_ascii_lowercase() || first == '*') && text.bytes().all(inside)
 }

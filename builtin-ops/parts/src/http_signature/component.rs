@@ -4,17 +4,18 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use parts::failure;
 use txco_op::Failure;
 
-use crate::structured;
+use super::structured;
+use crate::failure;
 
 /// One component: a header, or something derived from the request.
-pub(crate) struct Component {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
     /// `content-type`, `@method`.
-    pub(crate) name: String,
+    pub name: String,
     /// Of `@query-param`: which one, as a form writes it.
-    pub(crate) parameter: Option<String>,
+    pub parameter: Option<String>,
 }
 
 /// What can be derived from a request or an answer (RFC 9421, section 2.2).
@@ -33,13 +34,14 @@ const DERIVED: [&str; 9] = [
 impl Component {
     /// Reads components that are separated by blanks: `@method`, `content-type`,
     /// `@query-param;name="a"`. There may be none of them; none may be there twice.
-    pub(crate) fn list(text: &str) -> Result<Vec<Self>, Failure> {
+    ///
+    /// # Errors
+    /// [`Failure`] that names the word which is none.
+    pub fn list(text: &str) -> Result<Vec<Self>, Failure> {
         let mut components: Vec<Self> = Vec::new();
         for word in text.split_ascii_whitespace() {
             let component = Self::read(word)?;
-            let twice =
-                |known: &&Self| known.name == component.name && known.parameter == component.parameter;
-            if components.iter().any(|known| twice(&known)) {
+            if components.contains(&component) {
                 return Err(failure(&["components: ", word, " is there twice"]));
             }
             components.push(component);
@@ -56,19 +58,25 @@ impl Component {
             }
             Some(_) => return Err(failure(&["components: ", word, ": parameters are not supported here"])),
         };
-        let name = name.to_ascii_lowercase();
+        let component = Self::named(&name.to_ascii_lowercase(), parameter);
+        component.ok_or_else(|| failure(&["components: ", word, " is no component"]))
+    }
+
+    /// The component of this name, and of a parameter of the query the parameter's; `None` when
+    /// there is none such.
+    #[must_use]
+    pub fn named(name: &str, parameter: Option<String>) -> Option<Self> {
         let known = match name.strip_prefix('@') {
-            Some(_) => DERIVED.contains(&name.as_str()),
-            None => !name.is_empty() && name.bytes().all(is_token),
+            Some(_) => DERIVED.contains(&name),
+            None => !name.is_empty() && name.bytes().all(|byte| is_token(byte) && !byte.is_ascii_uppercase()),
         };
-        if !known || parameter.is_some() != (name == "@query-param") {
-            return Err(failure(&["components: ", word, " is no component"]));
-        }
-        Ok(Self { name, parameter })
+        let known = known && parameter.is_some() == (name == "@query-param");
+        known.then(|| Self { name: name.to_owned(), parameter })
     }
 
     /// `"@query-param";name="a"`.
-    pub(crate) fn identifier(&self) -> String {
+    #[must_use]
+    pub fn identifier(&self) -> String {
         let mut identifier = structured::string(&self.name).unwrap_or_default();
         if let Some(parameter) = self.parameter.as_deref().and_then(structured::string) {
             identifier.push_str(";name=");
