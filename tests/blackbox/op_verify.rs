@@ -1,7 +1,6 @@
 //! `txco op verify --rebuild`: the built-in ops are what their sources make, and what they are not is said by name.
 //!
 //! The one test that compiles says SKIPPED and stops where no compiler can, or another one than the lock file's would.
-#![expect(clippy::print_stderr, reason = "a test that stops says so")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
