@@ -1,5 +1,7 @@
-//! What a request has used of its budget. Checked before each thing that costs, not only at
-//! the next scope, so that one scope cannot overspend (weakness E8).
+//! What a request has used of its budget.
+//!
+//! Checked before each thing that costs, not only at the next scope, so that one scope cannot
+//! overspend (weakness E8).
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
