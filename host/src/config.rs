@@ -13,7 +13,8 @@ pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use otel::Otel;
 pub use setting::{
     AuthMode, Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, Mock, OnlySigned,
-    Password, RequirePolicy, RuleMode, Setting, StackFallback, StackSize, TraceMode, TrustKey, WebMockHeader,
+    Password, RequirePolicy, RuleMode, Setting, StackFallback, StackSize, Switch, TraceMode, TrustKey,
+    WebMockHeader,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -120,6 +121,10 @@ settings! {
     cache_dir: PathBuf = "cache-dir" "DIR" ["./chassis/data/cache/ops"] "The folder of compiled ops";
     trace_mode: TraceMode = "trace-mode" "MODE" ["off"] "What is traced of each request: off, summary or full";
     trace_dir: PathBuf = "trace-dir" "DIR" ["./data/trace"] "The folder of the traces";
+    trace_async: Switch = "trace-async" "YES|NO" ["no"] "Traces are written by a thread of their own; when it cannot keep up, requests wait and nothing is lost";
+    trace_buffer_size: u32 = "trace-buffer-size" "COUNT" ["1024"] "How many writes may wait for that thread";
+    trace_max_age: Option<Duration> = "trace-max-age" "TIME" ["168h"] "Traces of requests that ended longer ago are removed; empty keeps them";
+    trace_max_bytes: Bytes = "trace-max-bytes" "BYTES" ["1024MiB"] "The oldest traces are removed beyond this size; 0 is no limit";
     egress_policy: EgressPolicy = "egress-policy" "POLICY" ["private"] "Which addresses ops may call: private (only public ones) or open (any)";
     egress_allow_cidrs: Vec<Network> = "egress-allow-cidrs" "CIDR,…" [""] "Networks that ops may call in spite of the policy";
     egress_deny_cidrs: Vec<Network> = "egress-deny-cidrs" "CIDR,…" [""] "Networks that ops may not call";

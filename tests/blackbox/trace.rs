@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
-use support::{Answer, Host, Upstream};
+use support::{Answer, Call, Host, Upstream};
 
 use crate::TXCO;
 
@@ -105,5 +105,101 @@ fn a_request_nobody_traced_is_told() {
     let stderr = host.txco(&["trace", "req_1111111111111111111111"]).fails(1);
     assert!(stderr.contains("not traced"), "{stderr}");
     host.txco(&["trace", "../../../etc"]).fails(2);
+    host.finish();
+}
+
+/// Weaknesses T2 and T6: what a rule hides is hidden, by a thread that loses nothing.
+#[test]
+fn what_rules_hide_is_in_no_trace() {
+    let mut host = Host::with(
+        TXCO,
+        &["serve", "--workspace", "workspace", "--web-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"],
+    )
+    .flags(&["--trace-mode", "full", "--trace-async", "--trace-buffer-size", "1"])
+    .rule(
+        "OPS/web/100/a.txcl",
+        "WITH redact = \".body.card\", omit = \".body.user.email\"\nEMIT .seen = true\n",
+    )
+    .rule("OPS/web/200/b.txcl", "EXEC \"txco://noop\"\nEMIT .again = true, @web.res.body = \"done\"\n")
+    .start();
+    let (card, email) = (host.canary("card"), host.canary("email"));
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        let reply =
+            host.event("/", &json!({ "card": card.text(), "user": { "email": email.text(), "id": 5 } }));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        ids.push(reply.header("x-request-id").unwrap().to_owned());
+    }
+    // `finish` looks for them in every file.
+    host.stop();
+    for id in ids {
+        let out: Value =
+            serde_json::from_str(&host.read(&format!("data/trace/requests/{id}/out.json"))).unwrap();
+        assert_eq!((&out["body"]["card"], &out["body"]["user"]), (&json!("[REDACTED]"), &json!({ "id": 5 })));
+        assert_eq!(host.files(&format!("data/trace/requests/{id}/steps")).len(), 8);
+    }
+    host.finish();
+}
+
+#[test]
+fn it_is_told_why_rules_fired() {
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/big.txcl", "WHEN .body.total > 100\nEMIT .big = true\n")
+        .rule("OPS/web/100/small.txcl", "WHEN .body.total <= 100\nEMIT @halt = true\n")
+        .rule("OPS/web/200/later.txcl", "EMIT .later = true\n")
+        .start();
+    assert_eq!(host.event("/", &json!({ "total": 7 })).status, 200);
+    let told = host.txco(&["trace", "last", "--explain"]).succeeds();
+    for text in [
+        "big  did not fire: its condition did not hold\n    line 1: .body.total > 100 did not hold: found 7",
+        "small  fired: its condition held",
+        "web/100 ended the request (@halt)",
+        "never reached\n  web/200  later",
+    ] {
+        assert!(told.contains(text), "{text}\n{told}");
+    }
+    host.finish();
+}
+
+/// Weakness T3: traces do not grow for ever.
+#[test]
+fn the_oldest_traces_go() {
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/a.txcl", "EMIT .a = 1\n")
+        .flags(&["--trace-max-bytes", "64KiB"])
+        .start();
+    let folders = |host: &Host| -> std::collections::BTreeSet<String> {
+        let files = host.files("data/trace/requests");
+        files
+            .iter()
+            .filter_map(|file| Some(file.strip_prefix("data/trace/requests/")?.split_once('/')?.0.to_owned()))
+            .collect()
+    };
+    let body = json!({ "text": "x".repeat(4000) });
+    let first = host.event("/", &body).header("x-request-id").unwrap().to_owned();
+    let start = std::time::Instant::now();
+    while folders(&host).contains(&first) {
+        assert!(start.elapsed().as_secs() < 60, "the first is still there");
+        assert_eq!(host.event("/", &body).status, 200);
+    }
+    let last = host.event("/", &body).header("x-request-id").unwrap().to_owned();
+    assert!(folders(&host).contains(&last));
+    host.finish();
+}
+
+#[test]
+fn requests_are_watched_as_they_end() {
+    let (mut host, _) = run("summary");
+    let mut pty = host.on_terminal(&Call::new(&["trace", "--watch"]));
+    // It shows what ends after it has begun to look.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let reply = host.event("/", &json!({ "n": 2 }));
+    let start = std::time::Instant::now();
+    while !pty.printed().contains(reply.header("x-request-id").unwrap()) {
+        assert!(start.elapsed().as_secs() < 60, "{}", pty.printed());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    pty.interrupt();
+    let _interrupted = host.end_of(pty);
     host.finish();
 }

@@ -86,9 +86,10 @@ impl App {
             say_first(secret, own_admin, admin_tls.is_some());
         }
 
-        let cache = cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir, key });
-        let trace = Trace::open(trace_mode(config.trace_mode), &config.trace_dir)
+        let traces = trace_settings(&config);
+        let trace = Trace::open(traces, &config.trace_dir)
             .map_err(|reason| BootError::Trace { path: config.trace_dir, reason })?;
+        let cache = cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir, key });
         let chassis = Arc::new(Chassis::new(Parts {
             vault: vault.clone(),
             sandbox: Sandbox::new(limits, cache)?,
@@ -380,11 +381,18 @@ fn settings(config: &Config) -> chassis::Settings {
     }
 }
 
-fn trace_mode(mode: TraceMode) -> chassis::TraceMode {
-    match mode {
-        TraceMode::Off => chassis::TraceMode::Off,
-        TraceMode::Summary => chassis::TraceMode::Summary,
-        TraceMode::Full => chassis::TraceMode::Full,
+fn trace_settings(config: &Config) -> chassis::TraceSettings {
+    chassis::TraceSettings {
+        mode: match config.trace_mode {
+            TraceMode::Off => chassis::TraceMode::Off,
+            TraceMode::Summary => chassis::TraceMode::Summary,
+            TraceMode::Full => chassis::TraceMode::Full,
+        },
+        queue: config.trace_async.0.then(|| usize::try_from(config.trace_buffer_size).unwrap_or(usize::MAX)),
+        retention: chassis::Retention {
+            age: config.trace_max_age,
+            bytes: u64::try_from(config.trace_max_bytes.0).ok().filter(|bytes| *bytes > 0),
+        },
     }
 }
 

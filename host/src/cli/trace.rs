@@ -1,6 +1,8 @@
 //! `txco trace [last|RID]`: what happened to a request, from its trace files.
 
+mod explain;
 mod record;
+mod watch;
 
 use std::fmt::Write as _;
 use std::io;
@@ -19,10 +21,25 @@ pub(super) use record::{Given, Record, StepRecord};
 const RECENT: usize = 20;
 
 /// The arguments of `txco trace`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct TraceArgs {
     /// `last`, or a request id as in the X-Request-ID header; without it, recent requests
     request: Option<String>,
+    /// Tell in words why each rule fired or did not; without a request, of the last one
+    #[arg(long)]
+    explain: bool,
+    /// Show what went into this step and came out of it; the first is 1
+    #[arg(long, value_name = "N", conflicts_with = "explain")]
+    step: Option<usize>,
+    /// Only requests in whose trace this text stands, in any case
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["request", "explain", "step"])]
+    grep: Option<String>,
+    /// Show requests as they end, until interrupted
+    #[arg(long, conflicts_with_all = ["request", "explain", "step", "json"])]
+    watch: bool,
+    /// Show what went into every step and came out of it
+    #[arg(long, conflicts_with_all = ["explain", "step", "json"])]
+    verbose: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,9 +59,16 @@ pub(super) fn run(args: &TraceArgs, console: &mut Console<'_>) -> ExitCode {
 /// `here` is where the search for a workspace begins.
 fn answer(args: &TraceArgs, console: &mut Console<'_>, here: &Path) -> Result<(), Complaint> {
     let traces = folder(args, console.environment, here);
+    if args.watch {
+        return watch::follow(&traces, args.grep.as_deref(), console);
+    }
+    let about_one = args.explain || args.verbose || args.step.is_some();
     let text = match args.request.as_deref() {
-        None => list(args.json, &traces)?,
-        Some("last") => show(args.json, recent(&traces)?.first().ok_or_else(|| nothing(&traces))?),
+        None if !about_one => list(args.json, &traces, args.grep.as_deref())?,
+        None | Some("last") => {
+            let last = recent(&traces, None)?.into_iter().next().ok_or_else(|| nothing(&traces))?;
+            shown(args, &last)?
+        }
         Some(text) => {
             let request = RequestId::parse(text).map_err(|_| {
                 Complaint::usage(format!(
@@ -61,10 +85,50 @@ fn answer(args: &TraceArgs, console: &mut Console<'_>, here: &Path) -> Result<()
                     unreadable(&error)
                 }
             })?;
-            show(args.json, &record)
+            shown(args, &record)?
         }
     };
     console.print(&text)
+}
+
+/// One request, as the flags ask for it.
+fn shown(args: &TraceArgs, record: &Record) -> Result<String, Complaint> {
+    if args.explain {
+        let stages = record.stages().map_err(|error| unreadable(&error))?;
+        return Ok(if args.json { format!("{:#}", json!(stages)) } else { explain::told(record, &stages) });
+    }
+    if let Some(number) = args.step {
+        let step = number.checked_sub(1).and_then(|at| record.steps.get(at)).ok_or_else(|| {
+            let steps = record.steps.len();
+            Complaint::usage(format!("trace: there is no step {number}: {} has {steps}", record.request.rid))
+        })?;
+        return bodies(args.json, step);
+    }
+    if args.json {
+        return Ok(format!("{:#}", json!(record)));
+    }
+    let mut text = render(record);
+    if args.verbose {
+        for step in &record.steps {
+            text.push_str("\n\n");
+            text.push_str(&bodies(false, step)?);
+        }
+    }
+    Ok(text)
+}
+
+/// What went into a step and came out of it.
+fn bodies(as_json: bool, step: &StepRecord) -> Result<String, Complaint> {
+    let read = |file| step.body(file).map_err(|error| unreadable(&error));
+    let (input, output) = (read("in.json")?, read("out.json")?);
+    if as_json {
+        return Ok(format!("{:#}", json!({ "step": step, "in": input, "out": output })));
+    }
+    let one = |body: Option<serde_json::Value>| {
+        body.map_or_else(|| "not kept (--trace-mode full keeps it)".to_owned(), |body| format!("{body:#}"))
+    };
+    let body = |text: String| text.lines().map(cell).collect::<Vec<_>>().join("\n");
+    Ok(format!("{}\nin  {}\nout {}", cell(&step.rule()), body(one(input)), body(one(output))))
 }
 
 fn nothing(traces: &Path) -> Complaint {
@@ -92,14 +156,15 @@ fn folder(args: &TraceArgs, environment: &dyn Environment, here: &Path) -> PathB
 
 /// The newest requests, newest first. A folder whose chassis was killed while it wrote the
 /// first file is passed over.
-fn recent(traces: &Path) -> Result<Vec<Record>, Complaint> {
+fn recent(traces: &Path, grep: Option<&str>) -> Result<Vec<Record>, Complaint> {
     let folders = match chassis::traced_requests(traces) {
         Ok(folders) => folders,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(unreadable(&error)),
     };
     let mut records = Vec::new();
-    for folder in folders.iter().rev() {
+    let holds = |folder: &&PathBuf| grep.is_none_or(|text| record::holds(folder, text));
+    for folder in folders.iter().rev().filter(holds) {
         match Record::read_folder(folder) {
             Ok(record) => records.push(record),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
@@ -112,14 +177,22 @@ fn recent(traces: &Path) -> Result<Vec<Record>, Complaint> {
     Ok(records)
 }
 
-fn list(as_json: bool, traces: &Path) -> Result<String, Complaint> {
-    let records = recent(traces)?;
+fn list(as_json: bool, traces: &Path, grep: Option<&str>) -> Result<String, Complaint> {
+    let records = recent(traces, grep)?;
     if as_json {
         return Ok(format!("{:#}", json!({ "requests": records })));
     }
-    if records.is_empty() {
-        return Err(nothing(traces));
+    match grep {
+        _ if !records.is_empty() => Ok(rows(&records)),
+        None => Err(nothing(traces)),
+        Some(text) => {
+            Err(Complaint::failed(format!("trace: no trace in {} holds {text:?}", traces.display())))
+        }
     }
+}
+
+/// A line for each request.
+fn rows(records: &[Record]) -> String {
     let mut rows =
         vec![["REQUEST", "STARTED", "STACK", "STATUS", "DUR", "STEPS"].map(str::to_owned).to_vec()];
     rows.extend(records.iter().map(|record| {
@@ -128,11 +201,7 @@ fn list(as_json: bool, traces: &Path) -> Result<String, Complaint> {
         let steps = record.steps.len().to_string();
         vec![cell(&record.request.rid), started, cell(&record.request.stack), status, duration, steps]
     }));
-    Ok(table(&rows))
-}
-
-fn show(as_json: bool, record: &Record) -> String {
-    if as_json { format!("{:#}", json!(record)) } else { render(record) }
+    table(&rows)
 }
 
 /// The table of one request, with the secrets of every step below it.
@@ -202,129 +271,4 @@ pub(super) fn shown_millis(millis: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::fs;
-
-    use super::super::testing::Played;
-    use super::*;
-
-    const RID: &str = "req_1111111111111111111112";
-
-    fn traced() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let request = folder.path().join("requests").join(RID);
-        let write = |file: &str, text: &str| {
-            let path = request.join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write(
-            "in.json",
-            &format!(
-                r#"{{"rid":"{RID}","src":"http","tenant":"default","stack":"orders","started_at":"2026-11-23T18:00:00Z","payload_bytes":12}}"#
-            ),
-        );
-        write(
-            "timeline.jsonl",
-            "{\"ts\":\"x\",\"event\":\"request.start\"}\n{\"ts\":\"x\",\"event\":\"request.end\",\"status\":\"error\",\"error\":\"secret_not_found\",\"duration_ms\":12.5}\n",
-        );
-        write(
-            "steps/0200-deliver/meta.json",
-            r#"{"trace_id":"x","stack":"orders","scope":200,"name":"deliver","operation":"https://partner.example.com/orders",
-               "transport":"http","started_at":"2026-11-23T18:00:00.2Z","finished_at":"x","duration_ms":0.25,"status":"error",
-               "input_bytes":10,"output_bytes":0,"secrets":[{"slot":"headers.authorization","name":"API_KEY","version":null,"mode":"splice","destination":"https://partner.example.com"}],
-               "notes":["a\u001b[2Jb"],"log":[],"error":{"code":"secret_not_found","message":"no such secret","secret":"API_KEY"}}"#,
-        );
-        write(
-            "steps/0100-sign/meta.json",
-            r#"{"trace_id":"x","stack":"orders","scope":100,"name":"sign","operation":"txco://hmac-sign","transport":"txco",
-               "started_at":"2026-11-23T18:00:00.1Z","finished_at":"x","duration_ms":1.5,"status":"ok","input_bytes":412,"output_bytes":96,
-               "secrets":[{"slot":"key","name":"WEBHOOK_SECRET","version":3,"mode":"reveal","destination":"hmac-sign"}],
-               "notes":[],"log":["hello"],"error":null}"#,
-        );
-        fs::create_dir(request.join("steps/0300-being-written")).unwrap();
-        folder
-    }
-
-    fn shown(folder: &Path, request: Option<&str>, json: bool) -> Result<String, Complaint> {
-        let args =
-            TraceArgs { request: request.map(str::to_owned), json, trace_dir: Some(folder.to_owned()) };
-        let mut played = Played::piped(b"");
-        answer(&args, &mut played.console(), Path::new("/"))?;
-        Ok(played.out())
-    }
-
-    #[test]
-    fn a_request_shows_its_steps_and_what_secrets_they_were_given() {
-        let folder = traced();
-        let want = "\
-req_1111111111111111111112  default/orders  secret_not_found  12 ms  2026-11-23T18:00:00Z
-
-STEP                OPERATION                           STATUS  DUR      IN→OUT
-orders/100/sign     txco://hmac-sign                    ok      1.50 ms  412→96
-  secrets.key  WEBHOOK_SECRET v3  reveal → hmac-sign
-  log: hello
-orders/200/deliver  https://partner.example.com/orders  error   0.25 ms  10→0
-  secrets.headers.authorization  API_KEY (not had)  splice → https://partner.example.com
-  secret_not_found: no such secret (secret API_KEY)
-  note: a\\u{1b}[2Jb
-";
-        assert_eq!(shown(folder.path(), Some("last"), false).unwrap(), want);
-        assert_eq!(shown(folder.path(), Some(RID), false).unwrap(), want);
-    }
-
-    #[test]
-    fn recent_requests_are_listed() {
-        let folder = traced();
-        let text = shown(folder.path(), None, false).unwrap();
-        assert!(
-            text.starts_with("REQUEST  ") && text.contains(RID) && text.contains("secret_not_found"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn json_is_for_machines() {
-        let folder = traced();
-        let one: serde_json::Value =
-            serde_json::from_str(&shown(folder.path(), Some("last"), true).unwrap()).unwrap();
-        assert_eq!(one["steps"][0]["secrets"][0]["name"], "WEBHOOK_SECRET");
-        let many: serde_json::Value =
-            serde_json::from_str(&shown(folder.path(), None, true).unwrap()).unwrap();
-        assert_eq!(many["requests"][0]["request"]["rid"], RID);
-    }
-
-    #[test]
-    fn what_is_not_there_is_said() {
-        let folder = traced();
-        let missing = shown(folder.path(), Some("req_1111111111111111111113"), false).unwrap_err();
-        assert_eq!(missing.code, 1);
-        assert!(missing.message.contains("req_1111111111111111111113 is not traced in"), "{missing:?}");
-        for text in ["../../etc", "req_x", "LAST"] {
-            let error = shown(folder.path(), Some(text), false).unwrap_err();
-            assert_eq!(error.code, 2, "{error:?}");
-        }
-        let empty = tempfile::tempdir().unwrap();
-        for request in [None, Some("last")] {
-            let error = shown(empty.path(), request, false).unwrap_err();
-            assert!(error.message.contains("no request is traced in"), "{error:?}");
-        }
-    }
-
-    #[test]
-    fn the_folder_is_found() {
-        let workspace = tempfile::tempdir().unwrap();
-        let inside = workspace.path().join("OPS/a");
-        let args = TraceArgs { request: None, json: false, trace_dir: None };
-        fs::create_dir_all(&inside).unwrap();
-        assert_eq!(folder(&args, &BTreeMap::<&str, &str>::new(), &inside), Path::new("./data/trace"));
-        fs::create_dir_all(workspace.path().join(".txco/dev/trace")).unwrap();
-        assert_eq!(
-            folder(&args, &BTreeMap::<&str, &str>::new(), &inside),
-            workspace.path().join(".txco/dev/trace")
-        );
-        let env = BTreeMap::from([("TXCO_TRACE_DIR", "/t")]);
-        assert_eq!(folder(&args, &env, &inside), Path::new("/t"));
-    }
-}
+mod tests;

@@ -82,6 +82,22 @@ impl Setting for Duration {
     }
 }
 
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
+impl Setting for Switch {
+    const ALONE: Option<&'static str> = Some("yes");
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "yes" | "true" | "1" => Ok(Self(true)),
+            "no" | "false" | "0" => Ok(Self(false)),
+            _ => Err("expected yes or no".to_owned()),
+        }
+    }
+}
+
 /// A number of bytes: `4194304`, `512KiB`, `4MiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(pub usize);

@@ -1,5 +1,6 @@
 //! One request from the event to the shaped envelope.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -19,11 +20,14 @@ use crate::fuel::{Fuel, Way, said_ttl};
 use crate::registry::{OpSource, Registry};
 use crate::request::{Outcome, Piece, Request, RequestFailure};
 use crate::rooms::Rooms;
-use crate::ruleset::{LoadErrors, RuleSet};
+use crate::ruleset::{File, LoadErrors, RuleSet};
 use crate::scope::run_scope;
 use crate::settings::Settings;
 use crate::trace::{Recording, Start, Trace};
 use crate::walk::{Next, next};
+
+/// How many stages without a visit a trace names.
+const UNREACHED: usize = 100;
 
 /// The rooms below, put together.
 pub struct Parts {
@@ -103,6 +107,7 @@ impl Chassis {
     /// Writes down what is only in memory: how often secrets were used. To be called now and
     /// then, and at the end.
     pub fn settle(&self) {
+        self.trace.flush();
         if let Some(Err(error)) = self.rooms.vault.as_ref().map(|vault| vault.write_uses()) {
             tracing::warn!(err = %error, "uses of secrets not written down; tried again later");
         }
@@ -162,6 +167,7 @@ impl Chassis {
             stack: rules.entry().as_str(),
             started: Timestamp::now(),
             envelope: &request.envelope,
+            hiding: rules.hiding(),
         });
         recording.event("request.start", json!({ "tenant": request.tenant_slug.as_str() }));
         // Wiped when this function ends, on every path.
@@ -212,6 +218,7 @@ impl Chassis {
         let mut stack = rules.entry().clone();
         let mut from = 0;
         let mut way = Way::new(fuel, &self.rooms.settings);
+        let mut seen = BTreeSet::new();
         while let Some((owner, scope, files)) = rules.scope(&stack, from) {
             match way.enter(format!("{owner}/{scope}")) {
                 Ok(wait) if wait.is_zero() => {}
@@ -225,6 +232,9 @@ impl Chassis {
                 }
             }
             let Ok(owner) = StackName::parse(owner) else { break };
+            if recording.is_on() {
+                seen.insert((owner.as_str().to_owned(), scope));
+            }
             recording.event(
                 "stage.enter",
                 json!({ "stack": owner.as_str(), "scope": scope, "fuel_used": fuel.used(), "ttl": way.left() }),
@@ -254,6 +264,10 @@ impl Chassis {
             let lowered = said_ttl(&mut outcome.envelope).map_or(Ok(()), |said| way.lower(&said));
             match lowered.and_then(|()| next(&mut outcome.envelope, rules, &stack, scope)) {
                 Ok(Next::Scope { stack: to, from: first }) => {
+                    if to != stack || first != scope.saturating_add(1) {
+                        let facts = json!({ "stack": owner.as_str(), "scope": scope, "to": to.as_str(), "from": first });
+                        recording.event("stage.jump", facts);
+                    }
                     stack = to;
                     from = first;
                     if run.send_on(&mut outcome, &stack, from).await == Sent::NobodyListens {
@@ -268,6 +282,12 @@ impl Chassis {
                     outcome.fail(failure, String::new());
                     break;
                 }
+            }
+        }
+        if recording.is_on() {
+            let unreached = unreached(rules, &seen);
+            if !unreached.is_empty() {
+                recording.event("stages.unreached", json!({ "stages": unreached }));
             }
         }
         outcome
@@ -360,6 +380,24 @@ impl Drop for Ending<'_> {
 
 /// How a request ends whose client left.
 const CANCELLED: &str = "cancelled";
+
+/// The stages of the entry stack, its parents and the stacks that were entered, where the request never came.
+fn unreached(rules: &RuleSet, seen: &BTreeSet<(String, u32)>) -> Vec<serde_json::Value> {
+    let lane = rules.entry().as_str();
+    let near = |stack: &str| {
+        lane == stack
+            || lane.strip_prefix(stack).is_some_and(|rest| rest.starts_with('/'))
+            || seen.iter().any(|(entered, _)| entered == stack)
+    };
+    let stages = rules
+        .stages()
+        .filter(|(stack, scope, _)| near(stack) && !seen.contains(&((*stack).to_owned(), *scope)));
+    let told = |(stack, scope, files): (&str, u32, &[Arc<File>])| {
+        let names: Vec<_> = files.iter().flat_map(|file| &file.rules).map(txcl::Rule::name).collect();
+        json!({ "stack": stack, "scope": scope, "rules": names })
+    };
+    stages.take(UNREACHED).map(told).collect()
+}
 
 /// What is said of an op that is not there.
 fn unknown(names: &[OpName]) -> String {

@@ -29,9 +29,9 @@ mod workspace;
 mod mock;
 mod known;
 mod registry;
+mod trace;
 mod ruleset;
 mod grant;
-mod trace;
 mod protect;
 mod reply;
 mod request;
@@ -55,7 +55,7 @@ pub use registry::OpSource;
 pub use request::{Outcome, Piece, Request, RequestFailure};
 pub use ruleset::{LoadErrors, RuleSet, Unbound};
 pub use settings::{Mocks, Settings};
-pub use trace::{SecretUse, Step, Trace, TraceMode, traced_requests};
+pub use trace::{Retention, SecretUse, Step, Trace, TraceMode, TraceSettings, traced_requests};
 pub use workspace::Misplaced;
 
 #[cfg(test)]

@@ -70,7 +70,6 @@ fn refuse_unknown(with: &Object) -> Result<(), Failure> {
                 format!("WITH {key}: continuations are not in this release"),
             ))
         }
-        Some(key) if matches!(key.as_str(), "redact" | "omit") => Ok(()),
         Some(key) => Err(failed(format!("WITH {key}: an http op knows {}", HTTP_PARAMS.join(", ")))),
     }
 }

@@ -10,6 +10,7 @@ use txcl::{Color, Diagnostics, Exec, Mode, Rule, RuleFile};
 use crate::known::{Absent, Embedded};
 use crate::mock;
 use crate::registry::Builds;
+use crate::trace::Hiding;
 use crate::workspace::{self, Misplaced};
 
 /// One rule file: its rules run one after the other (R8).
@@ -33,6 +34,7 @@ pub struct RuleSet {
     let_pass: Vec<Diagnostics>,
     mocks: mock::Kept,
     ops: BTreeMap<OpName, Builds>,
+    hiding: Arc<Hiding>,
 }
 
 /// A rule that calls an op of the tenant which cannot be had.
@@ -138,7 +140,13 @@ impl RuleSet {
             return Err(LoadErrors::Rules(broken));
         }
         let entry = entry(&stacks, stack)?;
-        Ok(Self { stacks, entry, files, let_pass, mocks, ops: BTreeMap::new() })
+        let hiding = Arc::new(hiding(&stacks));
+        Ok(Self { stacks, entry, files, let_pass, mocks, ops: BTreeMap::new(), hiding })
+    }
+
+    /// What its rules ask traces not to show.
+    pub(crate) fn hiding(&self) -> &Arc<Hiding> {
+        &self.hiding
     }
 
     /// Pins every op of the tenant that the rules call to what `load` gives for it now:
@@ -250,6 +258,14 @@ fn calls(rules: &[Rule], text: &str) -> Vec<(OpName, usize)> {
         }
     }
     calls
+}
+
+fn hiding(stacks: &BTreeMap<String, Scopes>) -> Hiding {
+    let mut hiding = Hiding::default();
+    for file in stacks.values().flat_map(BTreeMap::values).flatten() {
+        file.rules.iter().for_each(|rule| hiding.add(rule.hidden()));
+    }
+    hiding
 }
 
 fn entry(stacks: &BTreeMap<String, Scopes>, asked: Option<&StackName>) -> Result<StackName, LoadErrors> {

@@ -43,6 +43,8 @@ struct FileEnd<'r> {
     envelope: Envelope,
     steps: Vec<Step>,
     failure: Option<(Failure, String)>,
+    /// For the trace: why each of its rules fired or did not.
+    considered: Vec<serde_json::Value>,
 }
 
 /// Runs the files of a scope on `envelope`.
@@ -52,13 +54,18 @@ pub(crate) async fn run_scope(
     envelope: Envelope,
     recording: &Recording,
 ) -> ScopeEnd {
-    let chosen = match choose(files, &envelope, &place.clock) {
-        Ok(chosen) => chosen,
+    let best = match foremost(files, &envelope, &place.clock) {
+        Ok(best) => best,
         Err(failure) => return ScopeEnd { envelope, steps: Vec::new(), failure: Some(failure) },
+    };
+    let chosen: Vec<&File> = match best {
+        Some((file, _)) => vec![file],
+        None => files.iter().map(AsRef::as_ref).collect(),
     };
     let company = if chosen.len() == 1 { Company::Alone } else { Company::Others };
     let mut ends =
         join_all(chosen.iter().map(|file| run_file(place, file, &envelope, company, recording))).await;
+    tell(place, files, best, &mut ends, recording);
     let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
     let failure = ends.iter_mut().find_map(|end| end.failure.take());
     if failure.is_some() {
@@ -77,24 +84,44 @@ pub(crate) async fn run_scope(
 }
 
 /// PRIORITY chooses among files: when a matching rule has one above 0, only the first file
-/// with the highest runs (spec txcl §6.2, R8).
-fn choose<'f>(
+/// with the highest runs (spec txcl §6.2, R8). That file and rule.
+fn foremost<'f>(
     files: &'f [std::sync::Arc<File>],
     envelope: &Envelope,
     clock: &Clock,
-) -> Result<Vec<&'f File>, (Failure, String)> {
-    let mut best: Option<(i64, &File)> = None;
+) -> Result<Option<(&'f File, &'f Rule)>, (Failure, String)> {
+    let mut best: Option<(&File, &Rule)> = None;
     for file in files {
         for rule in &file.rules {
-            if rule.priority() > best.map_or(0, |(p, _)| p) && matches(rule, envelope, clock)? {
-                best = Some((rule.priority(), file));
+            if rule.priority() > best.map_or(0, |(_, best)| best.priority())
+                && matches(rule, envelope, clock)?
+            {
+                best = Some((file, rule));
             }
         }
     }
-    Ok(match best {
-        Some((_, file)) => vec![file],
-        None => files.iter().map(AsRef::as_ref).collect(),
-    })
+    Ok(best)
+}
+
+/// Tells the trace why each rule of the scope fired or did not.
+fn tell(
+    place: &Place<'_>,
+    files: &[std::sync::Arc<File>],
+    best: Option<(&File, &Rule)>,
+    ends: &mut [FileEnd<'_>],
+    recording: &Recording,
+) {
+    if !recording.is_on() {
+        return;
+    }
+    let mut rules: Vec<_> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.considered)).collect();
+    if let Some((chosen, first)) = best {
+        let because = format!("{} has PRIORITY {}", first.name(), first.priority());
+        let others = files.iter().filter(|file| !std::ptr::eq(file.as_ref(), chosen));
+        rules.extend(others.flat_map(|f| &f.rules).filter_map(|rule| recording.passed_over(rule, &because)));
+    }
+    let facts = serde_json::json!({ "stack": place.stack.as_str(), "scope": place.scope, "rules": rules });
+    recording.event("stage.rules", facts);
 }
 
 fn matches(rule: &Rule, envelope: &Envelope, clock: &Clock) -> Result<bool, (Failure, String)> {
@@ -108,10 +135,18 @@ async fn run_file<'r>(
     company: Company,
     recording: &Recording,
 ) -> FileEnd<'r> {
-    let mut end =
-        FileEnd { outputs: Vec::new(), envelope: envelope.clone(), steps: Vec::new(), failure: None };
+    let mut end = FileEnd {
+        outputs: Vec::new(),
+        envelope: envelope.clone(),
+        steps: Vec::new(),
+        failure: None,
+        considered: Vec::new(),
+    };
     for (at, rule) in file.rules.iter().enumerate() {
-        match matches(rule, &end.envelope, &place.clock) {
+        let held = matches(rule, &end.envelope, &place.clock);
+        let fired = held.as_ref().is_ok_and(|held| *held);
+        end.considered.extend(recording.considered(rule, &end.envelope, &place.clock, fired));
+        match held {
             Ok(true) => {}
             Ok(false) => continue,
             Err(failure) => {

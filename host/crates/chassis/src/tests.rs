@@ -13,10 +13,15 @@ use vault::{By, MasterKey, SecretAddress, SecretValue, Vault};
 
 use super::*;
 
+const FULL: TraceSettings =
+    TraceSettings { mode: TraceMode::Full, queue: None, retention: Retention { age: None, bytes: None } };
+
 /// Which build of an op is called.
 mod builds;
 /// Budgets, leaving clients, mocks, streams.
 mod way;
+/// What traces tell and hide.
+mod traced;
 
 struct Line {
     chassis: Chassis,
@@ -48,7 +53,7 @@ impl Line {
             vault: vault.clone(),
             sandbox: Sandbox::new(Limits::default(), CodeCache::Off).unwrap(),
             egress: egress.unwrap(),
-            trace: Trace::open(TraceMode::Full, &folder.path().join("trace")).unwrap(),
+            trace: Trace::open(FULL, &folder.path().join("trace")).unwrap(),
             settings: Settings::default(),
         });
         Self { chassis: chassis.unwrap(), vault, folder }

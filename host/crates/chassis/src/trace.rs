@@ -2,22 +2,35 @@
 //!
 //! The layout is the existing chassis's: `requests/<rid>/{in,out}.json`, `timeline.jsonl`,
 //! `steps/<scope>-<rule>[-k]/{meta,op,in,out}.json`. Unlike there the id is ours (weakness
-//! T1), folders are 0700 and files 0600 (T3), a step says which secrets it used (T7), and
-//! credentials that came in with the request are masked.
+//! T1), folders are 0700 and files 0600 (T3), a step says which secrets it used (T7),
+//! credentials that came in with the request are masked, and what rules ask to hide is hidden
+//! (T2). Two events are ours: `stage.rules` says why each rule fired or did not, and
+//! `stages.unreached` where the request never came.
 //!
 //! Values of secrets are never here: a step's input is the envelope, in which there are
 //! none, and a credential prints as `[credential]`.
 
+mod hiding;
+mod retention;
+mod writer;
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use model::{Envelope, Failure, Object, RequestId, SecretName, Slot, Value};
 use serde::Serialize;
 use serde_json::json;
+use txcl::{Clock, Rule, Tested};
+
+pub(crate) use hiding::Hiding;
+use retention::Keeper;
+pub use retention::Retention;
+use writer::Writer;
 
 /// How much a trace keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +45,28 @@ pub enum TraceMode {
 
 /// How much of one body a trace keeps, in bytes.
 const BODY_CAP: usize = 65_536;
+/// How much of a value that a test looked at is told, in bytes.
+const FOUND_CAP: usize = 120;
+
+/// How traces are written.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceSettings {
+    /// How much is kept of a request.
+    pub mode: TraceMode,
+    /// With a number, a thread beside the requests writes, and so many writes may wait for it
+    /// (each with at most 64 KiB) before a request has to; without, each request writes itself.
+    pub queue: Option<usize>,
+    /// How long traces are kept.
+    pub retention: Retention,
+}
 
 /// Where traces go.
 #[derive(Debug)]
 pub struct Trace {
     mode: TraceMode,
     folder: PathBuf,
+    writer: Arc<Writer>,
+    keeper: Arc<Keeper>,
 }
 
 /// One secret that a step used: its name, never its value.
@@ -92,34 +121,57 @@ impl Trace {
     /// Traces into `folder`, which is made when a mode needs it.
     ///
     /// # Errors
-    /// When the folder cannot be made.
-    pub fn open(mode: TraceMode, folder: &Path) -> io::Result<Self> {
-        if mode != TraceMode::Off {
-            private_folder(&folder.join("requests"))?;
+    /// When the folder cannot be made, or a thread not be had.
+    pub fn open(settings: TraceSettings, folder: &Path) -> io::Result<Self> {
+        if settings.mode == TraceMode::Off {
+            return Ok(Self::off());
         }
-        Ok(Self { mode, folder: folder.to_owned() })
+        private_folder(&folder.join("requests"))?;
+        let writer = settings.queue.map_or_else(|| Ok(Writer::default()), Writer::beside)?;
+        let keeper = Keeper::start(folder, settings.retention)?;
+        Ok(Self {
+            mode: settings.mode,
+            folder: folder.to_owned(),
+            writer: Arc::new(writer),
+            keeper: Arc::new(keeper),
+        })
     }
 
     /// A trace that keeps nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self { mode: TraceMode::Off, folder: PathBuf::new() }
+        let (writer, keeper) = (Arc::default(), Arc::default());
+        Self { mode: TraceMode::Off, folder: PathBuf::new(), writer, keeper }
     }
 
-    /// Opens the record of one request. A record that cannot be opened is reported once and
-    /// keeps nothing; the request goes on.
+    /// Waits until everything traced so far is in its file.
+    pub(crate) fn flush(&self) {
+        self.writer.flush();
+    }
+
+    /// Opens the record of one request. A record that cannot be written is reported once and
+    /// keeps nothing more; the request goes on.
     pub(crate) fn begin(&self, start: &Start<'_>) -> Recording {
         if self.mode == TraceMode::Off {
             return Recording(None);
         }
-        let opened = Open::new(self.mode, &self.folder, start);
-        match opened {
-            Ok(open) => Recording(Some(open)),
-            Err(error) => {
-                tracing::warn!(request_id = %start.request, %error, "trace not written");
-                Recording(None)
-            }
-        }
+        let recording = Recording(Some(Arc::new(Open {
+            mode: self.mode,
+            request: start.request.clone(),
+            folder: self.folder.join("requests").join(start.request.as_str()),
+            hiding: Arc::clone(start.hiding),
+            writer: Arc::clone(&self.writer),
+            keeper: Arc::clone(&self.keeper),
+            broken: AtomicBool::new(false),
+        })));
+        recording.write(|open| {
+            let facts = open.facts(start);
+            Box::new(move |open| {
+                private_folder(&open.folder.join("steps"))?;
+                write_private(&open.folder.join("in.json"), &facts)
+            })
+        });
+        recording
     }
 }
 
@@ -130,29 +182,38 @@ pub(crate) struct Start<'a> {
     pub(crate) stack: &'a str,
     pub(crate) started: Timestamp,
     pub(crate) envelope: &'a Envelope,
+    /// What its rules ask not to show.
+    pub(crate) hiding: &'a Arc<Hiding>,
 }
 
 /// The record of one request, while it runs.
-pub(crate) struct Recording(Option<Open>);
+pub(crate) struct Recording(Option<Arc<Open>>);
 
 struct Open {
     mode: TraceMode,
     request: RequestId,
     folder: PathBuf,
-    timeline: Mutex<File>,
+    hiding: Arc<Hiding>,
+    writer: Arc<Writer>,
+    keeper: Arc<Keeper>,
+    /// Something could not be written, and nothing more will be.
+    broken: AtomicBool,
 }
+
+/// Writes to files, and says how many bytes.
+type Write = Box<dyn FnOnce(&Open) -> io::Result<usize> + Send>;
 
 impl Recording {
     /// A line of the timeline; `facts` is an object.
     pub(crate) fn event(&self, event: &str, facts: serde_json::Value) {
-        self.write(|open| {
+        self.write(|_| {
             let mut line = json!({ "ts": Timestamp::now().to_string(), "event": event });
             if let (Some(line), serde_json::Value::Object(facts)) = (line.as_object_mut(), facts) {
                 line.extend(facts);
             }
             let mut text = line.to_string();
             text.push('\n');
-            open.timeline.lock().map_err(|_| io::Error::other("poisoned"))?.write_all(text.as_bytes())
+            Box::new(move |open| append_private(&open.folder.join("timeline.jsonl"), &text))
         });
     }
 
@@ -161,29 +222,64 @@ impl Recording {
         self.event("step.end", json!({ "stack": step.stack, "scope": step.scope, "name": step.rule,
             "status": step.status(), "duration_ms": step.millis(), "error": step.failure.as_ref().map(|f| f.fault.code()) }));
         self.write(|open| {
-            let folder = open.step_folder(step)?;
-            let (input, output) = (input.map(masked), output.map(|o| serde_json::to_string(o).unwrap_or_default()));
-            let meta = json!({
-                "trace_id": open.request.as_str(), "stack": step.stack, "scope": step.scope, "name": step.rule,
-                "operation": step.operation, "transport": step.transport,
-                "started_at": step.started.to_string(),
-                "finished_at": (step.started + step.elapsed).to_string(),
-                "duration_ms": step.millis(), "status": step.status(),
-                "input_bytes": input.as_ref().map_or(0, String::len),
-                "output_bytes": output.as_ref().map_or(0, String::len),
-                "secrets": step.secrets, "notes": step.notes, "log": step.log,
-                "error": step.failure.as_ref().map(|f| json!({
-                    "code": f.fault.code(), "message": f.detail,
-                    "secret": f.secret.as_ref().map(SecretName::as_str) })),
+            let input = input.map(|input| open.shown(input.document()).to_json()).unwrap_or_default();
+            let output = output.map(|output| open.shown(&Value::Object(output.clone())).to_json());
+            let output = output.unwrap_or_default();
+            let meta = format!("{:#}\n", step.meta(&open.request, input.len(), output.len()));
+            let bodies = (open.mode == TraceMode::Full).then(|| {
+                let op = format!("{:#}\n", json!({ "txcl": text }));
+                [("op.json", op), ("in.json", capped(input)), ("out.json", capped(output))]
             });
-            write_private(&folder.join("meta.json"), &format!("{meta:#}\n"))?;
-            if open.mode == TraceMode::Full {
-                write_private(&folder.join("op.json"), &format!("{:#}\n", json!({ "txcl": text })))?;
-                write_private(&folder.join("in.json"), &capped(input.unwrap_or_default()))?;
-                write_private(&folder.join("out.json"), &capped(output.unwrap_or_default()))?;
-            }
-            Ok(())
+            let folder = open.folder.join("steps").join(format!("{:04}-{}", step.scope, step.rule));
+            Box::new(move |_| {
+                let folder = again(&folder)?;
+                let mut bytes = write_private(&folder.join("meta.json"), &meta)?;
+                for (file, text) in bodies.into_iter().flatten() {
+                    bytes += write_private(&folder.join(file), &text)?;
+                }
+                Ok(bytes)
+            })
         });
+    }
+
+    /// Why a rule fired or did not: the tests its WHEN came to, or in `because` what else
+    /// stood in its way; and in full mode what the tests found. Nothing when nothing is traced.
+    pub(crate) fn considered(
+        &self,
+        rule: &Rule,
+        envelope: &Envelope,
+        clock: &Clock,
+        fired: bool,
+    ) -> Option<serde_json::Value> {
+        let open = self.0.as_ref()?;
+        let tests = rule.explain(envelope, clock);
+        let shown =
+            (open.mode == TraceMode::Full && !tests.is_empty()).then(|| open.shown(envelope.document()));
+        let told = |test: &Tested<'_>| {
+            let mut told = json!({ "line": test.line, "test": test.text, "held": test.held });
+            if let (Some(shown), Some(members)) = (&shown, told.as_object_mut()) {
+                let found = shown.get(test.path).map_or_else(|| "nothing".to_owned(), Value::to_json);
+                let (found, cut) = cap(&found, FOUND_CAP);
+                members.insert(
+                    "found".to_owned(),
+                    json!(if cut { format!("{found}…") } else { found.to_owned() }),
+                );
+            }
+            told
+        };
+        let tests: Vec<_> = tests.iter().map(told).collect();
+        Some(json!({ "name": rule.name(), "fired": fired, "tests": tests }))
+    }
+
+    /// A rule that was not looked at, and why.
+    pub(crate) fn passed_over(&self, rule: &Rule, because: &str) -> Option<serde_json::Value> {
+        self.0.as_ref()?;
+        Some(json!({ "name": rule.name(), "fired": false, "because": because }))
+    }
+
+    /// Whether anything is written.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The end of the request.
@@ -196,58 +292,69 @@ impl Recording {
                 "duration_ms": millis(elapsed),
             }),
         );
-        self.write(|open| match open.mode {
-            TraceMode::Full => write_private(&open.folder.join("out.json"), &masked(envelope)),
-            TraceMode::Off | TraceMode::Summary => Ok(()),
-        });
+        if self.0.as_ref().is_some_and(|open| open.mode == TraceMode::Full) {
+            self.write(|open| {
+                let text = open.shown(envelope.document()).to_json();
+                Box::new(move |open| write_private(&open.folder.join("out.json"), &text))
+            });
+        }
     }
 
-    fn write(&self, write: impl FnOnce(&Open) -> io::Result<()>) {
-        if let Some(open) = &self.0
-            && let Err(error) = write(open)
-        {
-            tracing::warn!(request_id = %open.request, %error, "trace not written");
+    /// Has written what `prepare` makes ready now.
+    fn write(&self, prepare: impl FnOnce(&Open) -> Write) {
+        let Some(open) = &self.0 else { return };
+        if open.broken.load(Ordering::Relaxed) {
+            return;
         }
+        let (write, later) = (prepare(open), Arc::clone(open));
+        open.writer.write(move || match write(&later) {
+            Ok(bytes) => later.keeper.wrote(bytes),
+            Err(error) => {
+                if !later.broken.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(request_id = %later.request, %error, "trace not written");
+                }
+            }
+        });
     }
 }
 
 impl Open {
-    fn new(mode: TraceMode, root: &Path, start: &Start<'_>) -> io::Result<Self> {
-        let folder = root.join("requests").join(start.request.as_str());
-        private_folder(&folder.join("steps"))?;
+    fn shown(&self, document: &Value) -> Value {
+        self.hiding.shown(document)
+    }
+
+    /// The text of `in.json`.
+    fn facts(&self, start: &Start<'_>) -> String {
         let mut facts = json!({
             "rid": start.request.as_str(), "src": "http", "tenant": start.tenant, "stack": start.stack,
             "started_at": start.started.to_string(),
         });
         if let Some(facts) = facts.as_object_mut() {
-            let payload = masked(start.envelope);
+            let payload = self.shown(start.envelope.document()).to_json();
             facts.insert("payload_bytes".to_owned(), json!(payload.len()));
-            if mode == TraceMode::Full {
-                let (cut, truncated) = cap(&payload);
+            if self.mode == TraceMode::Full {
+                let (cut, truncated) = cap(&payload, BODY_CAP);
                 facts.insert("payload_truncated".to_owned(), json!(truncated));
                 facts.insert("payload".to_owned(), serde_json::from_str(cut).unwrap_or_else(|_| json!(cut)));
             }
         }
-        write_private(&folder.join("in.json"), &format!("{facts:#}\n"))?;
-        let timeline = private_file(&folder.join("timeline.jsonl"))?;
-        Ok(Self { mode, request: start.request.clone(), folder, timeline: Mutex::new(timeline) })
+        format!("{facts:#}\n")
     }
+}
 
-    /// `steps/0100-charge`, and `-2`, `-3` … when the rule runs again.
-    fn step_folder(&self, step: &Step) -> io::Result<PathBuf> {
-        let base = self.folder.join("steps").join(format!("{:04}-{}", step.scope, step.rule));
-        let mut again = 1_u32;
-        let mut folder = base.clone();
-        loop {
-            match DirBuilder::new().mode(0o700).create(&folder) {
-                Ok(()) => return Ok(folder),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    again = again.saturating_add(1);
-                    folder.clone_from(&base);
-                    folder.as_mut_os_string().push(format!("-{again}"));
-                }
-                Err(error) => return Err(error),
+/// `steps/0100-charge`, and `-2`, `-3` … when the rule runs again.
+fn again(base: &Path) -> io::Result<PathBuf> {
+    let mut number = 1_u32;
+    let mut folder = base.to_owned();
+    loop {
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number = number.saturating_add(1);
+                base.clone_into(&mut folder);
+                folder.as_mut_os_string().push(format!("-{number}"));
             }
+            Err(error) => return Err(error),
         }
     }
 }
@@ -262,42 +369,33 @@ impl Step {
     fn millis(&self) -> f64 {
         millis(self.elapsed)
     }
+
+    /// What `meta.json` says.
+    fn meta(&self, request: &RequestId, input_bytes: usize, output_bytes: usize) -> serde_json::Value {
+        json!({
+            "trace_id": request.as_str(), "stack": self.stack, "scope": self.scope, "name": self.rule,
+            "operation": self.operation, "transport": self.transport,
+            "started_at": self.started.to_string(),
+            "finished_at": (self.started + self.elapsed).to_string(),
+            "duration_ms": self.millis(), "status": self.status(),
+            "input_bytes": input_bytes, "output_bytes": output_bytes,
+            "secrets": self.secrets, "notes": self.notes, "log": self.log,
+            "error": self.failure.as_ref().map(|f| json!({
+                "code": f.fault.code(), "message": f.detail,
+                "secret": f.secret.as_ref().map(SecretName::as_str) })),
+        })
+    }
 }
 
 fn millis(elapsed: std::time::Duration) -> f64 {
     (elapsed.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
-/// The envelope as text, with the credentials that a client sent along masked.
-fn masked(envelope: &Envelope) -> String {
-    const HEADERS: [&str; 3] = ["Authorization", "Proxy-Authorization", "Cookie"];
-    const MASK: &str = "[masked]";
-    let mut document = envelope.document().clone();
-    let place = model::Path::from_segments(["_txc", "web", "req"]).unwrap_or_default();
-    if let Some(mut request) = document.remove(&place) {
-        if let Value::Object(request) = &mut request {
-            if let Some(Value::Object(headers)) = request.get_mut("headers") {
-                for (_, value) in
-                    headers.iter_mut().filter(|(n, _)| HEADERS.iter().any(|h| h.eq_ignore_ascii_case(n)))
-                {
-                    *value = Value::from(MASK);
-                }
-            }
-            if let Some(cookies) = request.get_mut("cookies") {
-                *cookies = Value::from(MASK);
-            }
-        }
-        // It was just taken from this place, so it can be put back.
-        let _infallible: Result<(), model::PathError> = document.set(&place, request);
-    }
-    document.to_json()
-}
-
-fn cap(text: &str) -> (&str, bool) {
-    if text.len() <= BODY_CAP {
+fn cap(text: &str, most: usize) -> (&str, bool) {
+    if text.len() <= most {
         return (text, false);
     }
-    let mut end = BODY_CAP;
+    let mut end = most;
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -305,7 +403,7 @@ fn cap(text: &str) -> (&str, bool) {
 }
 
 fn capped(text: String) -> String {
-    let (cut, truncated) = cap(&text);
+    let (cut, truncated) = cap(&text, BODY_CAP);
     if truncated { format!("{:#}\n", json!({ "truncated": true, "text": cut })) } else { text }
 }
 
@@ -313,12 +411,14 @@ fn private_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+fn write_private(path: &Path, text: &str) -> io::Result<usize> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes()).map(|()| text.len())
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    private_file(path)?.write_all(text.as_bytes())
+fn append_private(path: &Path, text: &str) -> io::Result<usize> {
+    let mut file: File = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes()).map(|()| text.len())
 }
 
 /// The folders of traced requests below `folder`, the newest last.

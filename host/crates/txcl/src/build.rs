@@ -10,6 +10,7 @@ use crate::control::author_may_write;
 use crate::diagnostic::{Findings, Problem, Span};
 use crate::exec::{Exec, Refusal};
 use crate::header;
+use crate::hidden;
 use crate::ops::Ops;
 use crate::params::{self, Named};
 use crate::request::IDEMPOTENCY_KEY;
@@ -41,7 +42,9 @@ pub(crate) fn rule(
     if matches!(exec, Some(Exec::Http(_))) {
         check_method(&with, &declared, findings);
     }
-    let params = with.into_iter().filter(|pair| pair.path.first() != Some("secrets"));
+    let hidden = hidden::read(&with, findings);
+    let for_the_op = |pair: &Pair| !matches!(pair.path.first(), Some("secrets" | "redact" | "omit"));
+    let params = with.into_iter().filter(for_the_op);
     Rule {
         name,
         position,
@@ -55,6 +58,7 @@ pub(crate) fn rule(
         secrets: declared.into_iter().map(|d| d.secret).collect(),
         emit: writable(parts.emit, "EMIT", findings),
         after: writable(after, "SET after SELECT", findings),
+        hidden,
     }
 }
 

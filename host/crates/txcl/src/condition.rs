@@ -67,7 +67,30 @@ pub(crate) enum Condition {
     All(Vec<Self>),
     Any(Vec<Self>),
     Not(Box<Self>),
-    Leaf { path: Path, test: Test, line: usize },
+    Leaf(Leaf),
+}
+
+/// One test as it stands in the rule.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    pub(crate) path: Path,
+    pub(crate) test: Test,
+    pub(crate) line: usize,
+    /// As written: `.order.total > 100`.
+    pub(crate) text: String,
+}
+
+/// One test that WHEN came to, and how it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tested<'r> {
+    /// The test as written.
+    pub text: &'r str,
+    /// What it looked at.
+    pub path: &'r Path,
+    /// Its line in the file, from 1.
+    pub line: usize,
+    /// Whether it held; `None`: it met a credential, which WHEN may not look into (R1).
+    pub held: Option<bool>,
 }
 
 /// A test met a credential.
@@ -79,11 +102,21 @@ pub(crate) struct Met<'r> {
 impl Condition {
     /// Whether it holds, left to right and no further than needed.
     pub(crate) fn holds<'r>(&'r self, envelope: &Envelope, clock: &Clock) -> Result<bool, Met<'r>> {
+        self.look(envelope, clock, &mut |_| ())
+    }
+
+    /// The same, telling each test it comes to.
+    pub(crate) fn look<'r>(
+        &'r self,
+        envelope: &Envelope,
+        clock: &Clock,
+        tell: &mut impl FnMut(Tested<'r>),
+    ) -> Result<bool, Met<'r>> {
         match self {
             Self::Always => Ok(true),
             Self::All(all) => {
                 for each in all {
-                    if !each.holds(envelope, clock)? {
+                    if !each.look(envelope, clock, tell)? {
                         return Ok(false);
                     }
                 }
@@ -91,16 +124,18 @@ impl Condition {
             }
             Self::Any(any) => {
                 for each in any {
-                    if each.holds(envelope, clock)? {
+                    if each.look(envelope, clock, tell)? {
                         return Ok(true);
                     }
                 }
                 Ok(false)
             }
-            Self::Not(inner) => inner.holds(envelope, clock).map(|held| !held),
-            Self::Leaf { path, test, line } => {
+            Self::Not(inner) => inner.look(envelope, clock, tell).map(|held| !held),
+            Self::Leaf(Leaf { path, test, line, text }) => {
                 let value = envelope.get(path).unwrap_or(&Value::Null);
-                test.holds(value, envelope, clock).map_err(|Inspected| Met { path, line: *line })
+                let held = test.holds(value, envelope, clock);
+                tell(Tested { text, path, line: *line, held: held.as_ref().ok().copied() });
+                held.map_err(|Inspected| Met { path, line: *line })
             }
         }
     }

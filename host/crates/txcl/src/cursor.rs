@@ -62,6 +62,11 @@ impl<'t, 'f, 'a> Cursor<'t, 'f, 'a> {
         self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |t| t.span.end)
     }
 
+    /// The text from `start` to the end of the token before.
+    pub(crate) fn since(&self, start: usize) -> &'t str {
+        self.text.get(start..self.last_end()).unwrap_or_default()
+    }
+
     pub(crate) fn skip(&mut self) {
         self.at += 1;
     }

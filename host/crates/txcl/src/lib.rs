@@ -48,6 +48,7 @@ mod ops;
 mod secrets;
 mod request;
 mod params;
+mod hidden;
 mod rule;
 mod flow;
 mod build;
@@ -57,11 +58,13 @@ mod format;
 
 pub use clock::Clock;
 pub use compile::{check, compile};
+pub use condition::Tested;
 pub use control::{author_may_write, reply_may_write};
 pub use diagnostic::{Color, Diagnostic, Diagnostics, Mode, RuleFile, Severity};
 pub use exec::Exec;
 pub use flow::Leads;
 pub use format::format;
+pub use hidden::Hidden;
 pub use ops::{AnyOps, Known, Ops};
 pub use request::{
     HTTP_PARAMS, IDEMPOTENCY_KEY, MAX_RETRIES, credentials, duration, is_idempotent, query_value, retries,

@@ -7,11 +7,12 @@ use model::{Envelope, Failure, Fault, Path, SecretRef, Value};
 
 use crate::budget::Budget;
 use crate::clock::{Clock, Reason};
-use crate::condition::Condition;
+use crate::condition::{Condition, Tested};
 use crate::control::author_may_write;
 use crate::exec::Exec;
 use crate::expr::{Expr, Scope};
 use crate::header;
+use crate::hidden::Hidden;
 
 /// What a rule made ready for its op.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +99,7 @@ pub struct Rule {
     pub(crate) secrets: Vec<SecretRef>,
     pub(crate) emit: Vec<Assignment>,
     pub(crate) after: Vec<Assignment>,
+    pub(crate) hidden: Hidden,
 }
 
 impl Rule {
@@ -135,6 +137,22 @@ impl Rule {
     #[must_use]
     pub fn secrets(&self) -> &[SecretRef] {
         &self.secrets
+    }
+
+    /// What it asks traces not to show: WITH redact and omit.
+    #[must_use]
+    pub fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    /// The tests that WHEN comes to, left to right and no further than needed: why it held
+    /// or did not. None for `WHEN *` and for no WHEN.
+    #[must_use]
+    pub fn explain(&self, envelope: &Envelope, clock: &Clock) -> Vec<Tested<'_>> {
+        let mut tested = Vec::new();
+        // What went wrong is the last of them.
+        let _held = self.condition.look(envelope, clock, &mut |one| tested.push(one));
+        tested
     }
 
     /// Whether WHEN holds.

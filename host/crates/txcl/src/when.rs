@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::condition::{Comparison, Condition, Operand, Test};
+use crate::condition::{Comparison, Condition, Leaf, Operand, Test};
 use crate::cursor::{Cursor, Stop};
 use crate::diagnostic::Problem;
 use crate::number::Number;
@@ -81,10 +81,12 @@ fn leaf(cursor: &mut Cursor<'_, '_, '_>) -> Result<Condition, Stop> {
         return Err(cursor.expected("a path or `(`", hint));
     };
     let path = path.clone();
-    let line = cursor.findings.line(cursor.span().start);
+    let start = cursor.span().start;
+    let line = cursor.findings.line(start);
     cursor.skip();
     let test = test(cursor)?;
-    Ok(Condition::Leaf { path, test, line })
+    let text = cursor.since(start).to_owned();
+    Ok(Condition::Leaf(Leaf { path, test, line, text }))
 }
 
 fn test(cursor: &mut Cursor<'_, '_, '_>) -> Result<Test, Stop> {

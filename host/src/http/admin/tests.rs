@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use chassis::{Chassis, Parts, Trace, TraceMode};
+use chassis::{Chassis, Parts, Trace};
 use sandbox::{CodeCache, Limits, Sandbox};
 use serde_json::json;
 use store::{Actors, Options, Store};
@@ -46,7 +46,7 @@ fn api_of(key: Key) -> Api {
         let key = MasterKey::from_bytes(&mut key).ok().unwrap();
         Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0)
     });
-    let ops = ops_over(&store, folder.path());
+    let ops = ops_over(&store);
     let ready = || async { axum::Json(json!({ "status": "ready" })) };
     let readiness = Router::new()
         .route("/readyz", axum::routing::get(ready))
@@ -76,12 +76,12 @@ fn head_of(
 }
 
 /// Ops that are really compiled, at most 64 KiB and two per tenant.
-fn ops_over(store: &Arc<Store>, folder: &std::path::Path) -> Arc<Ops> {
+fn ops_over(store: &Arc<Store>) -> Arc<Ops> {
     let parts = Parts {
         vault: None,
         sandbox: Sandbox::new(Limits::default(), CodeCache::Off).unwrap(),
         egress: egress::Client::new(egress::Settings::default()).unwrap(),
-        trace: Trace::open(TraceMode::Off, &folder.join("trace")).unwrap(),
+        trace: Trace::off(),
         settings: chassis::Settings::default(),
     };
     let chassis = Arc::new(Chassis::new(parts).unwrap());
@@ -413,7 +413,7 @@ fn each_action_leaves_its_line() {
     let store = Arc::new(store);
     let key = MasterKey::from_bytes(&mut b"0123456789abcdef0123456789abcdef".to_vec()).ok().unwrap();
     let vault = Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0);
-    let ops = ops_over(&store, folder.path());
+    let ops = ops_over(&store);
     let head = head_of(folder, store, Some(vault), ops);
     let captured = Captured::default();
     let writer = captured.clone();

@@ -9,6 +9,10 @@ fn envelope() -> Envelope {
     Envelope::new(Value::parse(text.as_bytes()).unwrap()).unwrap()
 }
 
+fn settings(mode: TraceMode, queue: Option<usize>) -> TraceSettings {
+    TraceSettings { mode, queue, retention: Retention::default() }
+}
+
 fn step(rule: &str) -> Step {
     Step {
         stack: "shop".to_owned(),
@@ -27,7 +31,7 @@ fn step(rule: &str) -> Step {
 
 fn recorded(mode: TraceMode) -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
-    let trace = Trace::open(mode, root.path()).unwrap();
+    let trace = Trace::open(settings(mode, None), root.path()).unwrap();
     let request = RequestId::mint().unwrap();
     let envelope = envelope();
     let recording = trace.begin(&Start {
@@ -36,6 +40,7 @@ fn recorded(mode: TraceMode) -> (tempfile::TempDir, PathBuf) {
         stack: "shop",
         started: Timestamp::now(),
         envelope: &envelope,
+        hiding: &Arc::default(),
     });
     recording.step(&step("a"), "EXEC \"txco://noop\"", Some(&envelope), Some(&Object::new()));
     recording.step(&step("a"), "", Some(&envelope), None);
@@ -83,7 +88,7 @@ fn a_summary_keeps_no_bodies() {
 #[test]
 fn off_writes_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let trace = Trace::open(TraceMode::Off, &root.path().join("t")).unwrap();
+    let trace = Trace::open(settings(TraceMode::Off, Some(3)), &root.path().join("t")).unwrap();
     let request = RequestId::mint().unwrap();
     let envelope = envelope();
     trace.begin(&Start {
@@ -92,6 +97,7 @@ fn off_writes_nothing() {
         stack: "s",
         started: Timestamp::now(),
         envelope: &envelope,
+        hiding: &Arc::default(),
     });
     assert!(!root.path().join("t").exists());
 }
@@ -99,6 +105,30 @@ fn off_writes_nothing() {
 #[test]
 fn long_bodies_are_cut_at_a_character() {
     let text = "ä".repeat(BODY_CAP);
-    let (cut, truncated) = cap(&text);
+    let (cut, truncated) = cap(&text, BODY_CAP);
     assert!(truncated && cut.len() <= BODY_CAP && cut.chars().all(|c| c == 'ä'));
+}
+
+#[test]
+fn a_record_that_breaks_off_is_reported_once_and_the_request_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    let trace = Trace::open(settings(TraceMode::Full, Some(1)), root.path()).unwrap();
+    let (request, envelope) = (RequestId::mint().unwrap(), envelope());
+    // Somebody else was here first.
+    fs::create_dir_all(root.path().join("requests").join(request.as_str())).unwrap();
+    fs::write(root.path().join("requests").join(request.as_str()).join("in.json"), "theirs").unwrap();
+    let recording = trace.begin(&Start {
+        request: &request,
+        tenant: "default",
+        stack: "shop",
+        started: Timestamp::now(),
+        envelope: &envelope,
+        hiding: &Arc::default(),
+    });
+    trace.flush();
+    recording.end(&envelope, None, std::time::Duration::ZERO);
+    trace.flush();
+    let folder = root.path().join("requests").join(request.as_str());
+    assert_eq!(fs::read_to_string(folder.join("in.json")).unwrap(), "theirs");
+    assert!(!folder.join("timeline.jsonl").exists() && !folder.join("out.json").exists());
 }
