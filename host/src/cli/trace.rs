@@ -1,7 +1,7 @@
 //! `txco trace [last|RID]`: what happened to a request, from its trace files.
 
-mod explain;
 mod record;
+mod explain;
 mod watch;
 
 use std::fmt::Write as _;
