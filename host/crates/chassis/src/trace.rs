@@ -12,6 +12,7 @@
 
 mod hiding;
 mod retention;
+mod step;
 mod writer;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -22,14 +23,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
-use model::{Envelope, Failure, Object, RequestId, SecretName, Slot, Value};
-use serde::Serialize;
+use model::{Envelope, Failure, Object, RequestId, Value};
 use serde_json::json;
 use txcl::{Clock, Rule, Tested};
 
 pub(crate) use hiding::Hiding;
 use retention::Keeper;
 pub use retention::Retention;
+use step::millis;
+pub use step::{SecretUse, Step};
 use writer::Writer;
 
 /// How much a trace keeps.
@@ -67,54 +69,6 @@ pub struct Trace {
     folder: PathBuf,
     writer: Arc<Writer>,
     keeper: Arc<Keeper>,
-}
-
-/// One secret that a step used: its name, never its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SecretUse {
-    /// The slot the rule declared.
-    #[serde(serialize_with = "shown")]
-    pub slot: Slot,
-    /// The secret's name.
-    #[serde(serialize_with = "shown")]
-    pub name: SecretName,
-    /// Which version was used, when it could be had.
-    pub version: Option<u32>,
-    /// `reveal` (into a guest) or `splice` (into a request).
-    pub mode: &'static str,
-    /// The op, or the origin that the request went to.
-    pub destination: String,
-}
-
-fn shown<T: ToString, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&value.to_string())
-}
-
-/// What one rule did in one scope.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// The stack that the rule belongs to.
-    pub stack: String,
-    /// Its scope.
-    pub scope: u32,
-    /// Its name.
-    pub rule: String,
-    /// The operand of its EXEC as written, empty without one.
-    pub operation: String,
-    /// `txco`, `http`, `noop`, …
-    pub transport: &'static str,
-    /// When it began.
-    pub started: Timestamp,
-    /// How long it took.
-    pub elapsed: std::time::Duration,
-    /// Which secrets it was given, and how.
-    pub secrets: Vec<SecretUse>,
-    /// Things worth knowing that were no failure, such as `credential_not_sent body.x`.
-    pub notes: Vec<String>,
-    /// What the op logged.
-    pub log: Vec<String>,
-    /// What went wrong.
-    pub failure: Option<Failure>,
 }
 
 impl Trace {
@@ -357,38 +311,6 @@ fn again(base: &Path) -> io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
-}
-
-impl Step {
-    /// `ok` or `error`.
-    #[must_use]
-    pub fn status(&self) -> &'static str {
-        if self.failure.is_some() { "error" } else { "ok" }
-    }
-
-    fn millis(&self) -> f64 {
-        millis(self.elapsed)
-    }
-
-    /// What `meta.json` says.
-    fn meta(&self, request: &RequestId, input_bytes: usize, output_bytes: usize) -> serde_json::Value {
-        json!({
-            "trace_id": request.as_str(), "stack": self.stack, "scope": self.scope, "name": self.rule,
-            "operation": self.operation, "transport": self.transport,
-            "started_at": self.started.to_string(),
-            "finished_at": (self.started + self.elapsed).to_string(),
-            "duration_ms": self.millis(), "status": self.status(),
-            "input_bytes": input_bytes, "output_bytes": output_bytes,
-            "secrets": self.secrets, "notes": self.notes, "log": self.log,
-            "error": self.failure.as_ref().map(|f| json!({
-                "code": f.fault.code(), "message": f.detail,
-                "secret": f.secret.as_ref().map(SecretName::as_str) })),
-        })
-    }
-}
-
-fn millis(elapsed: std::time::Duration) -> f64 {
-    (elapsed.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
 fn cap(text: &str, most: usize) -> (&str, bool) {

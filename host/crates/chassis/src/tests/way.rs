@@ -20,7 +20,7 @@ fn with(settings: Settings) -> Line {
         sandbox: Sandbox::new(Limits { wall: Duration::from_secs(30), ..Limits::default() }, CodeCache::Off)
             .unwrap(),
         egress: egress.unwrap(),
-        trace: Trace::open(TraceMode::Full, &line.folder.path().join("trace")).unwrap(),
+        trace: Trace::open(FULL, &line.folder.path().join("trace")).unwrap(),
         settings,
     })
     .unwrap();
