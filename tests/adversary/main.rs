@@ -22,6 +22,7 @@ mod answer_splitting;
 mod op_writes_control_fields;
 mod body_secret_without_a_body;
 mod upstream_echoes;
+mod upstream_compresses;
 mod upstream_redirects;
 mod upstream_spoofs_control_fields;
 mod name_resolves_inside;

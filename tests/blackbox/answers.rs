@@ -39,6 +39,7 @@ fn rules_of_a_scope_merge_in_the_order_of_their_names() {
     host.finish();
 }
 
+/// T1 of the weaknesses.
 #[test]
 fn a_request_id_is_ours() {
     let mut host = Host::serve(TXCO)

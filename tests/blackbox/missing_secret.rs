@@ -20,6 +20,7 @@ fn step(host: &Host) -> Value {
     serde_json::from_str(&host.read(meta[0])).unwrap()
 }
 
+/// H1 of the weaknesses.
 #[test]
 fn an_unknown_secret_halts_the_request() {
     let vendor = vendor();

@@ -42,6 +42,7 @@ fn meta(host: &Host, id: &str, step: &str) -> Value {
     serde_json::from_str(&host.read(&format!("data/trace/requests/{id}/steps/{step}/meta.json"))).unwrap()
 }
 
+/// T7 of the weaknesses.
 #[test]
 fn steps_record_slot_name_version_mode_and_destination() {
     let (host, id) = run("full");

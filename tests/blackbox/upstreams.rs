@@ -30,6 +30,7 @@ fn failed(reply: &Reply, status: u16, code: &str) {
     assert!(reply.header("x-request-id").is_some());
 }
 
+/// H3 of the weaknesses.
 #[test]
 fn a_redirect_is_not_followed() {
     let elsewhere = Upstream::http("elsewhere", |_| Answer::json(&json!({})));
@@ -90,6 +91,7 @@ fn dripping_does_not_hold_the_request_open() {
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
+/// H9 of the weaknesses.
 #[test]
 fn html_does_not_blank_the_envelope() {
     let reply = call("\nEMIT .went_on = true", |_| {
@@ -107,6 +109,7 @@ fn json_that_is_no_object_does_not_blank_the_envelope() {
     }
 }
 
+/// H8 of the weaknesses.
 #[test]
 fn an_error_status_halts_and_can_be_allowed() {
     for status in [400, 401, 404, 429, 500, 503] {
@@ -120,6 +123,7 @@ fn an_error_status_halts_and_can_be_allowed() {
     assert_eq!((reply.status, &reply.json()["body"]), (200, &json!({ "mine": 1 })));
 }
 
+/// H10 of the weaknesses: there half a reply is taken for the whole.
 #[test]
 fn an_upstream_that_breaks_off() {
     failed(&call("", |_| Answer::Close), 502, "upstream_failed");
@@ -128,6 +132,7 @@ fn an_upstream_that_breaks_off() {
     failed(&call("", |_| Answer::Bytes(short.to_vec())), 502, "upstream_failed");
 }
 
+/// H10 of the weaknesses.
 #[test]
 fn an_endless_reply_is_cut() {
     let reply = call("", |_| Answer::new(200, &[("Content-Type", "application/json")], vec![b' '; 5 << 20]));
@@ -175,6 +180,7 @@ fn a_certificate_of_somebody_else_is_refused_before_anything_is_sent() {
     host.finish();
 }
 
+/// H13 of the weaknesses.
 #[test]
 fn a_secret_does_not_travel_over_plain_http_to_another_host() {
     let vendor = Upstream::http("vendor", |_| Answer::json(&json!({})));
@@ -189,6 +195,7 @@ fn a_secret_does_not_travel_over_plain_http_to_another_host() {
     host.finish();
 }
 
+/// H15 of the weaknesses.
 #[test]
 fn the_private_policy_blocks_this_machine() {
     let inside = Upstream::http("inside", |_| Answer::json(&json!({})));

@@ -72,6 +72,7 @@ fn precedence_and_grouping() {
     ]);
 }
 
+/// E6 of the weaknesses, kept on purpose: decision 0002.
 #[test]
 fn coercions() {
     check(&[

@@ -31,7 +31,8 @@ fn what_is_right_is_taken() {
     }
 }
 
-/// H6 of the weaknesses: there a constant header had to be stored as a secret.
+/// H5 and H6 of the weaknesses: there a constant header had to be stored as a secret, and of
+/// two spellings one won by chance.
 #[test]
 fn headers_have_the_names_that_a_rule_may_give_once() {
     refused("headers.host = \"x\"", "may not set the header host");

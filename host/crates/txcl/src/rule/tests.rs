@@ -109,6 +109,7 @@ fn a_header_value_is_one_line_of_text() {
     }
 }
 
+/// E7 and H2 of the weaknesses.
 #[test]
 fn failures_name_clause_path_and_line_but_no_value() {
     let (fault, detail) = failure("SET .a = 1\nSET .b.c = &json(.t)", r#"{"t":"hunter2"}"#);
