@@ -21,7 +21,7 @@ use vault::Vault;
 pub(crate) use actor::{Actor, Enrolled, Membership, Need};
 pub(crate) use audit::{Audit, Deed, Effect, Kind};
 pub(crate) use error::{AdminError, Denial, Extra};
-pub(crate) use explain::Ask;
+pub(crate) use explain::{Answer, Ask};
 pub(crate) use inquiry::{Chain, Wanted};
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use people::{EVERYTHING, FIRST_TENANT, Oneself, People, accept, enrol};

@@ -17,6 +17,7 @@ use crate::admin::TenantOps;
 use crate::bookkeeping::Bookkeeping;
 use crate::config::ConfigError;
 use crate::meter::Meter;
+use admission::Certificate;
 use heads::{AdminThread, Ending, Listener};
 
 pub use heads::Serving;
@@ -95,6 +96,8 @@ pub struct App {
     chassis: Arc<Chassis>,
     /// To read its key ring again at SIGHUP.
     vault: Option<Arc<Vault>>,
+    /// To read them again at SIGHUP.
+    certificates: Vec<Arc<Certificate>>,
     ops: Arc<TenantOps>,
     books: Arc<Bookkeeping>,
     meter: Arc<Meter>,
@@ -142,9 +145,9 @@ impl App {
     pub fn serve_until_signal(self, beside: impl FnOnce(&Serving)) -> Result<(), BootError> {
         let ending = Ending::caught(&self.runtime).map_err(BootError::Threads)?;
         let hangups = self.hangups()?;
-        let vault = self.vault.clone();
+        let (vault, certificates) = (self.vault.clone(), self.certificates.clone());
         let serving = self.serve()?;
-        serving.spawn(renew_keys(vault, hangups));
+        serving.spawn(renew(vault, certificates, hangups));
         beside(&serving);
         serving.until(ending);
         Ok(())
@@ -160,10 +163,19 @@ impl App {
     }
 }
 
-/// Reads the key ring again at each of `hangups`; one that cannot be read changes nothing. It is
+/// Reads the certificates of the heads and the key ring again at each of `hangups`; one that cannot be read changes nothing. It is
 /// also read by itself, when a row names a key that is not in it and before a value is sealed.
-async fn renew_keys(vault: Option<Arc<Vault>>, mut hangups: Signal) {
+async fn renew(vault: Option<Arc<Vault>>, certificates: Vec<Arc<Certificate>>, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
+        for certificate in &certificates {
+            let head = certificate.head();
+            match block_in_place(|| certificate.renew()) {
+                Ok(()) => tracing::info!(head, "certificate read again"),
+                Err(error) => {
+                    tracing::warn!(head, err = %error, "the certificate cannot be read; the old one stays in use");
+                }
+            }
+        }
         let Some(vault) = &vault else { continue };
         match block_in_place(|| vault.renew()) {
             Ok(report) if report.unopened() > 0 => tracing::warn!("secret store: {report}"),

@@ -5,11 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use store::Database;
+use store::{Database, Store};
+use vault::{KeyRing, Progress, Shut, Vault, Verify};
 
 /// What the manifest is called.
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -17,6 +19,8 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 const FORMAT: u32 = 1;
 /// A manifest is short; something that is not is none.
 const MOST_MANIFEST_BYTES: u64 = 1 << 20;
+/// How many versions are opened between two looks at the database.
+const VERSIONS_AT_ONCE: u32 = 500;
 
 /// What a backup is, and what opens it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +86,14 @@ pub(crate) enum BackupError {
         path: PathBuf,
         /// What it says.
         reason: store::Error,
+    },
+    /// Its keys do not fit it.
+    #[error("{path}: {reason}", path = path.display())]
+    Keys {
+        /// The database in the backup.
+        path: PathBuf,
+        /// What the vault says.
+        reason: vault::Error,
     },
     /// The manifest is none.
     #[error("{path} is not the manifest of a backup", path = path.display())]
@@ -200,6 +212,40 @@ pub(crate) fn verify(backup: &Path) -> Result<Manifest, BackupError> {
     Ok(manifest)
 }
 
+/// What opening every version of a backup came to.
+pub(crate) struct Opened {
+    /// How many versions opened.
+    pub open: u64,
+    /// How many did not.
+    pub shut: u64,
+    /// The first of those.
+    pub first_shut: Option<Shut>,
+    /// What is wrong with the audit, when something is.
+    pub audit_wrong: Option<String>,
+}
+
+/// Opens every version of a backup with the keys of `ring`. What is opened is a copy: a
+/// backup stays as it is.
+pub(crate) fn open_all(backup: &Path, manifest: &Manifest, ring: KeyRing) -> Result<Opened, BackupError> {
+    let copy = tempfile::tempdir().map_err(at(&std::env::temp_dir()))?;
+    let name = format!("runtime-{}.db", manifest.env);
+    let (source, file) = (backup.join(&name), copy.path().join(&name));
+    fs::copy(&source, &file).map_err(at(&source))?;
+    let of_vault = |reason: vault::Error| BackupError::Keys { path: source.clone(), reason };
+    let (store, _) =
+        Store::open(copy.path(), &manifest.env, store::Options::default()).map_err(of_database(&source))?;
+    let (vault, _) = Vault::open(Arc::new(store), ring).map_err(of_vault)?;
+    let mut verify = Verify::default();
+    while vault.verify_step(&mut verify, VERSIONS_AT_ONCE).map_err(of_vault)? == Progress::More {}
+    let audit = vault.verify_audit(None).map_err(of_vault)?;
+    Ok(Opened {
+        open: verify.open,
+        shut: verify.shut,
+        first_shut: verify.first_shut,
+        audit_wrong: audit.wrong.map(|wrong| wrong.to_string()),
+    })
+}
+
 fn digest(path: &Path) -> Result<(u64, String), BackupError> {
     let mut file = File::open(path).map_err(at(path))?;
     let (mut hash, mut length) = (Sha256::new(), 0);
@@ -252,12 +298,10 @@ fn of_database(path: &Path) -> impl Fn(store::Error) -> BackupError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use model::{SecretName, TenantId};
-    use store::Store;
-    use vault::{By, MasterKey, SecretAddress, SecretValue, Vault};
+    use vault::{By, MasterKey, SecretAddress, SecretValue};
 
     use super::*;
 
@@ -314,6 +358,29 @@ mod tests {
             (0o700, 0o600, 0o600)
         );
         assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1, "no unfinished one is left");
+    }
+
+    /// "Is whole" says nothing of the keys: with them, every version is opened, and the backup
+    /// itself is not touched.
+    #[test]
+    fn a_backup_is_opened_by_its_keys_and_by_no_others() {
+        let (_folder, data, to) = folders();
+        let vault = vault(&data);
+        set(&vault, "A", "first");
+        set(&vault, "A", "second");
+        drop(vault);
+        let manifest = take(&data, "dev", &to).unwrap();
+        let ring = |first: u8| {
+            let mut bytes: Vec<u8> = (0..32).collect();
+            bytes[0] = first;
+            KeyRing::new(MasterKey::from_bytes(&mut bytes).ok().unwrap())
+        };
+        let opened = open_all(&to, &manifest, ring(0)).unwrap();
+        assert_eq!((opened.open, opened.shut, opened.audit_wrong), (2, 0, None));
+        let other = open_all(&to, &manifest, ring(9)).unwrap();
+        assert_eq!((other.open, other.shut), (0, 2));
+        assert_eq!(other.first_shut.unwrap().name, "A");
+        assert_eq!(verify(&to).unwrap(), manifest, "not a byte of it changed");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod agent;
 mod signer;
 mod profile;
 mod target;
+mod remedy;
 mod client;
 mod identity;
 mod people;
@@ -118,7 +119,7 @@ enum Command {
     /// Make a profile the active one (the same as `auth profile use`)
     Use(identity::NamedFlags),
     /// Sign nothing from now on (the same as `auth logout`)
-    Logout,
+    Logout(identity::ListFlags),
     /// Ops: write, build, test, push, measure and sign them
     Op(OpLine),
     /// Print a shell's completions
@@ -166,7 +167,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Auth(AuthLine { command })) => auth::run(command, console),
         Some(Command::Whoami(flags)) => identity::run("whoami", &identity::Verb::Whoami(flags), console),
         Some(Command::Use(flags)) => identity::run("use", &identity::Verb::Use(flags), console),
-        Some(Command::Logout) => identity::run("logout", &identity::Verb::Logout, console),
+        Some(Command::Logout(flags)) => identity::run("logout", &identity::Verb::Logout(flags), console),
         Some(Command::Completion(args)) => completion::completion(&args, console),
         Some(Command::Man(args)) => completion::man(&args, console),
         Some(Command::Op(OpLine { verb })) => op::run(verb, console),

@@ -39,6 +39,7 @@ fn while_a_call_runs_its_secret_is_there() {
     host.finish();
 }
 
+/// Weakness C2: no copy stays behind, in buffers of libraries neither.
 #[test]
 fn after_it_was_stored_rotated_and_used_nothing_is_left() {
     let vendor = vendor();

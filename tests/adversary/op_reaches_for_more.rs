@@ -15,6 +15,7 @@ fn ends_in(guest: &Guest, attack: u32, code: &str, words: &str) {
     ends(host, &secret, attack, code, FAILED).says(words);
 }
 
+/// Weakness C1: an op has what its call grants, and nothing else of the rule or the process.
 #[test]
 fn a_slot_that_was_not_granted_is_not_revealed() {
     ends_in(&HOSTILE, 8, "op_failed", "no-such-slot: ");

@@ -232,6 +232,24 @@ fn the_admin_head_speaks_tls() {
     assert!(host.run(&call(&["auth", "whoami"])).succeeds().contains("source: signed"));
     let blind = host.run(&Call::new(&["auth", "whoami", "--url", &url])).fails(1);
     assert!(blind.contains("can't connect"), "{blind}");
+
+    // SIGHUP: the next connection has the certificate that the files hold now.
+    let renewed = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    host.write("admin.pem", "no certificate");
+    host.logs_after("the certificate cannot be read; the old one stays in use", |host| {
+        host.signal(rustix::process::Signal::HUP);
+    });
+    host.write("old.pem", certified.cert.pem());
+    let old = host.path("old.pem");
+    let by = |ca: &std::path::Path| {
+        Call::new(&["auth", "whoami", "--url", &url]).env("SSL_CERT_FILE", ca.to_str().unwrap())
+    };
+    host.run(&by(&old)).succeeds();
+    host.write("admin.pem", renewed.cert.pem());
+    host.write("admin-key.pem", renewed.signing_key.serialize_pem());
+    host.logs_after("certificate read again", |host| host.signal(rustix::process::Signal::HUP));
+    host.run(&by(&ca)).succeeds();
+    host.run(&by(&old)).fails(1);
     host.finish();
     let mut host = Host::at_rest(TXCO);
     let half = ["serve", "--admin-tls-cert", "x", "--web-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"];

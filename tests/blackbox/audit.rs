@@ -35,6 +35,7 @@ fn sql(host: &Host, statements: &str) {
     database.execute_batch(statements).unwrap();
 }
 
+/// Weakness A4: the records that the runbook promises exist.
 #[test]
 fn every_action_leaves_a_row_in_order() {
     let mut host = Host::serve(TXCO).start();

@@ -36,6 +36,7 @@ fn rfc_7617_reaches_the_header() {
     host.finish();
 }
 
+/// Weakness C6: what basic-auth-encode makes is in no envelope, trace or answer.
 #[test]
 fn whoever_looks_at_it_sees_a_fixed_text() {
     let partner = partner();

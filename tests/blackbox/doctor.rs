@@ -11,6 +11,7 @@ fn doctor(host: &mut Host, more: &[&str]) -> support::Output {
     host.txco(&words)
 }
 
+/// Weakness A9: what rules need and the store lacks is told before anything runs.
 #[test]
 fn what_rules_name_and_cannot_have_is_told_with_the_remedy() {
     let send =

@@ -233,6 +233,7 @@ fn profiles_are_chosen_shown_and_removed() {
     host.finish();
 }
 
+/// Weakness A8: every verb that changes something asks before it does so far away.
 #[test]
 fn every_verb_that_changes_something_is_guarded_far_away() {
     let mut host = bootstrapped();

@@ -290,6 +290,7 @@ fn slow() -> Vec<u8> {
 }
 
 /// Weakness W1: one large module used to hold up all that waited for a compiler, whoever's they were.
+/// Weakness S14: what takes long is done before the write transaction, and holds nobody up.
 #[test]
 fn a_slow_compile_of_one_tenant_stalls_no_other() {
     let mut host = calling();

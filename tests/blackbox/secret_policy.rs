@@ -32,6 +32,7 @@ fn denied(host: &mut Host, rule: &str) {
     assert!(line.contains("secret_denied") && line.contains(rule), "{line}");
 }
 
+/// Weakness S8: a secret goes to the hosts that its policy names.
 #[test]
 fn an_allowed_host_gets_it_and_another_does_not() {
     let vendor = vendor();
@@ -57,6 +58,7 @@ fn an_allowed_host_gets_it_and_another_does_not() {
     host.finish();
 }
 
+/// Weakness S9: a secret can be for use only; who writes rules cannot read it then.
 #[test]
 fn a_purpose_and_an_op_are_held_to() {
     let mut host = Host::serve(TXCO).rule("OPS/web/100/sign.txcl", SIGN).start();

@@ -85,6 +85,7 @@ fn a_rollback_brings_the_value_back_for_the_next_request() {
     host.finish();
 }
 
+/// Weakness S7: a secret can expire.
 #[test]
 fn an_expired_secret_fails_by_name() {
     let mut host = signing();
@@ -117,6 +118,7 @@ fn an_expired_secret_fails_by_name() {
 }
 
 /// Written in batches, and at the end of the process.
+/// Weakness S7: when and how often a secret is used is known.
 #[test]
 fn uses_are_counted_and_survive_a_restart() {
     let mut host = signing();
@@ -194,6 +196,7 @@ fn a_log_that_cannot_be_emptied_is_no_success() {
     host.finish();
 }
 
+/// Weakness K9: versions are listed, pruned and destroyed, and have an author.
 #[test]
 fn a_prune_keeps_the_newest() {
     let mut host = signing();
@@ -213,6 +216,7 @@ fn a_prune_keeps_the_newest() {
 }
 
 /// S5, R17, and S6: parents of a nested stack are searched, and a revocation ends the search.
+/// Weakness S5: a revocation does not put another secret in its place.
 #[test]
 fn a_revoked_stack_secret_does_not_become_the_tenants() {
     let mut host = Host::serve(TXCO).rule("OPS/shop/eu/100/sign.txcl", SIGN).start();

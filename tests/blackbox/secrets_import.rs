@@ -98,3 +98,18 @@ fn it_goes_to_no_other_machine_unasked() {
     assert!(stderr.contains("refusing to modify non-local chassis https://chassis.example:8081"), "{stderr}");
     host.finish();
 }
+
+/// `--secrets-require-policy` holds for imports too: they say none, so only what has a policy
+/// already can be imported.
+#[test]
+fn a_chassis_that_wants_policies_imports_none_without() {
+    let mut host = Host::serve(TXCO).flags(&["--secrets-require-policy"]).start();
+    let call = host.secrets_call(&["import", "--env-file", "-"]).stdin("K=value\n");
+    let stderr = host.run(&call).fails(1);
+    assert!(stderr.contains("422 Unprocessable Entity: policy_required"), "{stderr}");
+    let call = host.secrets_call(&["set", "K", "--allow-host", "api.example"]).stdin("value");
+    host.run(&call).succeeds();
+    let call = host.secrets_call(&["import", "--env-file", "-"]).stdin("K=another value\n");
+    assert!(host.run(&call).succeeds().contains("K"), "it keeps its policy");
+    host.finish();
+}

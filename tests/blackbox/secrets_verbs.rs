@@ -4,6 +4,7 @@ use support::{Canary, Host};
 
 use crate::TXCO;
 
+/// Weakness A10: the verbs have tests, all of this file and of `values.rs`.
 #[test]
 fn set_creates_and_then_rotates() {
     let mut host = Host::serve(TXCO).start();
@@ -31,6 +32,7 @@ fn flags_stand_before_or_after_the_name() {
     host.finish();
 }
 
+/// Weakness S1: what is shown is what is stored and used.
 #[test]
 fn generate_prints_the_value_once_and_stores_it() {
     let mut host = Host::serve(TXCO).start();

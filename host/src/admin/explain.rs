@@ -1,6 +1,7 @@
 //! What rules would get of the secrets they name, answered before anything runs.
 
 use model::{Class, Destination, OpName, OpRef, Origin, SecretName, StackName, TenantId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Store;
 use vault::{Asked, Caller, Vault, Verdict, Wants};
@@ -12,7 +13,7 @@ use super::error::AdminError;
 pub(crate) const MOST_ASKS: usize = 1000;
 
 /// One question.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct Ask {
     /// The secret.
     #[serde(default)]
@@ -26,7 +27,7 @@ pub(crate) struct Ask {
 }
 
 /// Its answer: never a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Answer {
     /// The secret.
     pub(crate) name: String,

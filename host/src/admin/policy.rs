@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{Class, Digest, HostRule, OpName, OpRule, Policy, Purpose, TenantId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Store;
 use vault::PolicyChange;
@@ -10,8 +11,9 @@ use vault::PolicyChange;
 use super::error::AdminError;
 
 /// A policy as it is asked for; with nothing in it, the policy is taken away.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Policy")]
 pub(crate) struct PolicyAsked {
     /// `splice`, `use`, `reveal`.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! The secrets of one tenant: stored, listed, described, revoked, and never shown again.
 
 use jiff::Timestamp;
-use model::{SecretName, StackName, TenantId};
+use model::{Id, SecretName, StackName, TenantId};
 use store::Store;
 use vault::{
     Encoding, Keep, Metadata, PolicyChange, SecretAddress, SecretValue, Shown, Terms, Vault, VersionFacts,
@@ -263,6 +263,14 @@ impl<'a> Secrets<'a> {
         self.at(asked, Access::Write, |address| {
             Ok(self.vault.destroy(address, self.actor.by(), version_no)?)
         })
+    }
+
+    /// Destroys all versions of the revoked secrets of one name; tells which.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the name, the stack, none was revoked, or files that could not be cleaned.
+    pub(crate) fn destroy_revoked(&self, asked: Asked<'_>) -> Result<Vec<(Id, u32)>, AdminError> {
+        self.at(asked, Access::Write, |address| Ok(self.vault.destroy_revoked(address, self.actor.by())?))
     }
 
     /// Replaces the policy; one with nothing in it takes it away.

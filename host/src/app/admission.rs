@@ -1,11 +1,14 @@
 //! Who may administer, by the settings: the proofs that count, the secret of the first actor, TLS.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use store::Actors;
 use zeroize::Zeroizing;
 
@@ -104,41 +107,103 @@ fn eight_words() -> Result<Zeroizing<String>, BootError> {
 }
 
 /// The TLS of the admin head and of the web head, where the settings have some.
-pub(super) fn tls(config: &Config) -> Result<[Option<Arc<ServerConfig>>; 2], BootError> {
-    let admin = ["admin-tls-cert", "admin-tls-key"];
-    let web = ["web-tls-cert", "web-tls-key"];
-    Ok([
-        tls_of(admin, &config.admin_tls_cert, &config.admin_tls_key)?,
-        tls_of(web, &config.web_tls_cert, &config.web_tls_key)?,
-    ])
+pub(super) fn tls(config: &Config) -> Result<[Option<Tls>; 2], BootError> {
+    let admin = Files::of("admin", &config.admin_tls_cert, &config.admin_tls_key);
+    let web = Files::of("web", &config.web_tls_cert, &config.web_tls_key);
+    Ok([admin.map(Tls::of).transpose()?, web.map(Tls::of).transpose()?])
 }
 
-fn tls_of(
-    [cert_flag, key_flag]: [&'static str; 2],
-    cert: &Option<PathBuf>,
-    key: &Option<PathBuf>,
-) -> Result<Option<Arc<ServerConfig>>, BootError> {
-    let (Some(cert), Some(key)) = (cert, key) else { return Ok(None) };
-    let unreadable = |flag: &'static str, path: &PathBuf, why: String| BootError::File {
-        flag,
-        path: path.clone(),
-        reason: std::io::Error::other(why),
-    };
-    let of_cert = |why: String| unreadable(cert_flag, cert, why);
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect)
-        .map_err(|error| of_cert(error.to_string()))?;
-    if chain.is_empty() {
-        return Err(of_cert("no certificate in it".to_owned()));
+/// The TLS of a head, and its certificate, which may be another one later.
+pub(super) struct Tls {
+    pub(super) server: Arc<ServerConfig>,
+    pub(super) certificate: Arc<Certificate>,
+}
+
+impl Tls {
+    fn of(files: Files) -> Result<Self, BootError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let current = RwLock::new(files.read(&provider)?);
+        let certificate = Arc::new(Certificate { files, provider: Arc::clone(&provider), current });
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| BootError::Threads(std::io::Error::other(error)))?
+            .with_no_client_auth();
+        let mut server = server.with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self { server: Arc::new(server), certificate })
     }
-    let private =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key_flag, key, error.to_string()))?;
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));
-    let mut config = config.map_err(|error| of_cert(error.to_string()))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some(Arc::new(config)))
+}
+
+/// A certificate as its files had it when they were read last.
+#[derive(Debug)]
+pub(super) struct Certificate {
+    files: Files,
+    provider: Arc<CryptoProvider>,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl Certificate {
+    /// Whose it is: `admin` or `web`.
+    pub(super) fn head(&self) -> &'static str {
+        self.files.head
+    }
+
+    /// Reads the files again: new connections have what is in them now. Files that make no
+    /// certificate change nothing.
+    ///
+    /// # Errors
+    /// [`BootError::File`].
+    pub(super) fn renew(&self) -> Result<(), BootError> {
+        let renewed = self.files.read(&self.provider)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Where a head's certificate and key lie.
+#[derive(Debug)]
+struct Files {
+    head: &'static str,
+    flags: [&'static str; 2],
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+impl Files {
+    fn of(head: &'static str, cert: &Option<PathBuf>, key: &Option<PathBuf>) -> Option<Self> {
+        let flags = match head {
+            "admin" => ["admin-tls-cert", "admin-tls-key"],
+            _ => ["web-tls-cert", "web-tls-key"],
+        };
+        let (cert, key) = (cert.clone()?, key.clone()?);
+        Some(Self { head, flags, cert, key })
+    }
+
+    fn read(&self, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, BootError> {
+        let [cert_flag, key_flag] = self.flags;
+        let unreadable = |flag: &'static str, path: &PathBuf, why: String| BootError::File {
+            flag,
+            path: path.clone(),
+            reason: std::io::Error::other(why),
+        };
+        let of_cert = |why: String| unreadable(cert_flag, &self.cert, why);
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&self.cert)
+            .and_then(Iterator::collect)
+            .map_err(|error| of_cert(error.to_string()))?;
+        if chain.is_empty() {
+            return Err(of_cert("no certificate in it".to_owned()));
+        }
+        let private = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|error| unreadable(key_flag, &self.key, error.to_string()))?;
+        let certified = CertifiedKey::from_der(chain, private, provider);
+        certified.map(Arc::new).map_err(|error| of_cert(error.to_string()))
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Actors, Opened, Store};
 use vault::{CodeCacheKey, Vault};
 
-use super::admission::{self, Admission};
+use super::admission::{self, Admission, Tls};
 use super::heads::Listener;
 use super::{App, BootError, Role};
 use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps};
@@ -137,11 +137,16 @@ impl App {
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
             books,
             meter,
-            web: Listener { socket: web_socket, router: web_router, tls: web_tls },
-            admin: Listener { socket: admin_socket, router: admin_router, tls: admin_tls },
+            web: Listener { socket: web_socket, router: web_router, tls: server(&web_tls) },
+            admin: Listener { socket: admin_socket, router: admin_router, tls: server(&admin_tls) },
+            certificates: [admin_tls, web_tls].into_iter().flatten().map(|tls| tls.certificate).collect(),
             runtime,
         })
     }
+}
+
+fn server(tls: &Option<Tls>) -> Option<Arc<rustls::ServerConfig>> {
+    tls.as_ref().map(|tls| Arc::clone(&tls.server))
 }
 
 /// Opens the actor database; a foreign one was copied aside, and the log says where.

@@ -54,7 +54,7 @@ pub(crate) enum Auth {
     /// Make a profile the active one
     Use(identity::NamedFlags),
     /// Sign nothing from now on
-    Logout,
+    Logout(identity::ListFlags),
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
@@ -154,7 +154,7 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
         Some(Auth::RotateKey(flags)) => identity::run("auth rotate-key", &Oneself::Rotate(flags), console),
         Some(Auth::Profiles(flags)) => identity::run("auth profiles", &Oneself::Profiles(flags), console),
         Some(Auth::Use(flags)) => identity::run("auth use", &Oneself::Use(flags), console),
-        Some(Auth::Logout) => identity::run("auth logout", &Oneself::Logout, console),
+        Some(Auth::Logout(flags)) => identity::run("auth logout", &Oneself::Logout(flags), console),
         Some(Auth::RevokeKey(flags)) => people::run("auth revoke-key", &Others::RevokeKey(flags), console),
         Some(Auth::RevokeActor(flags)) => {
             people::run("auth revoke-actor", &Others::RevokeActor(flags), console)

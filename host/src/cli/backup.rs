@@ -1,13 +1,15 @@
 //! `txco backup`: both databases into a folder, and whether such a folder is what it says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::output::{Complaint, Console};
-use crate::backup::{self, Manifest};
+use super::passphrase::ask;
+use crate::backup::{self, Manifest, Opened};
 use crate::config::{Config, ServeFlags};
+use crate::key_source::KeyFiles;
 
 /// What stands behind `backup`.
 #[derive(clap::Args)]
@@ -48,6 +50,9 @@ struct VerifyFlags {
     /// The folder of the backup
     #[arg(value_name = "DIR")]
     backup: PathBuf,
+    /// The file of the master key; with it every version of the backup is opened
+    #[arg(long, alias = "secret-master-key", value_name = "FILE")]
+    path: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -93,11 +98,48 @@ fn take(flags: &TakeFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
 
 fn verify(flags: &VerifyFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let manifest = backup::verify(&flags.backup).map_err(|error| Complaint::failed(error.to_string()))?;
+    let opened =
+        flags.path.as_deref().map(|path| opened(&flags.backup, &manifest, path, console)).transpose()?;
     if flags.json {
-        return console.print(&json!({ "whole": true, "manifest": manifest }).to_string());
+        let opened = opened.as_ref().map(|opened| {
+            json!({ "open": opened.open, "not_opened": opened.shut, "audit": opened.audit_wrong.is_none(),
+                    "audit_wrong": opened.audit_wrong })
+        });
+        console.print(&json!({ "whole": true, "manifest": manifest, "opened": opened }).to_string())?;
+    } else {
+        console.print(&format!("{} is whole, taken {}", flags.backup.display(), manifest.taken_at))?;
+        tell(&manifest, console)?;
+        match &opened {
+            None => console.print("  its versions were not opened: --path FILE gives the master key")?,
+            Some(opened) => {
+                console.print(&format!("  {} of {} versions open", opened.open, opened.open + opened.shut))?
+            }
+        }
     }
-    console.print(&format!("{} is whole, taken {}", flags.backup.display(), manifest.taken_at))?;
-    tell(&manifest, console)
+    let Some(opened) = opened else { return Ok(()) };
+    match (opened.first_shut, opened.audit_wrong) {
+        (Some(first), _) => Err(Complaint::failed(format!(
+            "{} of the backup's versions do not open with these keys; the first is {} v{}: {}; restore the key that the \
+             manifest names (`txco auth secrets restore`)",
+            opened.shut, first.name, first.version_no, first.why
+        ))),
+        (None, Some(wrong)) => Err(Complaint::failed(format!(
+            "the audit in the backup does not hold: {wrong}; take another backup"
+        ))),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Opens a backup with the key ring at `path`.
+fn opened(
+    backup: &Path,
+    manifest: &Manifest,
+    path: &Path,
+    console: &mut Console<'_>,
+) -> Result<Opened, Complaint> {
+    let loaded = KeyFiles::at(path).load(None, &mut |path| ask(console, path));
+    let ring = loaded.map_err(|error| Complaint::failed(error.to_string()))?.ring;
+    backup::open_all(backup, manifest, ring).map_err(|error| Complaint::failed(error.to_string()))
 }
 
 fn tell(manifest: &Manifest, console: &mut Console<'_>) -> Result<(), Complaint> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::output::Complaint;
+use super::remedy::{self, Remedy};
 use super::target::{Access, Target};
 use crate::request_signature::{Message, signed_headers};
 
@@ -91,21 +92,13 @@ pub(super) fn ask(
     if !reply.is_success() {
         let detail = body.get("detail").cloned().unwrap_or(Value::Null);
         let code = reply.code().unwrap_or_default();
-        let remedy = remedy(&code).map(|remedy| format!(" — {remedy}")).unwrap_or_default();
+        let remedy = match remedy::of(&code) {
+            Some(Remedy::Say(text)) => format!(" — {text}"),
+            Some(Remedy::Said) | None => String::new(),
+        };
         return Ok(Err(Refusal { text: format!("{}{remedy}", reply.refusal()), code, detail }));
     }
     Ok(Ok(Reply { status: reply.status(), body }))
-}
-
-/// What to do about a refusal, where its code alone does not say it.
-fn remedy(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "secret_not_found" => "`txco auth tenant secrets list` shows what there is, `set` makes a new one",
-        "secret_exists" => "`rotate` gives it a new value (`rotate --generate`: a minted one)",
-        "tenant_not_found" => "`txco auth tenants` lists them",
-        "tenant_slug_taken" => "choose another, or use the tenant that has it",
-        _ => return None,
-    })
 }
 
 /// A text as one segment of a path or one value of a query (RFC 3986, unreserved characters).

@@ -27,7 +27,7 @@ pub(super) enum Verb {
     Use(NamedFlags),
     Show(NamedFlags),
     Remove(RemoveFlags),
-    Logout,
+    Logout(ListFlags),
 }
 
 /// Runs a command, which is called `command` in messages.
@@ -43,7 +43,7 @@ pub(super) fn run(command: &str, verb: &Verb, console: &mut Console<'_>) -> Exit
         Verb::Use(flags) => (flags.json, profiles::activate(flags, console)),
         Verb::Show(flags) => (flags.json, profiles::show(flags, console)),
         Verb::Remove(flags) => (flags.json, profiles::remove(flags, console)),
-        Verb::Logout => (false, profiles::logout(console)),
+        Verb::Logout(flags) => (flags.json, profiles::logout(flags, console)),
     };
     console.end(json, result.map_err(|complaint| complaint.of(command)))
 }

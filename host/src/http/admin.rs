@@ -12,16 +12,15 @@ mod audit;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::http::{Method, StatusCode};
-use axum::routing::on;
-use serde_json::{Map, Value};
-
 use super::authentication::Authentication;
 use super::throttle::Throttle;
 use crate::admin::Admin;
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::routing::on;
 use doors::{Door, Doors, Who};
 use ops::Turns;
+use schemars::JsonSchema;
 
 pub(crate) use enrolment::EnrolSecret;
 
@@ -54,6 +53,20 @@ impl AdminHead {
     }
 }
 
+/// Whether the chassis can answer, as `ready` writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct Ready {
+    /// `ready` or `unavailable`.
+    status: String,
+    /// `on`, `off` or `partial`.
+    secret_store: Option<String>,
+    /// Whether any rules are installed.
+    rules: Option<bool>,
+    /// Why it is not ready.
+    reason: Option<String>,
+}
+
 /// What is served beside administration, and needs none of it.
 pub(crate) struct Aside {
     /// Whether the chassis can answer.
@@ -68,7 +81,7 @@ pub(crate) fn router(head: AdminHead, aside: Aside) -> Router {
     let readyz = ["/readyz", "/_txc/readyz"].map(|path| {
         let says = "Whether it can answer, and how its secret store is";
         let door = Door::new(Method::GET, path, says, Who::Anybody);
-        door.gives::<Map<String, Value>>(200).gives::<Map<String, Value>>(503)
+        door.gives::<Ready>(200).gives::<Ready>(503)
     });
     let doors =
         Doors::new().open(&healthz, |method| on(method, async || "ok\n")).beside(&readyz, aside.readiness);

@@ -82,6 +82,7 @@ fn a_missing_key_beside_ciphertext_is_not_minted_over() {
     assert!(!path.exists());
 }
 
+/// Weakness K6: it is the open file that is looked at: its kind, mode, owner and length.
 #[test]
 fn what_is_no_key_is_told_by_name() {
     let folder = folder();

@@ -44,6 +44,8 @@ mod environment;
 #[cfg(test)]
 mod listed;
 #[cfg(test)]
+mod weaknesses;
+#[cfg(test)]
 mod weight;
 #[cfg(test)]
 mod traces_of_machines;

@@ -112,6 +112,16 @@ mod tests {
         assert!(early.as_str().starts_with("sec_"));
     }
 
+    /// Weakness S13: who knows one identifier cannot tell the next, of the same moment neither.
+    #[test]
+    fn s13_ids_of_one_moment_come_in_no_order() {
+        let minted: Vec<_> = (0..100).map(|_| Id::mint(IdKind::Secret, 1_700_000_000_000).unwrap()).collect();
+        let mut sorted = minted.clone();
+        sorted.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        assert!(sorted.windows(2).all(|two| two[0] != two[1]), "each is another");
+        assert!(sorted != minted, "and they do not count up");
+    }
+
     #[test]
     fn minted_request_ids_parse_and_path_tricks_do_not() {
         for _ in 0..200 {

@@ -76,6 +76,21 @@ impl Writing<'_> {
         active(self.transaction, address)
     }
 
+    /// The revoked secrets that were at exactly this place, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub fn revoked(&self, address: &SecretAddress<'_>) -> Result<Vec<Id>, Error> {
+        let sql = "SELECT secret_id FROM tenant_secrets
+                   WHERE tenant_id = ?1 AND COALESCE(stack, '') = ?2 AND name = ?3 AND revoked_at IS NOT NULL
+                   ORDER BY revoked_at, secret_id";
+        let stack = address.stack.map_or("", StackName::as_str);
+        let mut statement = self.transaction.prepare_cached(sql).map_err(Error::of)?;
+        let place = (address.tenant.as_str(), stack, address.name.as_str());
+        let rows = statement.query_map(place, |row| row.get(0).map(Id::from_row)).map_err(Error::of)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(Error::of)
+    }
+
     /// Adds a secret without a version.
     ///
     /// # Errors

@@ -155,6 +155,33 @@ impl Vault {
         self.store.erase(&needles)?;
         Ok(metadata)
     }
+
+    /// Destroys the bytes of every version of the revoked secrets that were at this place:
+    /// nothing uses them, and they are kept for the audit's sake alone. Tells which.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where none was revoked, [`Error::Store`], and when the files could
+    /// not be cleaned.
+    pub fn destroy_revoked(&self, address: &SecretAddress<'_>, by: By<'_>) -> Result<Vec<(Id, u32)>, Error> {
+        let (gone, needles) = self.store.write(|writing| {
+            let revoked = writing.revoked(address)?;
+            if revoked.is_empty() {
+                return Err(Error::NotFound { name: address.name.clone() });
+            }
+            let (mut gone, mut needles) = (Vec::new(), Vec::new());
+            for id in revoked {
+                let held = writing.versions(&id)?.into_iter().filter(|one| one.destroyed_at.is_none());
+                let versions: Vec<u32> = held.map(|one| one.version_no).collect();
+                needles.extend(destroy_in(writing, &id, &versions, by)?);
+                gone.extend(versions.into_iter().map(|version_no| (id.clone(), version_no)));
+            }
+            let deed = Deed::on_secret(by, "destroy_revoked", address).fact("destroyed", gone.len());
+            writing.record(&deed)?;
+            Ok::<_, Error>((gone, needles))
+        })?;
+        self.store.erase(&needles)?;
+        Ok(gone)
+    }
 }
 
 /// Takes the bytes out of their rows; returns them, so that the files can be searched for them.

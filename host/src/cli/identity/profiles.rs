@@ -137,8 +137,11 @@ pub(super) fn remove(flags: &RemoveFlags, console: &mut Console<'_>) -> Result<(
 }
 
 /// Signs nothing from now on; the profiles stay.
-pub(super) fn logout(console: &mut Console<'_>) -> Result<(), Complaint> {
+pub(super) fn logout(flags: &ListFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     Home::needed(console.environment)?.activate(NONE)?;
+    if flags.json {
+        return console.print(&json!({ "active": NONE }).to_string());
+    }
     console.print("active profile: none")
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::super::client::{self, encoded};
 use super::super::home::{Home, Meta};
@@ -17,6 +18,16 @@ use super::super::target::{Access, Agreed, Carries, ChassisFlags, Target};
 pub(crate) struct RotateFlags {
     #[command(flatten)]
     chassis: ChassisFlags,
+    /// Enrol the new key by the enrolment secret of the chassis, as somebody new, instead of
+    /// having the old key vouch for it
+    #[arg(long, value_name = "WORDS")]
+    secret: Option<String>,
+    /// What the chassis calls somebody new [default: the profile's name]
+    #[arg(long, value_name = "TEXT", requires = "secret")]
+    label: Option<String>,
+    /// What somebody new is: human, ci, … [default: human]
+    #[arg(long, value_name = "WORD", requires = "secret")]
+    kind: Option<String>,
     /// Do not ask before changing another machine's chassis
     #[arg(long, short = 'y')]
     yes: bool,
@@ -47,8 +58,7 @@ pub(super) fn rotate(flags: &RotateFlags, console: &mut Console<'_>) -> Result<(
     let fresh = with_end(&path, ".new");
     discard(&fresh)?;
     let signer = Signer::mint(&fresh, &format!("txco {}", profile.name))?;
-    let body = json!({ "public_key_b64": signer.public_b64(), "algorithm": "ed25519" });
-    let reply = client::call(&target, "POST", "/auth/keys", Some(&body))?;
+    let reply = flags.enrolled(&target, &profile.name, &signer)?;
     let text = |member: &str| reply.body.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (actor, new, old) = (text("actor_id"), text("key_id"), profile.meta.key_id.clone());
 
@@ -73,8 +83,11 @@ pub(super) fn rotate(flags: &RotateFlags, console: &mut Console<'_>) -> Result<(
         home.save(&profile.name, &meta)?;
     }
 
-    let profile = Profile { meta, ..profile };
-    let renewed = target.signed(profile, Signer::read(&path)?);
+    // Somebody new may not revoke another's key; the old one always may revoke itself.
+    let renewed = match flags.secret {
+        Some(_) => target.signed(profile, Signer::read(&archive)?),
+        None => target.signed(Profile { meta, ..profile }, Signer::read(&path)?),
+    };
     client::call(&renewed, "POST", &format!("/auth/keys/{}/revoke", encoded(&old)), None).map_err(|complaint| {
         Complaint::failed(format!(
             "the new key {new} is in use, but the old one is not revoked: {} (txco auth revoke-key --key-id {old})",
@@ -88,6 +101,23 @@ pub(super) fn rotate(flags: &RotateFlags, console: &mut Console<'_>) -> Result<(
     }
     console
         .print(&format!("rotated: new {actor} {new} (was {old})\nold key archived at {}", archive.display()))
+}
+
+impl RotateFlags {
+    /// Makes the new key known.
+    fn enrolled(&self, target: &Target, name: &str, signer: &Signer) -> Result<client::Reply, Complaint> {
+        let mut body = json!({ "public_key_b64": signer.public_b64(), "algorithm": "ed25519" });
+        let Some(secret) = &self.secret else {
+            return client::call(target, "POST", "/auth/keys", Some(&body));
+        };
+        if let Value::Object(members) = &mut body {
+            members.insert("label".to_owned(), self.label.as_deref().unwrap_or(name).into());
+            members.insert("kind".to_owned(), self.kind.as_deref().unwrap_or("human").into());
+        }
+        let headers = vec![("x-txco-enroll-secret", Zeroizing::new(secret.clone()))];
+        let answer = client::ask(target, "POST", "/auth/dev/enroll", Some(&body), headers)?;
+        answer.map_err(client::Refusal::complaint)
+    }
 }
 
 fn with_end(path: &Path, end: &str) -> PathBuf {

@@ -35,7 +35,7 @@ pub(crate) enum Verb {
     Rollback(Rollback),
     /// Destroy all but the newest versions
     Prune(Prune),
-    /// Destroy one version for good
+    /// Destroy one version for good, or those of revoked secrets
     Destroy(Destroy),
     /// Replace what the secret may be used for: hosts, ops, purposes
     Policy(Box<Policy>),

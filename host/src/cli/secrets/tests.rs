@@ -49,7 +49,7 @@ fn flags_that_do_not_go_together() {
         ),
         ("prune K", "auth tenant secrets prune: --keep N is required, and at least 1\n"),
         ("prune K --keep 0", "auth tenant secrets prune: --keep N is required, and at least 1\n"),
-        ("destroy K", "auth tenant secrets destroy: --version N is required\n"),
+        ("destroy K", "auth tenant secrets destroy: --version N or --revoked is required\n"),
         (
             "policy K --clear --use-only",
             "auth tenant secrets policy: --clear does not go with the flags of a policy\n",

@@ -48,6 +48,9 @@ pub(crate) struct Destroy {
     /// Which version
     #[arg(long, value_name = "N")]
     pub(super) version: Option<u32>,
+    /// All versions of the secrets of this name that are revoked
+    #[arg(long, conflicts_with = "version")]
+    pub(super) revoked: bool,
     /// Do not ask before changing another machine's chassis
     #[arg(long, short = 'y')]
     pub(super) yes: bool,
@@ -95,9 +98,21 @@ pub(super) fn prune(flags: &Prune, console: &mut Console<'_>) -> Result<(), Comp
 
 pub(super) fn destroy(flags: &Destroy, console: &mut Console<'_>) -> Result<(), Complaint> {
     let (place, name) = Place::named(&flags.named, console)?;
-    let version = flags.version.ok_or_else(|| Complaint::usage("--version N is required"))?;
+    let version = match flags.version {
+        None if flags.revoked => None,
+        version => Some(version.ok_or_else(|| Complaint::usage("--version N or --revoked is required"))?),
+    };
     place.target.may_change(console, place.agreed(flags.yes), Carries::Metadata)?;
     let stack = stack_query(flags.named.stack.as_deref());
+    let Some(version) = version else {
+        let reply = place.call("DELETE", &format!("/{name}/revoked"), &stack, None)?;
+        let gone = reply.body.get("destroyed").and_then(Value::as_array).map_or(0, Vec::len);
+        return place.done(
+            console,
+            &reply,
+            &format!("destroyed {gone} versions of the revoked {name}: {BACKUPS}"),
+        );
+    };
     let reply = place.call("DELETE", &format!("/{name}/versions/{version}"), &stack, None)?;
     place.done(console, &reply, &format!("destroyed v{version} of {name}: {BACKUPS}"))
 }

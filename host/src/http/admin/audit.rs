@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::extract::Query;
 use axum::http::{Method, Response};
 use axum::routing::on;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::{AuditRow, Head, Seen, Verdict};
 
@@ -17,18 +18,17 @@ use crate::http::problem::json_reply;
 
 /// The doors: whoever may do everything, for the audit tells of every tenant.
 pub(super) fn open(doors: Doors) -> Doors {
-    let door = |method: Method, path: &str, says| {
-        Door::new(method, path, says, Who::RulesAll).gives::<Map<String, Value>>(200)
-    };
+    let door = |method: Method, path: &str, says| Door::new(method, path, says, Who::RulesAll);
     let asked = ["tenant", "subject", "action", "actor", "chain", "after", "limit"];
     let list = door(Method::GET, "/v1/audit", "Rows of the audit, oldest first; with `after`, of one chain");
-    let list = asked.into_iter().fold(list, Door::asks);
+    let list = asked.into_iter().fold(list, Door::asks).gives::<AuditRows>(200);
     let checked = door(Method::GET, "/v1/audit/verify", "Whether the audit holds");
-    let checked = checked.asks("head").asks("people_head");
+    let checked = checked.asks("head").asks("people_head").gives::<AuditVerdict>(200);
     let accepted =
         door(Method::POST, "/v1/audit/accept", "Record that what was changed outside is as it should be");
-    let sought =
-        door(Method::POST, "/v1/audit/seen", "Where exactly this value was ever stored").takes::<Incoming>();
+    let accepted = accepted.gives::<Accepted>(200);
+    let sought = door(Method::POST, "/v1/audit/seen", "Where exactly this value was ever stored");
+    let sought = sought.takes::<Incoming>().gives::<SeenValues>(200);
     doors
         .open(&list, |method| on(method, rows))
         .open(&checked, |method| on(method, verify))
@@ -87,7 +87,7 @@ async fn verify(Query(query): Query<VerifyQuery>, caller: Caller) -> Response<Bo
 
 async fn accept(caller: Caller) -> Response<Body> {
     let accept = |head: &AdminHead, actor: &Actor, _: &[u8]| {
-        Ok(json_reply(200, &json!({ "accepted": head.admin.accept_state(actor)? })))
+        Ok(json_reply(200, &Accepted { accepted: head.admin.accept_state(actor)? }))
     };
     caller.served(accept).await
 }
@@ -100,6 +100,75 @@ async fn seen(caller: Caller) -> Response<Body> {
             Ok(json_reply(200, &json!({ "seen": seen.iter().map(seen_of).collect::<Vec<_>>() })))
         })
         .await
+}
+
+/// Rows, and the ends of both chains.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct AuditRows {
+    rows: Vec<AuditRowRecord>,
+    head: Option<String>,
+    people_head: Option<String>,
+}
+
+/// A row, as [`row_of`] writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct AuditRowRecord {
+    /// `chassis` or `people`.
+    chain: String,
+    seq: u64,
+    at: String,
+    actor: String,
+    tenant_id: String,
+    action: String,
+    subject: String,
+    outcome: String,
+    /// JSON as text: its bytes are what is sealed.
+    detail: String,
+    previous: String,
+    audit_key: Option<String>,
+    seal: Option<String>,
+}
+
+/// What was found, as [`verdict_of`] writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct AuditVerdict {
+    ok: bool,
+    rows: u64,
+    head: Option<String>,
+    wrong: Option<String>,
+    unsealed: u64,
+    other_keys: Map<String, Value>,
+    unexplained: Vec<String>,
+    unexplained_count: u64,
+    /// The same of the chain of people.
+    people: Option<Box<AuditVerdict>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Accepted {
+    accepted: u64,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct SeenValues {
+    seen: Vec<SeenValue>,
+}
+
+/// Where a value was stored, as [`seen_of`] writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct SeenValue {
+    secret_id: String,
+    version_no: u32,
+    tenant_id: Option<String>,
+    name: Option<String>,
+    stack: Option<String>,
+    created_at: Option<String>,
+    revoked_at: Option<String>,
 }
 
 /// A row, as an export keeps it: `detail` stays text, for its bytes are what is sealed.

@@ -84,15 +84,15 @@ impl Turns {
 pub(super) fn open(doors: Doors) -> Doors {
     let (ops, one) = ("/v1/tenants/{slug}/ops", "/v1/tenants/{slug}/ops/{name}");
     let (read, update) = (Who::Capable("opstack:*:read"), Who::Capable("opstack:*:update"));
-    let any = |door: Door, status: u16| door.gives::<Map<String, Value>>(status);
-    let list = any(Door::new(Method::GET, ops, "List the ops", read), 200);
-    let show = any(Door::new(Method::GET, one, "What is known of an op", read), 200);
+    let list = Door::new(Method::GET, ops, "List the ops", read).gives::<OpRecords>(200);
+    let show = Door::new(Method::GET, one, "What is known of an op", read).gives::<OpReply>(200);
     let push = Door::new(Method::PUT, one, "Push an op", update).takes::<Incoming>();
+    let push = push.gives::<PushedReply>(200).gives::<PushedReply>(201);
     let remove = Door::new(Method::DELETE, one, "Remove an op", update).ends(204);
     doors
         .open(&list, |method| verb(method, Verb::List))
         .open(&show, |method| verb(method, Verb::Show))
-        .open(&any(any(push, 200), 201), |method| verb(method, Verb::Push))
+        .open(&push, |method| verb(method, Verb::Push))
         .open(&remove, |method| verb(method, Verb::Remove))
 }
 
@@ -230,6 +230,49 @@ impl Incoming {
         };
         self.builds.into_iter().map(one).collect()
     }
+}
+
+/// An op's record, as [`record_of`] writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct OpRecord {
+    name: String,
+    push_no: u32,
+    pushed_at: String,
+    pushed_by: Option<String>,
+    builds: Vec<OpBuildRecord>,
+    /// What the op says of itself; only where one is asked for.
+    about: Option<Map<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct OpBuildRecord {
+    /// `reveal` or `use`.
+    delivery: String,
+    digest: String,
+    size: u64,
+    signed_by: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct OpRecords {
+    ops: Vec<OpRecord>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct OpReply {
+    op: OpRecord,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct PushedReply {
+    op: OpRecord,
+    /// `created`, `replaced` or `unchanged`.
+    pushed: String,
 }
 
 /// An op's record.

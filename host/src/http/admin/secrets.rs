@@ -7,17 +7,19 @@ use axum::extract::{Path, Query};
 use axum::http::{Method, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use vault::Metadata;
 
 use super::doors::{Door, Doors, Who};
 use super::gate::{Caller, Done};
 use super::wire::{
-    self, Imported, Importing, Incoming, NewDescription, Numbers, SecretRecords, SecretReply, StoredReply,
+    self, Answers, DestroyedReply, Imported, Importing, Incoming, NewDescription, Numbers, SecretRecords,
+    SecretReply, StoredReply, VersionsReply,
 };
 use super::{AdminHead, MAX_BODY};
 use crate::admin::{
-    Actor, AdminError, Asked, Deed, Effect, Kind, MAX_IMPORT_BYTES, MAX_IMPORTED, Need, Secrets, Storing,
+    Actor, AdminError, Asked, Deed, Effect, Kind, MAX_IMPORT_BYTES, MAX_IMPORTED, Need, PolicyAsked, Secrets,
+    Storing,
 };
 use crate::http::problem::{json_reply, nothing};
 
@@ -41,6 +43,7 @@ pub(super) enum Verb {
     Rollback,
     Prune,
     Destroy,
+    DestroyRevoked,
     Policy,
     Explain,
 }
@@ -69,6 +72,9 @@ impl Verb {
             Self::Rollback => ("rollback", Change, "Put an older version back into use"),
             Self::Prune => ("prune", Change, "Destroy all but the newest versions"),
             Self::Destroy => ("destroy", Change, "Destroy one version"),
+            Self::DestroyRevoked => {
+                ("destroy_revoked", Change, "Destroy all versions of the revoked secrets of this name")
+            }
             Self::Policy => ("policy", Change, "Replace the policy"),
             Self::Explain => ("explain", Look, "What rules would get of the secrets they name; opens none"),
         }
@@ -104,10 +110,13 @@ impl Verb {
             Self::Set => door.takes::<Incoming>().gives::<StoredReply>(200).gives::<StoredReply>(201),
             Self::Rotate | Self::RotateGenerated => door.takes::<Incoming>().gives::<StoredReply>(200),
             Self::Import => door.takes::<Importing>().gives::<Imported>(200),
-            Self::Versions | Self::Destroy => door.gives::<Map<String, Value>>(200),
-            Self::Rollback | Self::Prune => door.takes::<Numbers>().gives::<Map<String, Value>>(200),
-            Self::Policy => door.takes::<Map<String, Value>>().gives::<SecretReply>(200),
-            Self::Explain => door.takes::<Map<String, Value>>().gives::<Map<String, Value>>(200),
+            Self::Versions => door.gives::<VersionsReply>(200),
+            Self::Rollback => door.takes::<Numbers>().gives::<SecretReply>(200),
+            Self::Prune => door.takes::<Numbers>().gives::<DestroyedReply>(200),
+            Self::Destroy => door.gives::<DestroyedReply>(200),
+            Self::DestroyRevoked => door.gives::<wire::DestroyedVersions<'static>>(200),
+            Self::Policy => door.takes::<PolicyAsked>().gives::<SecretReply>(200),
+            Self::Explain => door.takes::<wire::Asks>().gives::<Answers>(200),
         }
     }
 }
@@ -146,6 +155,7 @@ pub(super) fn open(doors: Doors) -> Doors {
         (Method::POST, "/{name}/rotate-generated", Verb::RotateGenerated, Named::InPath),
         (Method::GET, "/{name}/versions", Verb::Versions, Named::InPath),
         (Method::DELETE, "/{name}/versions/{version}", Verb::Destroy, Named::InPath),
+        (Method::DELETE, "/{name}/revoked", Verb::DestroyRevoked, Named::InPath),
         (Method::POST, "/{name}/rollback", Verb::Rollback, Named::InPath),
         (Method::POST, "/{name}/prune", Verb::Prune, Named::InPath),
         (Method::PUT, "/{name}/policy", Verb::Policy, Named::InPath),
@@ -255,10 +265,14 @@ impl Call {
                 let version = self.version.unwrap_or_default();
                 Ok(destroyed(&secrets.destroy(self.asked()?, version)?, &[version]))
             }
+            Verb::DestroyRevoked => {
+                let gone = secrets.destroy_revoked(self.asked()?)?;
+                Ok(json_reply(200, &wire::DestroyedVersions::of(&gone)))
+            }
             Verb::Policy => Ok(told(&secrets.policy(self.asked()?, &wire::first_of(body)?)?)),
             Verb::Explain => {
                 let asks: wire::Asks = wire::first_of(body)?;
-                Ok(json_reply(200, &json!({ "answers": secrets.explain(&asks.asks)? })))
+                Ok(json_reply(200, &Answers { answers: secrets.explain(&asks.asks)? }))
             }
         }
     }

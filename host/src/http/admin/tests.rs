@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use chassis::{Chassis, Parts, Trace};
 use sandbox::{CodeCache, Limits, Sandbox};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Actors, Options, Store};
 use tower::ServiceExt as _;
 use vault::{MasterKey, Vault};
@@ -22,8 +22,8 @@ use crate::config::AuthMode;
 use crate::http::authentication::{Secret, Until};
 use crate::op_signature::Signers;
 
-mod described;
 mod people;
+mod described;
 
 /// Whether the secret store is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,6 +155,7 @@ async fn a_secrets_life() {
     assert_eq!(api.code("DELETE", &at("/K"), "").await, (404, "secret_not_found".to_owned()));
 }
 
+/// Weakness S2: new or not, it is one step, and the description is kept or replaced with it.
 #[tokio::test]
 async fn put_is_one_step_for_new_and_old() {
     let api = api();
@@ -272,6 +273,47 @@ async fn s3_s4_at_its_bound_a_size_passes_and_one_above_it_is_told() {
         let expected = if status == 413 { "value_too_large" } else { "description_too_long" };
         assert_eq!((found, code.as_str()), (status, expected), "{method} {path}");
     }
+}
+
+/// 1 MiB of values is stored in one step, however it is escaped, and one byte more is not.
+#[tokio::test]
+async fn an_import_has_its_bound_and_one_byte_above_it_stores_nothing() {
+    let api = api();
+    let value = "v".repeat(SecretBounds::default().value);
+    let secrets = |more: Option<&str>| {
+        let whole = (0..16).map(|n| json!({ "name": format!("K{n}"), "value": value }));
+        let more = more.into_iter().map(|value| json!({ "name": "MORE", "value": value }));
+        json!({ "secrets": whole.chain(more).collect::<Vec<_>>() }).to_string()
+    };
+    assert_eq!(16 * value.len(), crate::admin::MAX_IMPORT_BYTES);
+    let over = api.code("POST", &at("/import"), &secrets(Some("v"))).await;
+    assert_eq!(over, (413, "body_too_large".to_owned()));
+    assert_eq!(api.ask("GET", SECRETS, "").await, (200, json!({ "secrets": [] })));
+    let (status, stored) = api.ask("POST", &at("/import"), &secrets(None)).await;
+    assert_eq!((status, &stored["created"]), (200, &json!(16)));
+}
+
+/// R37: the values of a secret that is revoked can be destroyed, all of them, also the newest.
+#[tokio::test]
+async fn what_is_revoked_can_be_destroyed() {
+    let api = api();
+    let gone = at("/K/revoked");
+    assert_eq!(api.code("DELETE", &gone, "").await, (404, "secret_not_found".to_owned()));
+    for round in 1..=2 {
+        api.ask("PUT", &at("/K"), r#"{"value":"a value of some length"}"#).await;
+        api.ask("PUT", &at("/K"), r#"{"value":"another value of it"}"#).await;
+        assert_eq!(api.code("DELETE", &gone, "").await.0, if round == 1 { 404 } else { 200 });
+        api.ask("DELETE", &at("/K"), "").await;
+    }
+    api.ask("PUT", &at("/K"), r#"{"value":"in use now"}"#).await;
+    let (status, told) = api.ask("DELETE", &gone, "").await;
+    assert_eq!((status, told["destroyed"].as_array().unwrap().len()), (200, 2));
+    assert_eq!(api.ask("GET", &at("/K"), "").await.0, 200, "what is in use stays");
+    assert_eq!(api.ask("DELETE", &gone, "").await.1, json!({ "destroyed": [] }));
+    let seen = api.ask("POST", "/v1/audit/seen", r#"{"value":"a value of some length"}"#).await;
+    assert_eq!(seen, (200, json!({ "seen": [] })), "nor is it remembered");
+    let (_, verdict) = api.ask("GET", "/v1/audit/verify", "").await;
+    assert_eq!(verdict["ok"], json!(true), "{verdict}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use axum::http::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use model::OpRule;
+use model::{Id, OpRule};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,7 +15,7 @@ use store::Tenant;
 use vault::{Metadata, PolicyRow, SecretValue, VersionFacts, Written};
 use zeroize::Zeroizing;
 
-use crate::admin::{AdminError, Ask, Beside, MAX_IMPORT_BYTES, MAX_IMPORTED, PolicyAsked, Stored};
+use crate::admin::{AdminError, Answer, Ask, Beside, MAX_IMPORT_BYTES, MAX_IMPORTED, PolicyAsked, Stored};
 use crate::http::problem::json_reply;
 
 /// What the verbs that store may be given; what is unknown is ignored.
@@ -34,7 +34,6 @@ pub(super) struct Incoming {
     key_encoding: Option<String>,
     expires: Option<String>,
     overlap: Option<String>,
-    #[schemars(with = "Option<Map<String, Value>>")]
     policy: Option<PolicyAsked>,
 }
 
@@ -70,7 +69,7 @@ impl Numbers {
 }
 
 /// Questions about uses.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct Asks {
     #[serde(default)]
     pub(super) asks: Vec<Ask>,
@@ -185,6 +184,69 @@ pub(super) struct SecretReply {
 pub(super) struct StoredReply {
     secret: SecretRecord,
     value: Option<String>,
+}
+
+/// A version's record, as [`versions_of`] writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+struct VersionRecord {
+    version_no: u32,
+    /// `active`, `retiring`, `superseded`, `expired`, `rolled_back` or `destroyed`.
+    state: String,
+    created_at: Option<String>,
+    created_by: Option<String>,
+    key_encoding: Option<String>,
+    key_id: Option<String>,
+    expires_at: Option<String>,
+    retiring_until: Option<String>,
+    destroyed_at: Option<String>,
+    destroyed_by: Option<String>,
+    last_used_at: Option<String>,
+    uses: u64,
+}
+
+/// A secret and its versions, newest first.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+pub(super) struct VersionsReply {
+    secret: SecretRecord,
+    versions: Vec<VersionRecord>,
+}
+
+/// A secret, and which of its versions were destroyed.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described only")]
+pub(super) struct DestroyedReply {
+    secret: SecretRecord,
+    destroyed: Vec<u32>,
+}
+
+/// Which versions of revoked secrets were destroyed.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DestroyedVersions<'a> {
+    destroyed: Vec<DestroyedVersion<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct DestroyedVersion<'a> {
+    secret_id: &'a str,
+    version_no: u32,
+}
+
+impl<'a> DestroyedVersions<'a> {
+    pub(super) fn of(gone: &'a [(Id, u32)]) -> Self {
+        let one = |(id, version_no): &'a (Id, u32)| DestroyedVersion {
+            secret_id: id.as_str(),
+            version_no: *version_no,
+        };
+        Self { destroyed: gone.iter().map(one).collect() }
+    }
+}
+
+/// What questions about uses are answered.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answers {
+    pub(super) answers: Vec<Answer>,
 }
 
 /// What an import answers.

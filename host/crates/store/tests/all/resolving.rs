@@ -19,6 +19,7 @@ fn seen(store: &Store, stack_text: &str, secret: &str) -> String {
     }
 }
 
+/// Weakness S6: a nested stack has what its parents have.
 #[test]
 fn the_nearest_scope_answers() {
     let folder = Folder::new();

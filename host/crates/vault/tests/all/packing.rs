@@ -51,6 +51,7 @@ fn nothing_declared_is_an_empty_bag() {
     assert!(bag.versions("key").is_none());
 }
 
+/// Weakness C3: what was opened before the one that fails is wiped with the bag.
 #[test]
 fn the_first_name_that_cannot_be_had_fails_the_whole_bag_by_name() {
     let house = House::new();
@@ -97,6 +98,8 @@ fn a_derived_credential_remembers_all_its_parents() {
     );
 }
 
+/// Weakness C5: what holds a secret cannot be printed or serialised; the compiler says so (see
+/// the `compile_fail` examples of `Vault` and `SecretBag`), and nothing panics.
 #[test]
 fn a_bag_of_handles_computes_and_shows_nothing() {
     let house = House::new();

@@ -54,6 +54,7 @@ fn copies() -> usize {
     found
 }
 
+/// Weakness C4: the cleartext is there while a call has it, and not until its request ends.
 #[test]
 fn a_value_is_in_memory_once_and_only_while_a_call_has_it() {
     let house = House::new();

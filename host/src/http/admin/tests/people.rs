@@ -8,7 +8,7 @@ use super::*;
 use crate::request_signature::{Message, signed_headers};
 
 /// Somebody with a key.
-struct Somebody {
+pub(super) struct Somebody {
     key: Ed25519KeyPair,
     actor: String,
     key_id: String,
@@ -28,7 +28,7 @@ impl Somebody {
         Self { key: key(seed), actor: text("actor_id"), key_id: text("key_id") }
     }
 
-    async fn asks(&self, api: &Api, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn asks(&self, api: &Api, method: &str, path: &str, body: Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (path_only, query) =
             path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -58,7 +58,7 @@ async fn enrol(api: &Api, secret: &str, body: &str) -> (u16, Value) {
 }
 
 /// A chassis whose first actor rules all, with a tenant `acme` beside `default`.
-async fn ruled() -> (Api, Somebody) {
+pub(super) async fn ruled() -> (Api, Somebody) {
     let api = api();
     api.ask("POST", "/v1/tenants", r#"{"slug":"acme"}"#).await;
     let (status, identity) =
@@ -71,7 +71,7 @@ async fn ruled() -> (Api, Somebody) {
 }
 
 /// Somebody whom `host` invited into `tenant`.
-async fn invited(api: &Api, host: &Somebody, tenant: &str, seed: u8, caps: &[&str]) -> Somebody {
+pub(super) async fn invited(api: &Api, host: &Somebody, tenant: &str, seed: u8, caps: &[&str]) -> Somebody {
     let path = format!("/v1/tenants/{tenant}/auth/invitations");
     let (status, invitation) =
         host.asks(api, "POST", &path, json!({ "label": "x", "capabilities": caps })).await;
