@@ -166,6 +166,15 @@ struct Reader<'a> {
     defaults: &'a Defaults,
 }
 
+impl ServeFlags {
+    /// What a command types that acts on files and listens nowhere: `TXCO_ADMIN_ADDR` says to
+    /// commands where a chassis is, and may be a URL that nobody here could listen on.
+    pub(crate) fn of_no_head() -> Self {
+        let nowhere = || vec!["127.0.0.1:0".to_owned()];
+        Self { admin_addr: nowhere(), web_addr: nowhere(), ..Self::default() }
+    }
+}
+
 impl Reader<'_> {
     fn read<T: Setting>(&self, flag: &str, typed: &[String], default: &str) -> Result<T, ConfigError> {
         let (place, text) = if !typed.is_empty() {

@@ -84,6 +84,9 @@ pub(crate) enum KeyError {
         /// What it said.
         kind: std::io::Error,
     },
+    /// Whoever provides the keys gave none.
+    #[error("secrets: the key provider gave no keys: {0}")]
+    Provided(ProviderError),
     /// The vault refused the bytes.
     #[error("secrets: {0}")]
     Refused(#[source] vault::Error),
@@ -112,6 +115,7 @@ pub(crate) fn passphrase_of(number: u32) -> Result<Passphrase, KeyError> {
 
 enum Kind {
     Off,
+    Provided(Box<dyn KeyProvider>),
     Files(KeyFiles),
     Credential(Credential),
     Descriptor { number: u32, read: Result<KeyRing, KeyError> },
@@ -179,11 +183,17 @@ impl KeySource {
         Self { kind, passphrase: config.secret_passphrase_fd.map(inherited::passphrase) }
     }
 
+    /// A source of the program that embeds the chassis.
+    pub(crate) fn provided(provider: Box<dyn KeyProvider>) -> Self {
+        Self { kind: Kind::Provided(provider), passphrase: None }
+    }
+
     /// How the source is called in log lines.
     #[must_use]
     pub(crate) fn label(&self) -> String {
         match &self.kind {
             Kind::Off => String::new(),
+            Kind::Provided(_) => "provider".to_owned(),
             Kind::Files(files) => files.path().display().to_string(),
             Kind::Credential(credential) => credential.path.display().to_string(),
             Kind::Descriptor { number, .. } => format!("descriptor:{number}"),
@@ -206,7 +216,7 @@ impl KeySource {
         };
         let new_key = "head -c 32 /dev/urandom";
         match &self.kind {
-            Kind::Off => Kept::Nowhere,
+            Kind::Off | Kind::Provided(_) => Kept::Nowhere,
             Kind::Files(files) => Kept::Files(files.clone()),
             Kind::Inline(_) => elsewhere(
                 &format!("{new_key} | base64"),
@@ -248,6 +258,10 @@ impl KeySource {
         };
         match self.kind {
             Kind::Off => Ok(None),
+            Kind::Provided(provider) => {
+                let ring = provider.ring().map_err(KeyError::Provided)?;
+                Ok(Some(Obtained { provider: Some(provider), ..given(ring) }))
+            }
             Kind::Inline(key) => inline::decode(&key).map(given).map(Some),
             Kind::Descriptor { read, .. } => read.map(given).map(Some),
             Kind::Credential(credential) => {

@@ -14,6 +14,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A program that keeps its master keys in a KMS or an HSM gives them itself:
+//!
+//! ```no_run
+//! use txco::config::{Config, ProcessEnvironment, ServeFlags};
+//! use txco::{App, KeyProvider, KeyRing, MasterKey, ProviderError, Role};
+//!
+//! /// Keys that lie sealed by a KMS, and are unsealed by it once per start.
+//! struct Kms;
+//!
+//! impl KeyProvider for Kms {
+//!     fn ring(&self) -> Result<KeyRing, ProviderError> {
+//!         // Ask the KMS here; the bytes are wiped once they are read.
+//!         let mut active = unseal("txco-2026")?;
+//!         let mut before = unseal("txco-2025")?;
+//!         Ok(KeyRing::new(MasterKey::from_bytes(&mut active)?).and(MasterKey::from_bytes(&mut before)?))
+//!     }
+//!
+//!     fn changed(&self) -> bool {
+//!         false // a restart, SIGHUP or a row of an unknown key asks again
+//!     }
+//! }
+//!
+//! fn unseal(_name: &str) -> Result<Vec<u8>, ProviderError> {
+//!     Err("no KMS in this example".into())
+//! }
+//!
+//! let config = Config::read(ServeFlags::default(), &ProcessEnvironment::default(), &Vec::new())?;
+//! App::boot_with_keys(config, Role::Serve, Box::new(Kms))?.serve()?.until_signal()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Invariants:
 //! 1. The environment is read in `config/env.rs` only; a flag wins over its variable, that
 //!    over the default.
@@ -49,3 +80,4 @@ pub mod cli;
 pub mod manual;
 
 pub use app::{App, BootError, Role, Serving};
+pub use vault::{KeyProvider, KeyRing, MasterKey, ProviderError};

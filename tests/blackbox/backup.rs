@@ -1,7 +1,7 @@
 //! `txco backup` of a chassis that runs, and a chassis that runs on what it made.
 
 use serde_json::Value;
-use support::{Host, Request};
+use support::{Call, Host, Request};
 
 use crate::TXCO;
 
@@ -60,5 +60,28 @@ fn a_damaged_backup_is_told() {
         stderr.contains("runtime-prod.db is not there: choose the database by --db-root-dir and --env"),
         "{stderr}"
     );
+    host.finish();
+}
+
+/// `TXCO_ADMIN_ADDR` tells commands where a chassis is, as a URL; those that act on files do
+/// not stumble over it. With its keys, a backup is opened.
+#[test]
+fn a_backup_is_opened_with_its_keys_and_needs_no_address() {
+    let mut host = Host::serve(TXCO).start();
+    host.store("A_KEY");
+    let call = |line: &str| {
+        let args: Vec<&str> = line.split(' ').collect();
+        Call::new(&args).env("TXCO_ADMIN_ADDR", "https://chassis.example:8081")
+    };
+    host.run(&call("backup --to kept")).succeeds();
+    host.run(&call("auth secrets status")).succeeds();
+    let told = host.run(&call("backup verify kept")).succeeds();
+    assert!(told.ends_with("  its versions were not opened: --path FILE gives the master key\n"), "{told}");
+    let key = "chassis/data/secrets/txco-master.key";
+    let told = host.run(&call(&format!("backup verify kept --path {key}"))).succeeds();
+    assert!(told.ends_with("  1 of 1 versions open\n"), "{told}");
+    host.run(&call("auth secrets init --path other.key")).succeeds();
+    let stderr = host.run(&call("backup verify kept --path other.key")).fails(1);
+    assert!(stderr.contains("do not open with these keys; the first is A_KEY v1"), "{stderr}");
     host.finish();
 }

@@ -10,7 +10,7 @@ use chassis::{Chassis, Parts, Trace};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Actors, Opened, Store};
-use vault::{CodeCacheKey, Vault};
+use vault::{CodeCacheKey, KeyProvider, Vault};
 
 use super::admission::{self, Admission, Tls};
 use super::heads::Listener;
@@ -43,10 +43,36 @@ impl App {
         Self::boot_asking(config, role, &mut |path| Err(KeyError::Locked(path.to_owned())))
     }
 
+    /// The same, with the master keys of `provider` instead of those that the settings name: for
+    /// programs that keep them in a KMS or an HSM.
+    ///
+    /// # Errors
+    /// [`BootError`]. A provider that gives no keys is none: the secret store is off then, and
+    /// the log says why.
+    pub fn boot_with_keys(
+        mut config: Config,
+        role: Role,
+        provider: Box<dyn KeyProvider>,
+    ) -> Result<Self, BootError> {
+        // A key in the environment is wiped all the same.
+        let _unused = KeySource::of(&mut config);
+        let nobody: &mut Ask<'_> = &mut |path| Err(KeyError::Locked(path.to_owned()));
+        Self::boot_from(config, role, KeySource::provided(provider), nobody)
+    }
+
     /// The same, with somebody to ask for the passphrase of a sealed master key.
     pub(crate) fn boot_asking(mut config: Config, role: Role, ask: &mut Ask<'_>) -> Result<Self, BootError> {
-        admission::refuse_exposed(&config)?;
         let keys = KeySource::of(&mut config);
+        Self::boot_from(config, role, keys, ask)
+    }
+
+    fn boot_from(
+        config: Config,
+        role: Role,
+        keys: KeySource,
+        ask: &mut Ask<'_>,
+    ) -> Result<Self, BootError> {
+        admission::refuse_exposed(&config)?;
         say_hardened(pages::harden());
         let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(&config))?;
         say_opened(&opened);

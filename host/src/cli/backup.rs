@@ -77,7 +77,7 @@ fn take(flags: &TakeFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let typed = ServeFlags {
         db_root_dir: flags.db_root_dir.iter().cloned().collect(),
         env: flags.env.iter().cloned().collect(),
-        ..ServeFlags::default()
+        ..ServeFlags::of_no_head()
     };
     let config = Config::read(typed, console.environment, &Vec::new())
         .map_err(|error| Complaint::usage(error.to_string()))?;

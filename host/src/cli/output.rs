@@ -70,7 +70,11 @@ impl Console<'_> {
             .write_all(text.as_bytes())
             .and_then(|()| self.out.write_all(b"\n"))
             .and_then(|()| self.out.flush())
-            .map_err(|e| Complaint::failed(format!("cannot write to stdout: {e}")))
+            .map_err(|e| match e.kind() {
+                // Whoever read has enough of it, such as `| head`: nobody is to be told.
+                std::io::ErrorKind::BrokenPipe => Complaint::silent(),
+                _ => Complaint::failed(format!("cannot write to stdout: {e}")),
+            })
     }
 
     /// Says something beside the result; nobody listening is no failure.

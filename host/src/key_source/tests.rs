@@ -204,6 +204,28 @@ fn an_inline_key_in_four_spellings_and_no_fall_back_to_the_file() {
     );
 }
 
+/// Weakness K7: a program that embeds the chassis gives the keys from wherever it keeps them.
+#[test]
+fn k7_an_embedder_provides_the_keys() {
+    struct Kms(bool);
+    impl KeyProvider for Kms {
+        fn ring(&self) -> Result<KeyRing, ProviderError> {
+            let mut key: Vec<u8> = (0..32).collect();
+            if self.0 { Ok(KeyRing::new(vault::MasterKey::from_bytes(&mut key)?)) } else { Err("no network".into()) }
+        }
+
+        fn changed(&self) -> bool {
+            false
+        }
+    }
+    let source = |works| KeySource::provided(Box::new(Kms(works)));
+    assert_eq!(source(true).label(), "provider");
+    let obtained = source(true).obtain(IfMissing::Mint, &mut nobody).unwrap().unwrap();
+    assert!(obtained.provider.is_some() && !obtained.minted);
+    let error = source(false).obtain(IfMissing::Mint, &mut nobody).err().unwrap().to_string();
+    assert_eq!(error, "secrets: the key provider gave no keys: no network");
+}
+
 #[test]
 fn nothing_configured_is_off() {
     assert!(file(Path::new("")).obtain(IfMissing::Mint, &mut nobody).unwrap().is_none());

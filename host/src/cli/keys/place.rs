@@ -66,7 +66,7 @@ impl Place {
             secret_master_key_fd: one(&self.secret_master_key_fd),
             secret_master_key_credential: one(&self.secret_master_key_credential),
             secret_passphrase_fd: one(&self.secret_passphrase_fd),
-            ..ServeFlags::default()
+            ..ServeFlags::of_no_head()
         };
         let defaults = match &self.dev {
             Some(dir) => dev::defaults(&dev::workspace(dir)?),
