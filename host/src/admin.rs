@@ -16,7 +16,7 @@ mod inquiry;
 use std::sync::Arc;
 
 use store::{Actors, Store};
-use vault::Vault;
+use vault::LateVault;
 
 pub(crate) use actor::{Actor, Enrolled, Membership, Need};
 pub(crate) use audit::{Audit, Deed, Effect, Kind};
@@ -34,7 +34,7 @@ pub(crate) use unproven::Unproven;
 /// The rooms that administration reaches.
 pub(crate) struct Admin {
     store: Arc<Store>,
-    vault: Option<Arc<Vault>>,
+    vault: LateVault,
     ops: Arc<Ops>,
     actors: Arc<Actors>,
     audit: Audit,
@@ -42,19 +42,24 @@ pub(crate) struct Admin {
     demand: Demand,
 }
 
+/// The audit of people is sealed from the moment on that there is a key.
+pub(crate) fn seal_people(actors: &Actors, vault: &LateVault) {
+    if let Some(seal) = vault.get().and_then(|vault| vault.people_seal()) {
+        actors.seal_audit_with(seal);
+    }
+}
+
 impl Admin {
     /// Administration of `store`; without a vault the secret verbs answer that it is off.
     #[must_use]
     pub(crate) fn new(
         store: Arc<Store>,
-        vault: Option<Arc<Vault>>,
+        vault: LateVault,
         ops: Arc<Ops>,
         actors: Arc<Actors>,
         bounds: SecretBounds,
     ) -> Self {
-        if let Some(seal) = vault.as_ref().and_then(|vault| vault.people_seal()) {
-            actors.seal_audit_with(seal);
-        }
+        seal_people(&actors, &vault);
         let audit = Audit::new(Arc::clone(&store));
         Self { store, vault, ops, actors, audit, bounds, demand: Demand::Nothing }
     }

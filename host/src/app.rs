@@ -11,13 +11,13 @@ use std::sync::Arc;
 use chassis::{Chassis, RuleSet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::block_in_place;
-use vault::Vault;
 
 use crate::admin::TenantOps;
 use crate::bookkeeping::Bookkeeping;
 use crate::config::ConfigError;
 use crate::meter::Meter;
 use admission::Certificate;
+use boot::Late;
 use heads::{AdminThread, Ending, Listener};
 
 pub use heads::Serving;
@@ -94,8 +94,8 @@ pub enum BootError {
 /// A chassis that is ready and not served yet: rules may be installed first.
 pub struct App {
     chassis: Arc<Chassis>,
-    /// To read its key ring again at SIGHUP.
-    vault: Option<Arc<Vault>>,
+    /// To read its key ring again at SIGHUP, or to open it then.
+    late: Arc<Late>,
     /// To read them again at SIGHUP.
     certificates: Vec<Arc<Certificate>>,
     ops: Arc<TenantOps>,
@@ -145,9 +145,9 @@ impl App {
     pub fn serve_until_signal(self, beside: impl FnOnce(&Serving)) -> Result<(), BootError> {
         let ending = Ending::caught(&self.runtime).map_err(BootError::Threads)?;
         let hangups = self.hangups()?;
-        let (vault, certificates) = (self.vault.clone(), self.certificates.clone());
+        let (late, certificates) = (Arc::clone(&self.late), self.certificates.clone());
         let serving = self.serve()?;
-        serving.spawn(renew(vault, certificates, hangups));
+        serving.spawn(renew(late, certificates, hangups));
         beside(&serving);
         serving.until(ending);
         Ok(())
@@ -163,9 +163,10 @@ impl App {
     }
 }
 
-/// Reads the certificates of the heads and the key ring again at each of `hangups`; one that cannot be read changes nothing. It is
-/// also read by itself, when a row names a key that is not in it and before a value is sealed.
-async fn renew(vault: Option<Arc<Vault>>, certificates: Vec<Arc<Certificate>>, mut hangups: Signal) {
+/// Reads the certificates of the heads and the key ring again at each of `hangups`; one that
+/// cannot be read changes nothing. The ring is also read by itself, when a row names a key that
+/// is not in it and before a value is sealed. A store that is off comes on when its key is there.
+async fn renew(late: Arc<Late>, certificates: Vec<Arc<Certificate>>, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         for certificate in &certificates {
             let head = certificate.head();
@@ -176,7 +177,10 @@ async fn renew(vault: Option<Arc<Vault>>, certificates: Vec<Arc<Certificate>>, m
                 }
             }
         }
-        let Some(vault) = &vault else { continue };
+        let Some(vault) = late.vault.get() else {
+            block_in_place(|| late.open());
+            continue;
+        };
         match block_in_place(|| vault.renew()) {
             Ok(report) if report.unopened() > 0 => tracing::warn!("secret store: {report}"),
             Ok(report) => tracing::info!("secret store: {report}"),

@@ -183,6 +183,11 @@ impl KeySource {
         Self { kind, passphrase: config.secret_passphrase_fd.map(inherited::passphrase) }
     }
 
+    /// Key files, as they are now.
+    pub(crate) fn files(files: KeyFiles) -> Self {
+        Self { kind: Kind::Files(files), passphrase: None }
+    }
+
     /// A source of the program that embeds the chassis.
     pub(crate) fn provided(provider: Box<dyn KeyProvider>) -> Self {
         Self { kind: Kind::Provided(provider), passphrase: None }

@@ -99,6 +99,26 @@ fn a_missing_key_is_not_minted_over_ciphertext() {
     host.finish();
 }
 
+/// A store that was off at the start comes on at SIGHUP, when its key is there.
+#[test]
+fn a_key_that_comes_later_turns_the_store_on_at_sighup() {
+    let mut host = Host::serve(TXCO).start();
+    host.store("A_KEY");
+    host.stop();
+    let (key, aside) = (host.path("chassis/data/secrets/txco-master.key"), host.path("aside.key"));
+    std::fs::rename(&key, &aside).unwrap();
+    host.start();
+    assert!(host.secrets(&["list"]).fails(1).contains("secret_store_unavailable"));
+    host.logs_after("master key load failed", |host| host.signal(rustix::process::Signal::HUP));
+    std::fs::rename(&aside, &key).unwrap();
+    host.logs_after("secret store enabled", |host| host.signal(rustix::process::Signal::HUP));
+    assert!(host.secrets(&["show", "A_KEY"]).succeeds().contains("v1"));
+    host.store("B_KEY");
+    let ready = host.admin(&support::Request::new("GET", "/readyz"));
+    assert!(ready.text().contains("\"secret_store\":\"on\""), "{}", ready.text());
+    host.finish();
+}
+
 #[test]
 fn another_key_is_noticed_at_boot_and_set_starts_over() {
     let mut host = needs_a_secret().start();

@@ -126,7 +126,7 @@ impl Admin {
         let no_head =
             || AdminError::InvalidBody("head is not SEQ:HASH, as `audit list` prints it".to_owned());
         let kept = kept.map(|text| Head::parse(text).ok_or_else(no_head)).transpose()?;
-        Ok(match (chain, &self.vault) {
+        Ok(match (chain, self.vault.get()) {
             (Chain::Chassis, Some(vault)) => vault.verify_audit(kept)?,
             (Chain::Chassis, None) => self.store.verify_audit(&[], kept)?,
             (Chain::People, Some(vault)) => vault.verify_people(&self.actors, kept)?,
@@ -150,7 +150,7 @@ impl Admin {
     /// [`AdminError::StoreOff`], [`AdminError::Vault`].
     pub(crate) fn seen(&self, actor: &Actor, value: SecretValue) -> Result<Vec<Seen>, AdminError> {
         actor.must_rule_all()?;
-        let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
+        let vault = self.vault.get().ok_or(AdminError::StoreOff)?;
         Ok(vault.seen(actor.by(), value)?)
     }
 }

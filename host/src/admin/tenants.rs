@@ -65,7 +65,7 @@ impl Admin {
         need: Need<'_>,
     ) -> Result<Secrets<'a>, AdminError> {
         actor.may(&tenant.id, need)?;
-        let vault = self.vault.as_deref().ok_or(AdminError::StoreOff)?;
+        let vault = self.vault.get().ok_or(AdminError::StoreOff)?;
         let (store, bounds, demand) = (&self.store, self.bounds, self.demand);
         Ok(Secrets { vault, store, tenant: &tenant.id, actor, bounds, demand })
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use chassis::{Chassis, Parts, Trace};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Actors, Opened, Store};
-use vault::{CodeCacheKey, KeyProvider, Vault};
+use vault::{CodeCacheKey, KeyProvider, LateVault, Vault};
 
 use super::admission::{self, Admission, Tls};
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps};
+use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps, seal_people};
 use crate::bookkeeping::Bookkeeping;
 use crate::config::{
     Config, ConfigError, EgressPolicy, Listen, Mock, RequirePolicy, StackFallback, TraceMode, WebMockHeader,
@@ -24,7 +25,7 @@ use crate::http::admin::{self, AdminHead, Aside};
 use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
 use crate::http::web::{self, Detail, Web};
-use crate::key_source::{Ask, IfMissing, KeyError, KeySource, Obtained};
+use crate::key_source::{Ask, IfMissing, Kept, KeyError, KeySource, Obtained};
 use crate::meter::Meter;
 use crate::op_signature::Signers;
 
@@ -101,7 +102,9 @@ impl App {
         let settings = settings(&config);
         let secret_bounds = secret_bounds(&config)?;
         let egress = egress_settings(&config)?;
+        let kept = keys.kept();
         let Keyed { vault, cache_key } = open_vault(keys, &store, ask)?;
+        let vault = LateVault::from(vault);
         // With a key the vault has begun it, under a seal.
         store.begin_audit()?;
 
@@ -134,7 +137,7 @@ impl App {
             chassis: Arc::clone(&chassis),
         });
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store), Arc::clone(&actors)));
-        let vault_to_renew = vault.clone();
+        let late = Late { vault: vault.clone(), kept, store: Arc::clone(&store), actors: Arc::clone(&actors) };
         let admin =
             Admin::new(store, vault, Arc::clone(&ops), Arc::clone(&actors), secret_bounds).demanding(demand);
         actors.begin_audit()?;
@@ -159,7 +162,7 @@ impl App {
             .map_err(BootError::Threads)?;
         Ok(Self {
             chassis,
-            vault: vault_to_renew,
+            late: Arc::new(late),
             ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
             books,
             meter,
@@ -217,6 +220,32 @@ fn bind(head: &'static str, address: Listen) -> Result<TcpListener, BootError> {
     let socket = TcpListener::bind(address).map_err(cannot)?;
     socket.set_nonblocking(true).map_err(cannot)?;
     Ok(socket)
+}
+
+/// What it takes to turn a secret store on that was off at the start.
+pub(super) struct Late {
+    pub(super) vault: LateVault,
+    kept: Kept,
+    store: Arc<Store>,
+    actors: Arc<Actors>,
+}
+
+impl Late {
+    /// Looks whether there is a key by now, and turns the store on when there is one. What is
+    /// wrong with it stays a warning, and the store stays off. Compiled ops are kept on the
+    /// disk from the next start on.
+    pub(super) fn open(&self) {
+        let Kept::Files(files) = &self.kept else { return };
+        let mut nobody = |path: &Path| Err(KeyError::Locked(path.to_owned()));
+        match open_vault(KeySource::files(files.clone()), &self.store, &mut nobody) {
+            Ok(Keyed { vault: Some(vault), .. }) => {
+                self.vault.open(vault);
+                seal_people(&self.actors, &self.vault);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(err = %error, "secret store: it stays off"),
+        }
+    }
 }
 
 /// What the key gave.

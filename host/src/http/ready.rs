@@ -12,7 +12,7 @@ use chassis::Chassis;
 use serde_json::json;
 use store::Store;
 use tokio::task::spawn_blocking;
-use vault::Vault;
+use vault::LateVault;
 
 use super::problem::json_reply;
 
@@ -22,7 +22,7 @@ const AGAIN_WITHIN: Duration = Duration::from_secs(2);
 /// What is asked before the answer.
 pub(crate) struct Readiness {
     store: Arc<Store>,
-    vault: Option<Arc<Vault>>,
+    vault: LateVault,
     chassis: Arc<Chassis>,
     last: Mutex<Option<(Instant, Standing)>>,
 }
@@ -41,7 +41,7 @@ enum Standing {
 }
 
 impl Readiness {
-    pub(crate) fn new(store: Arc<Store>, vault: Option<Arc<Vault>>, chassis: Arc<Chassis>) -> Self {
+    pub(crate) fn new(store: Arc<Store>, vault: LateVault, chassis: Arc<Chassis>) -> Self {
         Self { store, vault, chassis, last: Mutex::new(None) }
     }
 
@@ -59,7 +59,7 @@ impl Readiness {
     }
 
     fn look(&self) -> Standing {
-        let Some(vault) = &self.vault else {
+        let Some(vault) = self.vault.get() else {
             return match self.store.holds_ciphertext() {
                 Ok(_) => Standing::Off,
                 Err(error) => Standing::Unknown(error.to_string()),

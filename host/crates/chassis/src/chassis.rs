@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use txcl::Clock;
-use vault::{Credentials, Vault};
+use vault::{Credentials, LateVault};
 
 use crate::count::{Counted, Counts, Use};
 use crate::dispatch::Place;
@@ -32,7 +32,7 @@ const UNREACHED: usize = 100;
 /// The rooms below, put together.
 pub struct Parts {
     /// The secret store, when it is on.
-    pub vault: Option<Arc<Vault>>,
+    pub vault: LateVault,
     /// Runs ops.
     pub sandbox: Sandbox,
     /// Sends requests.
@@ -108,7 +108,7 @@ impl Chassis {
     /// then, and at the end.
     pub fn settle(&self) {
         self.trace.flush();
-        if let Some(Err(error)) = self.rooms.vault.as_ref().map(|vault| vault.write_uses()) {
+        if let Some(Err(error)) = self.rooms.vault.get().map(|vault| vault.write_uses()) {
             tracing::warn!(err = %error, "uses of secrets not written down; tried again later");
         }
     }

@@ -187,7 +187,7 @@ impl Place<'_> {
         step: &mut Step,
     ) -> Result<Object, Failure> {
         self.remember(step, rule.secrets(), "reveal", &step.operation.clone());
-        let (op, bags) = grant(self.rooms.vault.as_deref(), &self.caller(), builds, rule.secrets())?;
+        let (op, bags) = grant(self.rooms.vault.get().map(AsRef::as_ref), &self.caller(), builds, rule.secrets())?;
         if matches!(rule.exec(), Some(Exec::Op { .. })) {
             step.notes.push(format!("op {}", op.reference()));
         }
@@ -287,7 +287,7 @@ impl Place<'_> {
             outbound(url, rule.secrets(), prepared, &self.rooms.settings)?;
         let destination = draft.destination().clone();
         self.remember(step, rule.secrets(), "splice", &destination.to_string());
-        let bag = match &self.rooms.vault {
+        let bag = match self.rooms.vault.get() {
             _ if rule.secrets().is_empty() => SecretBag::<vault::Splice>::empty(destination),
             None => return Err(store_off()),
             Some(vault) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::TenantSlug;
 use tokio::sync::Semaphore;
-use vault::Vault;
+use vault::LateVault;
 
 use crate::count::Counts;
 use crate::registry::Registry;
@@ -13,7 +13,7 @@ use crate::settings::Settings;
 
 /// Everything a rule may need, and nothing of the request itself.
 pub(crate) struct Rooms {
-    pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) vault: LateVault,
     pub(crate) egress: egress::Client,
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,

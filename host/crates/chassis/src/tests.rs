@@ -50,7 +50,7 @@ impl Line {
             ..egress::Settings::default()
         });
         let chassis = Chassis::new(Parts {
-            vault: vault.clone(),
+            vault: vault.clone().into(),
             sandbox: Sandbox::new(Limits::default(), CodeCache::Off).unwrap(),
             egress: egress.unwrap(),
             trace: Trace::open(FULL, &folder.path().join("trace")).unwrap(),

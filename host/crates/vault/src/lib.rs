@@ -47,6 +47,7 @@ mod credentials;
 mod bag;
 mod terms;
 mod vault;
+mod late;
 mod seen;
 mod rebind;
 mod admin;
@@ -68,6 +69,7 @@ pub use error::{
 };
 pub use explain::{Asked, Explained, Verdict};
 pub use history::Keep;
+pub use late::LateVault;
 pub use key::{Algorithm, Key, KeyError, MAX_PAIR_MESSAGE_BYTES};
 pub use master_key::{CodeCacheKey, MasterKey};
 pub use model::Origin;

@@ -144,7 +144,7 @@ struct AuditVerdict {
     unexplained: Vec<String>,
     unexplained_count: u64,
     /// The same of the chain of people.
-    people: Option<Box<AuditVerdict>>,
+    people: Option<Box<Self>>,
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -70,7 +70,7 @@ fn head_of(
         open: Until::Enrolment,
         actors: Arc::clone(&actors),
     };
-    let admin = Admin::new(store, vault, ops, actors, SecretBounds::default());
+    let admin = Admin::new(store, vault.into(), ops, actors, SecretBounds::default());
     let secret = EnrolSecret::Given(Secret::new(b"open sesame"));
     AdminHead::new(admin, authentication, secret, Throttle::new(10, Duration::from_secs(60)))
 }
@@ -78,7 +78,7 @@ fn head_of(
 /// Ops that are really compiled, at most 64 KiB and two per tenant.
 fn ops_over(store: &Arc<Store>) -> Arc<Ops> {
     let parts = Parts {
-        vault: None,
+        vault: vault::LateVault::default(),
         sandbox: Sandbox::new(Limits::default(), CodeCache::Off).unwrap(),
         egress: egress::Client::new(egress::Settings::default()).unwrap(),
         trace: Trace::off(),
