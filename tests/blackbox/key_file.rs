@@ -106,15 +106,15 @@ fn a_key_that_comes_later_turns_the_store_on_at_sighup() {
     host.store("A_KEY");
     host.stop();
     let (key, aside) = (host.path("chassis/data/secrets/txco-master.key"), host.path("aside.key"));
-    std::fs::rename(&key, &aside).unwrap();
+    fs::rename(&key, &aside).unwrap();
     host.start();
     assert!(host.secrets(&["list"]).fails(1).contains("secret_store_unavailable"));
     host.logs_after("master key load failed", |host| host.signal(rustix::process::Signal::HUP));
-    std::fs::rename(&aside, &key).unwrap();
+    fs::rename(&aside, &key).unwrap();
     host.logs_after("secret store enabled", |host| host.signal(rustix::process::Signal::HUP));
     assert!(host.secrets(&["show", "A_KEY"]).succeeds().contains("v1"));
     host.store("B_KEY");
-    let ready = host.admin(&support::Request::new("GET", "/readyz"));
+    let ready = host.admin(&Request::new("GET", "/readyz"));
     assert!(ready.text().contains("\"secret_store\":\"on\""), "{}", ready.text());
     host.finish();
 }

@@ -67,12 +67,7 @@ impl App {
         Self::boot_from(config, role, keys, ask)
     }
 
-    fn boot_from(
-        config: Config,
-        role: Role,
-        keys: KeySource,
-        ask: &mut Ask<'_>,
-    ) -> Result<Self, BootError> {
+    fn boot_from(config: Config, role: Role, keys: KeySource, ask: &mut Ask<'_>) -> Result<Self, BootError> {
         admission::refuse_exposed(&config)?;
         say_hardened(pages::harden());
         let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(&config))?;
@@ -137,7 +132,8 @@ impl App {
             chassis: Arc::clone(&chassis),
         });
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store), Arc::clone(&actors)));
-        let late = Late { vault: vault.clone(), kept, store: Arc::clone(&store), actors: Arc::clone(&actors) };
+        let late =
+            Late { vault: vault.clone(), kept, store: Arc::clone(&store), actors: Arc::clone(&actors) };
         let admin =
             Admin::new(store, vault, Arc::clone(&ops), Arc::clone(&actors), secret_bounds).demanding(demand);
         actors.begin_audit()?;

@@ -70,10 +70,12 @@ impl Console<'_> {
             .write_all(text.as_bytes())
             .and_then(|()| self.out.write_all(b"\n"))
             .and_then(|()| self.out.flush())
-            .map_err(|e| match e.kind() {
-                // Whoever read has enough of it, such as `| head`: nobody is to be told.
-                std::io::ErrorKind::BrokenPipe => Complaint::silent(),
-                _ => Complaint::failed(format!("cannot write to stdout: {e}")),
+            // Whoever read has enough of it, such as `| head`: nobody is to be told.
+            .map_err(|e| {
+                if e.kind() == std::io::ErrorKind::BrokenPipe {
+                    return Complaint::silent();
+                }
+                Complaint::failed(format!("cannot write to stdout: {e}"))
             })
     }
 

@@ -211,7 +211,11 @@ fn k7_an_embedder_provides_the_keys() {
     impl KeyProvider for Kms {
         fn ring(&self) -> Result<KeyRing, ProviderError> {
             let mut key: Vec<u8> = (0..32).collect();
-            if self.0 { Ok(KeyRing::new(vault::MasterKey::from_bytes(&mut key)?)) } else { Err("no network".into()) }
+            if self.0 {
+                Ok(KeyRing::new(vault::MasterKey::from_bytes(&mut key)?))
+            } else {
+                Err("no network".into())
+            }
         }
 
         fn changed(&self) -> bool {

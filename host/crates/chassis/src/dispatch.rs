@@ -187,7 +187,8 @@ impl Place<'_> {
         step: &mut Step,
     ) -> Result<Object, Failure> {
         self.remember(step, rule.secrets(), "reveal", &step.operation.clone());
-        let (op, bags) = grant(self.rooms.vault.get().map(AsRef::as_ref), &self.caller(), builds, rule.secrets())?;
+        let (op, bags) =
+            grant(self.rooms.vault.get().map(AsRef::as_ref), &self.caller(), builds, rule.secrets())?;
         if matches!(rule.exec(), Some(Exec::Op { .. })) {
             step.notes.push(format!("op {}", op.reference()));
         }

@@ -69,8 +69,8 @@ pub use error::{
 };
 pub use explain::{Asked, Explained, Verdict};
 pub use history::Keep;
-pub use late::LateVault;
 pub use key::{Algorithm, Key, KeyError, MAX_PAIR_MESSAGE_BYTES};
+pub use late::LateVault;
 pub use master_key::{CodeCacheKey, MasterKey};
 pub use model::Origin;
 pub use pack::{Caller, Wants};
