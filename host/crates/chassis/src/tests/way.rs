@@ -16,7 +16,7 @@ fn with(settings: Settings) -> Line {
         ..egress::Settings::default()
     });
     line.chassis = Chassis::new(Parts {
-        vault: None,
+        vault: vault::LateVault::default(),
         sandbox: Sandbox::new(Limits { wall: Duration::from_secs(30), ..Limits::default() }, CodeCache::Off)
             .unwrap(),
         egress: egress.unwrap(),
