@@ -2,7 +2,7 @@
 //!
 //! The same file is compiled into `txcl`'s tests, which replay the corpora.
 
-use model::{CredentialId, Envelope, FormatTemplate, Path, Sealed, Value};
+use model::{CredentialId, Envelope, FormatTemplate, Path, Sealed, SecretName, Value};
 use txcl::{AnyOps, Clock, Color, Mode, Rule, RuleFile};
 
 fn file(text: &str) -> RuleFile<'_> {
@@ -107,6 +107,30 @@ pub fn format(data: &[u8]) {
     }
     let comments = |text: &str| text.matches('#').count();
     assert_eq!((before.len(), comments(text)), (after.len(), comments(&once)));
+}
+
+/// Each place takes one secret, whose name is one; what the op gets as parameters names none of them.
+pub fn secrets(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (rules, findings) = txcl::check(&file(text), Mode::Lenient, &AnyOps);
+    if findings.has_errors() {
+        return;
+    }
+    let clock = Clock { now: jiff::Timestamp::UNIX_EPOCH };
+    for rule in &rules {
+        for (at, secret) in rule.secrets().iter().enumerate() {
+            assert_eq!(SecretName::parse(secret.name.as_str()).as_ref(), Ok(&secret.name));
+            let twice = rule.secrets().iter().skip(at + 1).any(|other| other.slot == secret.slot);
+            assert!(!twice, "two secrets for {}", secret.slot);
+            if let Some(format) = &secret.format {
+                assert_eq!(FormatTemplate::parse(&format.to_string()).as_ref(), Ok(format));
+            }
+        }
+        if let Ok(prepared) = rule.prepare(&Envelope::default(), &clock) {
+            let params = prepared.params.as_object().expect("parameters are an object");
+            assert!(!params.contains_key("secrets"), "{params:?}");
+        }
+    }
 }
 
 /// A format prints as it was written, and has one place for the secret.

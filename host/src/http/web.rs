@@ -178,6 +178,11 @@ fn weight(headers: &HeaderMap) -> usize {
 }
 
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "the fuzz crate exports what is a module here")]
+#[path = "../../../fuzz/src/received.rs"]
+mod received;
+
+#[cfg(test)]
 mod tests {
     use std::io;
 
@@ -190,6 +195,16 @@ mod tests {
 
     fn in_chunks(chunks: &'static [&'static str]) -> Body {
         Body::from_stream(stream::iter(chunks.iter().map(|chunk| Ok::<_, io::Error>(Bytes::from(*chunk)))))
+    }
+
+    #[test]
+    fn what_fuzzing_tried_becomes_an_envelope() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/received");
+        let inputs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(inputs.len() >= 5, "{inputs:?}");
+        for input in inputs {
+            received::received(&std::fs::read(input).unwrap());
+        }
     }
 
     #[tokio::test]

@@ -59,4 +59,8 @@ pub use trace::{Retention, SecretUse, Step, Trace, TraceMode, TraceSettings, tra
 pub use workspace::Misplaced;
 
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "the fuzz crate exports what is a module here")]
+#[path = "../../../../fuzz/src/merging.rs"]
+mod merging;
+#[cfg(test)]
 mod tests;

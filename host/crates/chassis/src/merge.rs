@@ -81,6 +81,16 @@ mod tests {
     }
 
     #[test]
+    fn what_fuzzing_tried_still_holds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fuzz/corpus/merging");
+        let inputs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(inputs.len() >= 5, "{inputs:?}");
+        for input in inputs {
+            crate::merging::merging(&std::fs::read(input).unwrap());
+        }
+    }
+
+    #[test]
     fn weight_counts_keys_and_texts() {
         assert!(weight(&Value::Object(object(r#"{"a":"0123456789"}"#))) >= 11);
     }

@@ -57,6 +57,11 @@ fn templates() {
 }
 
 #[test]
+fn secrets() {
+    replay("secrets", targets::secrets);
+}
+
+#[test]
 fn paths() {
     replay("paths", targets::paths);
 }
