@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::block_in_place;
 use vault::Vault;
 
-use crate::admin::TenantOps;
+use crate::admin::{Applied, TenantOps};
 use crate::bookkeeping::Bookkeeping;
 use crate::config::ConfigError;
 use crate::meter::Meter;
@@ -96,6 +96,7 @@ pub struct App {
     /// To read its key ring again at SIGHUP.
     vault: Option<Arc<Vault>>,
     ops: Arc<TenantOps>,
+    applied: Arc<Applied>,
     books: Arc<Bookkeeping>,
     meter: Arc<Meter>,
     web: Listener,
@@ -115,11 +116,18 @@ impl App {
         &self.ops
     }
 
-    /// Makes `rules` the current ones, with the ops that were pushed here.
+    /// What tenants applied.
+    pub(crate) fn applied(&self) -> &Arc<Applied> {
+        &self.applied
+    }
+
+    /// Makes `rules` the current ones, with the ops that were pushed here. From then on what
+    /// tenants apply is stored and not served.
     ///
     /// # Errors
     /// [`chassis::LoadErrors`]: a rule calls an op that is not there.
     pub fn install(&self, rules: RuleSet) -> Result<Arc<RuleSet>, chassis::LoadErrors> {
+        self.applied.give_way();
         self.ops.install(rules)
     }
 

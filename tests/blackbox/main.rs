@@ -38,6 +38,7 @@ mod many_at_once;
 mod restart;
 mod go_database;
 mod reload;
+mod stacks;
 mod rule_files;
 mod drain;
 mod configuration;

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::{Chassis, Parts, Trace};
+use chassis::{Chassis, Parts, Trace, Unbound};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Actors, Opened, Store};
@@ -15,9 +15,13 @@ use vault::{CodeCacheKey, Vault};
 use super::admission::{self, Admission};
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps};
+use crate::admin::{
+    Admin, Applied, Checking, Demand, OpBounds, Ops, SecretBounds, SecretsUse, ServedFrom, TenantOps,
+};
 use crate::bookkeeping::Bookkeeping;
-use crate::config::{Config, ConfigError, EgressPolicy, Listen, RequirePolicy, StackFallback, TraceMode};
+use crate::config::{
+    self, Config, ConfigError, EgressPolicy, Listen, MissAction, RequirePolicy, StackFallback, TraceMode,
+};
 use crate::http::admin::{self, AdminHead, Aside};
 use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
@@ -94,6 +98,8 @@ impl App {
 
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
+        let applied = Arc::new(applied(&config, role, &store, &ops));
+        applied.renew()?;
         let books = Arc::new(Bookkeeping {
             store: Arc::clone(&store),
             actors: Arc::clone(&actors),
@@ -101,8 +107,10 @@ impl App {
         });
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store), Arc::clone(&actors)));
         let vault_to_renew = vault.clone();
+        let applying = (Arc::clone(&applied), checking(&config));
         let admin =
-            Admin::new(store, vault, Arc::clone(&ops), Arc::clone(&actors), secret_bounds).demanding(demand);
+            Admin::new(store, vault, Arc::clone(&ops), applying, Arc::clone(&actors), secret_bounds);
+        let admin = admin.demanding(demand);
         actors.begin_audit()?;
         let Admission { authentication, enrol_secret, throttle, .. } = admission;
         let admin_head = AdminHead::new(admin, authentication, enrol_secret, throttle);
@@ -110,8 +118,6 @@ impl App {
         let admin_router = admin::router(admin_head, aside);
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
-            tenant: tenant.id.clone(),
-            tenant_slug,
             max_body: config.web_max_body_bytes.0,
             body_within: BODY_WITHIN,
             detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
@@ -125,7 +131,8 @@ impl App {
         Ok(Self {
             chassis,
             vault: vault_to_renew,
-            ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
+            ops: Arc::new(TenantOps { ops, tenant: tenant.id, slug: tenant_slug }),
+            applied,
             books,
             meter,
             web: Listener { socket: web_socket, router: web_router, tls: None },
@@ -334,6 +341,28 @@ fn store_options(config: &Config) -> store::Options {
             bytes: most(u64::try_from(config.secret_bytes_max.0).unwrap_or(u64::MAX)),
         },
     }
+}
+
+/// What tenants apply, and whether it is served.
+fn applied(config: &Config, role: Role, store: &Arc<Store>, ops: &Arc<Ops>) -> Applied {
+    let from = match (role, &config.workspace) {
+        (Role::Serve, None) => ServedFrom::Database,
+        (Role::Serve, Some(_)) | (Role::Dev, _) => ServedFrom::Workspace,
+    };
+    let unbound = match config.ingress_miss_action {
+        MissAction::Fallthrough => Unbound::Lone,
+        MissAction::Reject => Unbound::Refused,
+    };
+    Applied::new(Arc::clone(store), Arc::clone(ops), from, unbound, config.stack.clone())
+}
+
+/// How what they apply is taken.
+fn checking(config: &Config) -> Checking {
+    let secrets_use = match config.secrets_use {
+        config::SecretsUse::Implied => SecretsUse::Implied,
+        config::SecretsUse::Explicit => SecretsUse::Explicit,
+    };
+    Checking { mode: config.rule_mode.mode(), secrets_use }
 }
 
 fn limits(config: &Config) -> Limits {

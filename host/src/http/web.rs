@@ -13,10 +13,10 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use axum::routing::get;
-use chassis::Chassis;
+use chassis::{Chassis, NoRoute};
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
-use model::{Failure, Fault, RequestId, TenantId, TenantSlug};
+use model::{Failure, Fault, RequestId};
 
 use inlet::Arrived;
 pub(crate) use outlet::Detail;
@@ -28,10 +28,6 @@ const MAX_HEADER_BYTES: usize = 256 << 10;
 pub(crate) struct Web {
     /// Runs the events.
     pub(crate) chassis: Arc<Chassis>,
-    /// The tenant every event belongs to (R9).
-    pub(crate) tenant: TenantId,
-    /// The same, for people.
-    pub(crate) tenant_slug: TenantSlug,
     /// The largest body, in bytes; 0 is no limit.
     pub(crate) max_body: usize,
     /// How long a client may take to send its body.
@@ -87,8 +83,12 @@ impl Web {
         if weight(&parts.headers) > MAX_HEADER_BYTES {
             return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large");
         }
-        let Some(rules) = self.chassis.rules() else {
-            return refuse(StatusCode::NOT_FOUND, "not_found");
+        let route = match self.chassis.space().route(&inlet::host(parts)) {
+            Ok(route) => route,
+            Err(NoRoute::NoRules) => return refuse(StatusCode::NOT_FOUND, "not_found"),
+            Err(NoRoute::UnknownHost) => return refuse(StatusCode::NOT_FOUND, "host_unknown"),
+            Err(NoRoute::NoStack) => return refuse(StatusCode::NOT_FOUND, "stack_unknown"),
+            Err(NoRoute::Broken) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "rules_broken"),
         };
         let body = match read(&parts.headers, body, self.max_body, self.body_within).await {
             Ok(body) => body,
@@ -98,8 +98,8 @@ impl Web {
         };
         let arrived = Arrived {
             request: id,
-            tenant: &self.tenant_slug,
-            stack: rules.entry(),
+            tenant: &route.tenant_slug,
+            stack: &route.stack,
             at: Timestamp::now(),
             parts,
             body,
@@ -107,12 +107,7 @@ impl Web {
         let Ok(envelope) = arrived.into_envelope() else {
             return refuse(StatusCode::BAD_REQUEST, "query_invalid");
         };
-        let request = chassis::Request {
-            id: id.clone(),
-            tenant: self.tenant.clone(),
-            tenant_slug: self.tenant_slug.clone(),
-            envelope,
-        };
+        let request = chassis::Request::new(id.clone(), route, envelope);
         let outcome = Box::pin(self.chassis.run(request)).await;
         if let Some(failed) = &outcome.failure {
             return outlet::failed(&failed.failure, Some(&failed.rule), id, &parts.method, self.detail);

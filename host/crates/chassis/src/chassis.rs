@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use model::{Failure, Fault, OpName, StackName};
 use sandbox::Sandbox;
@@ -20,6 +20,7 @@ use crate::rooms::Rooms;
 use crate::ruleset::{LoadErrors, RuleSet};
 use crate::scope::run_scope;
 use crate::settings::Settings;
+use crate::space::{Space, Unbound};
 use crate::trace::{Recording, Start, Trace};
 use crate::walk::{Next, next};
 
@@ -43,7 +44,7 @@ pub struct Chassis {
     /// Owns the epoch ticker that enforces every op's wall-clock limit.
     sandbox: Sandbox,
     trace: Trace,
-    rules: ArcSwapOption<RuleSet>,
+    space: ArcSwap<Space>,
 }
 
 impl Chassis {
@@ -66,16 +67,15 @@ impl Chassis {
             },
             sandbox: parts.sandbox,
             trace: parts.trace,
-            rules: ArcSwapOption::empty(),
+            space: ArcSwap::from_pointee(Space::empty(Unbound::Lone)),
         })
     }
 
-    /// Makes `rules` the current ones, once every op of the tenant that they call is found
-    /// among `ops` and compiled; requests under way keep theirs.
+    /// Finds every op of the tenant that `rules` call among `ops`, and compiles it.
     ///
     /// # Errors
-    /// [`LoadErrors::Ops`]; the rules that were current stay so.
-    pub fn install(&self, mut rules: RuleSet, ops: &dyn OpSource) -> Result<Arc<RuleSet>, LoadErrors> {
+    /// [`LoadErrors::Ops`].
+    pub fn bind(&self, mut rules: RuleSet, ops: &dyn OpSource) -> Result<RuleSet, LoadErrors> {
         rules.bind(|name| {
             let components = ops.components(name)?;
             if components.is_empty() {
@@ -84,9 +84,18 @@ impl Chassis {
             let loaded = self.rooms.registry.tenant(&self.sandbox, name, &components);
             loaded.map_err(|error| error.to_string())
         })?;
-        let rules = Arc::new(rules);
-        self.rules.store(Some(Arc::clone(&rules)));
         Ok(rules)
+    }
+
+    /// From now on requests find their rules in `space`; those under way keep theirs.
+    pub fn serve(&self, space: Space) {
+        self.space.store(Arc::new(space));
+    }
+
+    /// Who is served what now.
+    #[must_use]
+    pub fn space(&self) -> Arc<Space> {
+        self.space.load_full()
     }
 
     /// Compiles a component as an op of a tenant, to see whether it is one; what was compiled
@@ -104,12 +113,6 @@ impl Chassis {
         if let Some(Err(error)) = self.rooms.vault.as_ref().map(|vault| vault.write_uses()) {
             tracing::warn!(err = %error, "uses of secrets not written down; tried again later");
         }
-    }
-
-    /// The current rules, when there are any.
-    #[must_use]
-    pub fn rules(&self) -> Option<Arc<RuleSet>> {
-        self.rules.load_full()
     }
 
     /// How many ops were compiled and how many came from the code cache.
@@ -139,14 +142,11 @@ impl Chassis {
     /// Runs one request. Never fails as a call: what goes wrong is in the outcome.
     pub async fn run(&self, request: Request) -> Outcome {
         let began = Instant::now();
-        let Some(rules) = self.rules() else {
-            let failure = Failure::new(Fault::Unavailable, "no rules are loaded");
-            return Outcome::failed(request.envelope, failure);
-        };
+        let rules = Arc::clone(&request.rules);
         let recording = self.trace.begin(&Start {
             request: &request.id,
             tenant: request.tenant_slug.as_str(),
-            stack: rules.entry().as_str(),
+            stack: request.stack.as_str(),
             started: Timestamp::now(),
             envelope: &request.envelope,
         });
@@ -176,7 +176,7 @@ impl Chassis {
         recording: &Recording,
     ) -> Outcome {
         let mut outcome = Outcome { envelope: request.envelope.clone(), failure: None, steps: Vec::new() };
-        let mut stack = rules.entry().clone();
+        let mut stack = request.stack.clone();
         let mut from = 0;
         let mut entered = 0_u32;
         while let Some((owner, scope, files)) = rules.scope(&stack, from) {

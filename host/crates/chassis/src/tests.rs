@@ -66,7 +66,10 @@ impl Line {
         }
         let rules = RuleSet::load(&workspace, None, txcl::Mode::Strict);
         let rules = rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
-        self.chassis.install(rules, ops).unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
+        let rules = self.chassis.bind(rules, ops);
+        let rules = rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
+        let tenant = TenantId::parse("tnt_default").unwrap();
+        self.chassis.serve(Space::of(tenant, TenantSlug::default_tenant(), Arc::new(rules)));
     }
 
     fn secret(&self, name: &str, value: &str) {
@@ -78,12 +81,9 @@ impl Line {
     }
 
     fn run(&self, event: &str) -> Outcome {
-        let request = Request {
-            id: RequestId::mint().unwrap(),
-            tenant: TenantId::parse("tnt_default").unwrap(),
-            tenant_slug: TenantSlug::default_tenant(),
-            envelope: Envelope::new(Value::parse(event.as_bytes()).unwrap()).unwrap(),
-        };
+        let envelope = Envelope::new(Value::parse(event.as_bytes()).unwrap()).unwrap();
+        let route = self.chassis.space().route("localhost").unwrap();
+        let request = Request::new(RequestId::mint().unwrap(), route, envelope);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(self.chassis.run(request))
     }
