@@ -1,6 +1,7 @@
 //! What was asked of the chassis: one table of settings, each a flag, a variable and a default.
 
 mod env;
+pub(crate) mod of_go;
 mod setting;
 mod otel;
 

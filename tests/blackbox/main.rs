@@ -39,6 +39,7 @@ mod restart;
 mod go_database;
 mod reload;
 mod stacks;
+mod workspace;
 mod rule_files;
 mod drain;
 mod configuration;

@@ -253,11 +253,11 @@ fn killed_in_the_midst_of_activations_one_whole_version_is_served() {
         .collect();
     assert_eq!(activate(&mut host, "default", "shop", numbers[0]).status, 200);
     for round in 0..6_u64 {
-        let (address, numbers) = (host.admin_address(), numbers.clone());
+        let (address, both) = (host.admin_address(), numbers.clone());
         let busy = thread::spawn(move || {
             let mut done = 0;
             loop {
-                let body = json!({ "version_number": numbers[(done + 1) % 2] });
+                let body = json!({ "version_number": both[(done + 1) % 2] });
                 let request = Request::new("POST", &format!("{STACKS}/shop/activate")).json(&body);
                 match send(address, &request) {
                     Ok(reply) if reply.status == 200 => done += 1,
