@@ -155,7 +155,8 @@ fn an_op_is_pinned_by_the_activation_that_calls_it() {
     };
     assert!(called(&mut host).contains(&pinned));
     push(&mut host, &[AUTH, b"\0\x05\x01xyyy"].concat());
-    host.admin(&Request::new("DELETE", "/v1/tenants/default/ops/basic-auth-encode"));
+    let gone = host.admin(&Request::new("DELETE", "/v1/tenants/default/ops/basic-auth-encode"));
+    assert_eq!(gone.status, 204);
     assert!(called(&mut host).contains(&pinned), "a later push is for later versions");
     host.stop();
     host.start();
@@ -204,7 +205,7 @@ fn a_host_leads_to_its_tenant_and_stack_and_an_unknown_one_nowhere() {
 fn of_two_activations_at_once_one_has_to_look_again() {
     let mut host = Host::serve(TXCO).start();
     let (first, _) = drafted(&mut host, "default", "shop", &[("100/hello.txcl", &says("zero"))]);
-    activate(&mut host, "default", "shop", first);
+    assert_eq!(activate(&mut host, "default", "shop", first).status, 200);
     let stack = host.admin(&Request::new("GET", &format!("{STACKS}/shop"))).json();
     let looked_at = stack["manifest_hash"].as_str().unwrap().to_owned();
     let drafts: Vec<_> = (0..8)
@@ -229,7 +230,8 @@ fn of_two_activations_at_once_one_has_to_look_again() {
     assert_eq!(said(&mut host), format!("n{}", won[0]));
     let (number, manifest) = drafted(&mut host, "default", "shop", &[("100/hello.txcl", &says("x"))]);
     let files = json!({ "files": [{ "path": "100/hello.txcl", "content": says("y") }] });
-    ask(&mut host, "PUT", &format!("{STACKS}/shop/versions/{number}/files"), &files);
+    let put = ask(&mut host, "PUT", &format!("{STACKS}/shop/versions/{number}/files"), &files);
+    assert_eq!(put.status, 200);
     let body = json!({ "version_number": number, "manifest_hash": manifest });
     let reply = ask(&mut host, "POST", &format!("{STACKS}/shop/activate"), &body);
     assert_eq!((reply.status, reply.json()["error"].as_str().unwrap()), (409, "manifest_changed"));
