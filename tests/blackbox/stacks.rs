@@ -82,6 +82,12 @@ fn what_is_activated_answers_the_next_request_and_survives_a_restart() {
     let cat = host.admin(&Request::new("GET", &format!("{STACKS}/shop/cat?path=100/hello.txcl"))).json();
     assert_eq!(cat["content"], says("one"));
 
+    let rules = host.admin(&Request::new("GET", "/v1/tenants/default/ops?stack=shop&scope=100")).json();
+    assert_eq!(
+        rules["ops"][0],
+        json!({ "stack": "shop", "scope": 100, "name": "hello", "txcl": says("one") })
+    );
+
     let url = format!("http://{}", host.admin_address());
     let rows = host.txco(&["auth", "audit", "list", "--url", &url]).succeeds();
     for action in ["stack.draft", "stack.upload", "stack.activate", "stack.rollback"] {

@@ -174,7 +174,10 @@ fn targets_choose_the_chassis_and_a_remote_one_is_asked_for() {
     assert!(stderr.contains("admin.example"), "{stderr}");
     assert!(stderr.contains("--yes") || stderr.contains("signing key"), "{stderr}");
     let stderr = host.txco(&["apply", "workspace", "--target", "nowhere"]).fails(1);
-    assert!(stderr.contains("nowhere") || stderr.contains("neither a URL"), "{stderr}");
+    assert!(
+        stderr.contains("no target or profile \"nowhere\" (txco.yaml has far, here, with-mocks)"),
+        "{stderr}"
+    );
     host.finish();
 }
 

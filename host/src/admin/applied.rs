@@ -114,7 +114,10 @@ impl Applied {
                 Some(rules) => rules,
                 None => Arc::new(self.rules(id)?),
             };
-            space = space.with(id.clone(), slug.clone(), rules);
+            // Who has applied nothing takes no host away from the only one who has.
+            if !rules.is_empty() {
+                space = space.with(id.clone(), slug.clone(), rules);
+            }
         }
         let hosts = self.store.hostnames(None)?;
         let hosts: Vec<(Hostname, TenantId, Option<StackName>)> =

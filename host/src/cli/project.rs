@@ -173,7 +173,16 @@ impl Project {
         let chassis = ChassisFlags { url, target, profile };
         let tenant = flags.tenant.clone().or_else(|| unless("TXCO_TENANT", &selected.tenant));
         let flags = TenantFlags { chassis, tenant };
-        let target = Target::choose(&flags.chassis, None, environment)?;
+        let unknown = asked.filter(|_| of_file.is_none() && flags.chassis.profile.is_none());
+        let target =
+            Target::choose(&flags.chassis, None, environment).map_err(|complaint| match unknown {
+                Some(name) if complaint.code == 2 => {
+                    let there: Vec<_> = self.targets.keys().map(String::as_str).collect();
+                    let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+                    Complaint::failed(format!("there is no target or profile {name:?} ({FILE} has {there})"))
+                }
+                _ => complaint,
+            })?;
         Ok(Chosen { target, tenant: flags.slug(environment), mocks: selected.mocks })
     }
 }

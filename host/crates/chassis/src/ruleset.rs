@@ -183,6 +183,12 @@ impl RuleSet {
         self
     }
 
+    /// Whether there is no stack, not even one whose rules cannot be used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stacks.is_empty() && self.broken.is_empty()
+    }
+
     /// Whether the rules of `stack` cannot be used.
     #[must_use]
     pub fn is_broken(&self, stack: &StackName) -> bool {
