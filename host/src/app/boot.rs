@@ -83,9 +83,10 @@ impl App {
             say_first(secret, own_admin, admin_tls.is_some());
         }
 
-        let cache = cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir, key });
+        let cache =
+            cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir.clone(), key });
         let trace = Trace::open(trace_mode(config.trace_mode), &config.trace_dir)
-            .map_err(|reason| BootError::Trace { path: config.trace_dir, reason })?;
+            .map_err(|reason| BootError::Trace { path: config.trace_dir.clone(), reason })?;
         let chassis = Arc::new(Chassis::new(Parts {
             vault: vault.clone(),
             sandbox: Sandbox::new(limits, cache)?,
@@ -108,8 +109,7 @@ impl App {
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store), Arc::clone(&actors)));
         let vault_to_renew = vault.clone();
         let applying = (Arc::clone(&applied), checking(&config));
-        let admin =
-            Admin::new(store, vault, Arc::clone(&ops), applying, Arc::clone(&actors), secret_bounds);
+        let admin = Admin::new(store, vault, Arc::clone(&ops), applying, Arc::clone(&actors), secret_bounds);
         let admin = admin.demanding(demand);
         actors.begin_audit()?;
         let Admission { authentication, enrol_secret, throttle, .. } = admission;
