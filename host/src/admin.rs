@@ -11,17 +11,24 @@ mod secrets;
 mod tenants;
 mod people;
 mod ops;
+mod applied;
+mod checked;
+mod stacks;
+mod hostnames;
 mod inquiry;
 
 use std::sync::Arc;
 
-use store::{Actors, Store};
+use store::{Actors, Store, Tenant};
 use vault::LateVault;
 
 pub(crate) use actor::{Actor, Enrolled, Membership, Need};
+pub(crate) use applied::{Applied, ServedFrom};
 pub(crate) use audit::{Audit, Deed, Effect, Kind};
+pub(crate) use checked::{Checked, Checking, SecretsUse};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use explain::{Answer, Ask};
+pub(crate) use hostnames::Hostnames;
 pub(crate) use inquiry::{Chain, Wanted};
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use people::{EVERYTHING, FIRST_TENANT, Oneself, People, accept, enrol};
@@ -29,6 +36,7 @@ pub(crate) use policy::PolicyAsked;
 pub(crate) use secrets::{
     Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored, Storing,
 };
+pub(crate) use stacks::{Stacks, WholeVersion};
 pub(crate) use unproven::Unproven;
 
 /// The rooms that administration reaches.
@@ -36,6 +44,8 @@ pub(crate) struct Admin {
     store: Arc<Store>,
     vault: LateVault,
     ops: Arc<Ops>,
+    applied: Arc<Applied>,
+    checking: Checking,
     actors: Arc<Actors>,
     audit: Audit,
     bounds: SecretBounds,
@@ -56,12 +66,13 @@ impl Admin {
         store: Arc<Store>,
         vault: LateVault,
         ops: Arc<Ops>,
+        (applied, checking): (Arc<Applied>, Checking),
         actors: Arc<Actors>,
         bounds: SecretBounds,
     ) -> Self {
         seal_people(&actors, &vault);
         let audit = Audit::new(Arc::clone(&store));
-        Self { store, vault, ops, actors, audit, bounds, demand: Demand::Nothing }
+        Self { store, vault, ops, applied, checking, actors, audit, bounds, demand: Demand::Nothing }
     }
 
     /// The same, wanting this of every secret that is stored.
@@ -92,5 +103,18 @@ impl Admin {
     #[must_use]
     pub(crate) fn ops(&self) -> &Ops {
         &self.ops
+    }
+
+    /// The stacks of `tenant`, as `actor` may handle them.
+    #[must_use]
+    pub(crate) fn stacks<'a>(&'a self, tenant: &'a Tenant, actor: &'a Actor) -> Stacks<'a> {
+        let (store, vault, ops) = (&*self.store, self.vault.get().map(AsRef::as_ref), &*self.ops);
+        Stacks { store, vault, ops, applied: &self.applied, tenant, actor, checking: self.checking }
+    }
+
+    /// The hosts of `tenant`, as `actor` may handle them.
+    #[must_use]
+    pub(crate) fn hostnames<'a>(&'a self, tenant: &'a Tenant, actor: &'a Actor) -> Hostnames<'a> {
+        Hostnames { store: &self.store, applied: &self.applied, tenant, actor }
     }
 }

@@ -12,7 +12,7 @@ use chassis::{Chassis, RuleSet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::block_in_place;
 
-use crate::admin::TenantOps;
+use crate::admin::{Applied, TenantOps};
 use crate::bookkeeping::Bookkeeping;
 use crate::config::ConfigError;
 use crate::meter::Meter;
@@ -99,6 +99,7 @@ pub struct App {
     /// To read them again at SIGHUP.
     certificates: Vec<Arc<Certificate>>,
     ops: Arc<TenantOps>,
+    applied: Arc<Applied>,
     books: Arc<Bookkeeping>,
     meter: Arc<Meter>,
     web: Listener,
@@ -118,11 +119,18 @@ impl App {
         &self.ops
     }
 
-    /// Makes `rules` the current ones, with the ops that were pushed here.
+    /// What tenants applied.
+    pub(crate) fn applied(&self) -> &Arc<Applied> {
+        &self.applied
+    }
+
+    /// Makes `rules` the current ones, with the ops that were pushed here. From then on what
+    /// tenants apply is stored and not served.
     ///
     /// # Errors
     /// [`chassis::LoadErrors`]: a rule calls an op that is not there.
     pub fn install(&self, rules: RuleSet) -> Result<Arc<RuleSet>, chassis::LoadErrors> {
+        self.applied.give_way();
         self.ops.install(rules)
     }
 

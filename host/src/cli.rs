@@ -10,12 +10,14 @@ mod profile;
 mod target;
 mod remedy;
 mod client;
+mod project;
 mod identity;
 mod people;
 mod value;
 mod usage;
 mod secrets;
 mod tenants;
+mod hostnames;
 mod audit;
 mod init_key;
 mod typed;
@@ -24,6 +26,7 @@ mod serve;
 mod dev;
 mod keys;
 mod auth;
+mod space;
 mod rule_files;
 mod fmt;
 mod lint;
@@ -39,9 +42,11 @@ pub(crate) mod testing;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 use serde_json::json;
+
+use crate::config::of_go;
 
 pub use output::{Complaint, Console};
 pub use prompt::{Input, Stdin, Unanswered};
@@ -50,18 +55,15 @@ pub use prompt::{Input, Stdin, Unanswered};
 const LATER: &[&str] = &[
     "activate",
     "admin",
-    "apply",
     "cat",
     "cloud",
     "config",
     "cron",
     "data",
     "deactivate",
-    "diff",
     "dns",
     "draft",
     "edit",
-    "init",
     "inspect",
     "install",
     "kv",
@@ -75,11 +77,9 @@ const LATER: &[&str] = &[
     "room",
     "snapshot",
     "stack",
-    "status",
     "ui",
     "update",
     "upgrade",
-    "versions",
 ];
 
 /// Runs a tenant's rules and keeps its secrets.
@@ -100,6 +100,18 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Run a chassis for the workspace around here, and reload its rules as they change
     Dev(Box<dev::DevArgs>),
+    /// Make a workspace with an example that runs
+    Init(space::InitArgs),
+    /// Serve what changed in a workspace: each stack whole or not at all
+    Apply(Box<space::ApplyArgs>),
+    /// Say which stacks of a workspace are other than what is served
+    Status(Box<space::LookArgs>),
+    /// Show line by line what applying would change
+    Diff(Box<space::LookArgs>),
+    /// List what was applied of a stack
+    Versions(Box<space::VersionsArgs>),
+    /// Serve an earlier version of a stack again
+    Rollback(Box<space::RollbackArgs>),
     /// Lay rule files out, one way for all
     Fmt(fmt::FmtArgs),
     /// Say everything that is wrong with rules, without running them
@@ -147,6 +159,10 @@ struct OpLine {
 
 /// Answers a command line, program name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> ExitCode {
+    let arguments = match without_settings_of_go(arguments.into_iter().collect(), console) {
+        Ok(arguments) => arguments,
+        Err(complaint) => return console.end(false, Err(complaint)),
+    };
     let line = match Line::try_parse_from(arguments) {
         Ok(line) => line,
         Err(error) => return misread(&error, console),
@@ -158,6 +174,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         None => usage::print(&[], console),
         Some(Command::Serve(args)) => serve::run(*args, console),
         Some(Command::Dev(args)) => dev::run(*args, console),
+        Some(Command::Init(args)) => space::run(&space::Verb::Init(args), console),
+        Some(Command::Apply(args)) => space::run(&space::Verb::Apply(*args), console),
+        Some(Command::Status(args)) => space::run(&space::Verb::Status(*args), console),
+        Some(Command::Diff(args)) => space::run(&space::Verb::Diff(*args), console),
+        Some(Command::Versions(args)) => space::run(&space::Verb::Versions(*args), console),
+        Some(Command::Rollback(args)) => space::run(&space::Verb::Rollback(*args), console),
         Some(Command::Fmt(args)) => fmt::run(&args, console),
         Some(Command::Lint(args)) => lint::run(&args, console),
         Some(Command::Doctor(args)) => doctor::run(&args, console),
@@ -174,6 +196,34 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Version) => version(console),
         Some(Command::Unknown(words)) => usage::unknown(&[], &words, LATER, console),
     }
+}
+
+/// Takes settings of the Go chassis out of a line that starts a chassis, and tells each once.
+fn without_settings_of_go(
+    arguments: Vec<OsString>,
+    console: &mut Console<'_>,
+) -> Result<Vec<OsString>, Complaint> {
+    let verb =
+        arguments.get(1).and_then(|word| word.to_str()).filter(|word| matches!(*word, "serve" | "dev"));
+    let Some(verb) = verb.map(str::to_owned) else { return Ok(arguments) };
+    let line = Line::command();
+    let ours = |name: &str| {
+        let verb = line.find_subcommand(&verb);
+        verb.is_some_and(|verb| verb.get_arguments().any(|argument| argument.get_long() == Some(name)))
+    };
+    let (left, flags) = of_go::without_flags(arguments, ours);
+    let flags = flags.into_iter().map(|flag| format!("--{flag}"));
+    for setting in flags.chain(of_go::variables(console.environment, ours)) {
+        if of_go::guards(&setting) {
+            return Err(Complaint::usage(format!(
+                "{verb}: {setting} protects the web head of the Go chassis and does nothing here: put a proxy before \
+                 it that asks for the password, and remove the setting"
+            )));
+        }
+        console
+            .note(&format!("{setting} is a setting of the Go chassis that this one does not have: ignored"));
+    }
+    Ok(left)
 }
 
 /// What the parser says: help on stdout, complaints on stderr.
@@ -253,8 +303,8 @@ mod tests {
             ("txco activate", "`txco activate` comes with a later release\n"),
             ("txco auth login", "auth: `txco auth login` comes with a later release\n"),
             (
-                "txco auth tenant hostnames",
-                "auth tenant: `txco auth tenant hostnames` comes with a later release\n",
+                "txco auth tenant hostnames verify",
+                "auth tenant hostnames: `txco auth tenant hostnames verify` comes with a later release\n",
             ),
         ] {
             assert_eq!(answer(words), (ExitCode::from(2), String::new(), said.to_owned()));

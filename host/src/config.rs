@@ -1,6 +1,7 @@
 //! What was asked of the chassis: one table of settings, each a flag, a variable and a default.
 
 mod env;
+pub(crate) mod of_go;
 mod setting;
 mod otel;
 
@@ -12,9 +13,9 @@ use model::StackName;
 pub use env::{Environment, ProcessEnvironment, variable_of};
 pub use otel::Otel;
 pub use setting::{
-    AuthMode, Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, Mock, OnlySigned,
-    Password, RequirePolicy, RuleMode, Setting, StackFallback, StackSize, Switch, TraceMode, TrustKey,
-    WebMockHeader,
+    AuthMode, Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, MissAction, Mock,
+    OnlySigned, Password, RequirePolicy, RuleMode, SecretsUse, Setting, StackFallback, StackSize, Switch,
+    TraceMode, TrustKey, WebMockHeader,
 };
 
 /// A setting that cannot be what it was set to; never repeats the value.
@@ -115,9 +116,11 @@ settings! {
     secret_versions_max: u32 = "secret-versions-max" "COUNT" ["1000"] "How many versions a secret may have, old ones included; 0 is no limit";
     secret_bytes_max: Bytes = "secret-bytes-max" "BYTES" ["256MiB"] "How many bytes of sealed values a tenant may keep, old versions included; 0 is no limit";
     secrets_require_policy: RequirePolicy = "secrets-require-policy" "YES|NO" ["no"] "Refuse secrets that are set or generated without a policy";
-    workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP";
+    secrets_use: SecretsUse = "secrets-use" "RULE" ["implied"] "What it takes to activate rules that name a secret they did not name before: implied (by the capability to activate), or explicit (secret:NAME:use)";
+    ingress_miss_action: MissAction = "ingress-miss-action" "ACTION" ["fallthrough"] "What happens to a request whose host nobody bound: fallthrough (it belongs to the only tenant, when there is only one), or reject";
+    workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP. Without it what was applied is served";
     rule_mode: RuleMode = "rule-mode" "MODE" ["strict"] "How mistakes in rules are taken that the Go chassis lets pass: strict, or lenient (each is a warning)";
-    stack: Option<StackName> = "stack" "NAME" [""] "Which stack of the workspace answers, when there are several";
+    stack: Option<StackName> = "stack" "NAME" [""] "Which stack answers a host that names none, when there are several";
     cache_dir: PathBuf = "cache-dir" "DIR" ["./chassis/data/cache/ops"] "The folder of compiled ops";
     trace_mode: TraceMode = "trace-mode" "MODE" ["off"] "What is traced of each request: off, summary or full";
     trace_dir: PathBuf = "trace-dir" "DIR" ["./data/trace"] "The folder of the traces";

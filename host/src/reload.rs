@@ -117,7 +117,12 @@ impl Rules {
     fn reload(&self, ops: &TenantOps, say: &mut (impl Write + Send)) {
         match self.renew(ops, say) {
             Ok(rules) => {
-                tracing::info!(stack = %rules.entry(), rules = rules.rules(), files = rules.files(), "rules reloaded");
+                tracing::info!(
+                    stack = entry(&rules),
+                    rules = rules.rules(),
+                    files = rules.files(),
+                    "rules reloaded"
+                );
             }
             Err(told) => {
                 // Nobody reads it: the log line below still says that it happened.
@@ -135,4 +140,9 @@ impl Rules {
         let text = errors.render(self.color);
         format!("{}\n", text.trim_end())
     }
+}
+
+/// The stack that events enter, for logs.
+pub(crate) fn entry(rules: &RuleSet) -> &str {
+    rules.entry().map_or("-", StackName::as_str)
 }

@@ -49,7 +49,11 @@ fn field(text: &str, label: &str) -> String {
 }
 
 fn bootstrapped() -> Host {
-    let mut host = Host::serve(TXCO).start();
+    bootstrapped_with(&[])
+}
+
+fn bootstrapped_with(flags: &[&str]) -> Host {
+    let mut host = Host::serve(TXCO).flags(flags).start();
     let (url, secret) = (url(&host), printed_secret(&mut host));
     assert_eq!(secret.split('-').count(), 8, "eight words (weakness A11): {secret}");
     let line = format!("auth bootstrap-local --url {url} --secret {secret}");
@@ -265,5 +269,41 @@ fn every_verb_that_changes_something_is_guarded_far_away() {
     let call = call.env("TXCO_ADMIN_USER", "admin").env("TXCO_ADMIN_PASS", "secret");
     assert!(host.run(&call).fails(1).contains("plain http"));
     assert!(ALICE.does(&mut host, &format!("auth whoami --url {url}")).succeeds().contains("signed"));
+    host.finish();
+}
+
+/// R18: whoever may activate rules may let them use new secrets only where that was granted, secret by secret.
+#[test]
+fn rules_that_name_a_new_secret_need_somebody_who_may_use_it() {
+    let mut host = bootstrapped_with(&["--secrets-use", "explicit"]);
+    let url = url(&host);
+    ALICE.does(&mut host, &format!("auth tenant create acme --url {url}")).succeeds();
+    let bob = invited(&mut host, "opstack:*:*");
+    let send = |secret: &str| {
+        format!("EXEC \"https://api.example/\"\nWITH secrets.headers.x-key.secret = \"{secret}\"\n")
+    };
+    let apply = format!("apply workspace --tenant acme --url {url}");
+    host.write("workspace/OPS/shop/100/a.txcl", "EMIT .a = 1\n");
+    BOB.does(&mut host, &apply).succeeds();
+    host.write("workspace/OPS/shop/200/b.txcl", send("KEY_A"));
+    let denied = BOB.does(&mut host, &apply).fails(1);
+    assert!(denied.contains("capability_denied") && denied.contains("secret:KEY_A:use"), "{denied}");
+    let bind = format!("auth tenant hostnames add shop.example --tenant acme --url {url}");
+    let denied = BOB.does(&mut host, &bind).fails(1);
+    assert!(denied.contains("hostname:*:write"), "{denied}");
+
+    let grant = |caps: &str| format!("auth tenant grant {bob} --caps {caps} --tenant acme --url {url}");
+    ALICE.does(&mut host, &grant("opstack:*:*,secret:KEY_A:use")).succeeds();
+    BOB.does(&mut host, &apply).succeeds();
+    // What is in use stays so, without a grant for each.
+    ALICE.does(&mut host, &grant("opstack:*:*")).succeeds();
+    host.write("workspace/OPS/shop/100/a.txcl", "EMIT .a = 2\n");
+    BOB.does(&mut host, &apply).succeeds();
+    host.write("workspace/OPS/shop/300/c.txcl", send("KEY_B"));
+    assert!(BOB.does(&mut host, &apply).fails(1).contains("secret:KEY_B:use"));
+    ALICE.does(&mut host, &grant("opstack:*:read,opstack:*:update")).succeeds();
+    host.write("workspace/OPS/shop/300/c.txcl", "EMIT .c = 1\n");
+    let denied = BOB.does(&mut host, &apply).fails(1);
+    assert!(denied.contains("opstack:*:activate"), "{denied}");
     host.finish();
 }

@@ -41,6 +41,8 @@ mod many_at_once;
 mod restart;
 mod go_database;
 mod reload;
+mod stacks;
+mod workspace;
 mod rule_files;
 mod drain;
 mod configuration;

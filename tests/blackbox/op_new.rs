@@ -97,6 +97,35 @@ fn from_an_empty_folder_to_a_signature() {
 }
 
 #[test]
+fn apply_builds_the_ops_beside_its_rules_and_pushes_them_first() {
+    let mut host = Host::serve(TXCO).start();
+    if !can_build(&mut host) {
+        return host.finish();
+    }
+    host.txco(&["op", "new", "workspace/OPS/app/100/my-signer"]).succeeds();
+    let canary = host.canary("key");
+    let call = host.secrets_call(&["set", "MY_SIGNER_KEY"]).stdin(canary.text());
+    host.run(&call).succeeds();
+    let apply = |host: &mut Host, flags: &[&str]| {
+        let call =
+            building(&["apply", "workspace"]).env("TXCO_ADMIN_ADDR", &host.admin_address().to_string());
+        host.run(&flags.iter().fold(call, |call, flag| call.arg(flag)))
+    };
+    let dry = apply(&mut host, &["--dry-run"]);
+    assert!(dry.stderr.contains("op://my-signer would be pushed"), "{}", dry.stderr);
+    assert!(dry.succeeds().contains("· app would be activated"));
+    let applied = apply(&mut host, &[]);
+    assert!(applied.stderr.contains("op://my-signer pushed"), "{}", applied.stderr);
+    let said = applied.succeeds();
+    assert!(said.contains("✓ app v1 activated") && said.contains("op://my-signer pinned to "), "{said}");
+    let reply = host.event("/", &json!({ "order": 7 }));
+    assert_eq!(reply.json()["signature"], mac(canary.text(), "{\"order\":7}"), "{}", reply.text());
+    assert_eq!(apply(&mut host, &[]).succeeds(), "apply: nothing to apply (1 unchanged)\n");
+
+    host.finish();
+}
+
+#[test]
 fn a_built_op_tells_what_it_is_and_names_no_machine() {
     let mut host = Host::at_rest(TXCO);
     if !can_build(&mut host) {

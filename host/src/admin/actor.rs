@@ -63,6 +63,12 @@ impl Need<'static> {
     pub(crate) const OPS_READ: Self = Self::every("opstack", "read");
     /// To change them.
     pub(crate) const OPS_UPDATE: Self = Self::every("opstack", "update");
+    /// To say which version of a stack is served.
+    pub(crate) const OPS_ACTIVATE: Self = Self::every("opstack", "activate");
+    /// To see which hosts lead to the tenant.
+    pub(crate) const HOSTNAMES_READ: Self = Self::every("hostname", "read");
+    /// To change them.
+    pub(crate) const HOSTNAMES_WRITE: Self = Self::every("hostname", "write");
     /// To see actors, members and invitations.
     pub(crate) const ACTORS_READ: Self = Self::every("actor", "read");
     /// To invite, and to say what members may do.
@@ -90,6 +96,11 @@ impl<'a> Need<'a> {
     /// To change the secret called `name`.
     pub(crate) const fn secret_write(name: &'a str) -> Self {
         Self { domain: "secret", instance: Instance::Named(name), action: "write" }
+    }
+
+    /// To activate rules that use the secret called `name`.
+    pub(crate) const fn secret_use(name: &'a str) -> Self {
+        Self { domain: "secret", instance: Instance::Named(name), action: "use" }
     }
 
     fn is_met_by(self, granted: &Capability) -> bool {

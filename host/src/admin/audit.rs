@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::{OpName, SecretName};
+use model::{Hostname, OpName, SecretName, StackName};
 use store::{By, Store};
 
 use super::error::AdminError;
@@ -46,6 +46,10 @@ pub(crate) enum Kind {
     Op,
     /// A tenant itself.
     Tenant,
+    /// The stacks of a tenant: their versions and files.
+    Stack,
+    /// The hosts of a tenant.
+    Hostname,
     /// People: actors, keys, members, invitations.
     Actor,
 }
@@ -64,6 +68,8 @@ impl Deed {
             Kind::Secret => SecretName::parse(text).is_ok(),
             Kind::Op => OpName::parse(text).is_ok(),
             Kind::Tenant => false,
+            Kind::Stack => StackName::parse(text).is_ok(),
+            Kind::Hostname => Hostname::parse(text).is_ok_and(|host| host.as_str() == text),
             Kind::Actor => is_identifier(text),
         };
         if is_name { text } else { "-" }
@@ -81,6 +87,8 @@ impl Kind {
             Self::Secret => "secret_action",
             Self::Op => "op_action",
             Self::Tenant => "tenant_action",
+            Self::Stack => "stack_action",
+            Self::Hostname => "hostname_action",
             Self::Actor => "actor_action",
         }
     }
@@ -91,6 +99,8 @@ impl Kind {
             Self::Secret => "",
             Self::Op => "op.",
             Self::Tenant => "tenant.",
+            Self::Stack => "stack.",
+            Self::Hostname => "hostname.",
             Self::Actor => "actor.",
         }
     }
@@ -134,6 +144,8 @@ impl Audit {
             tenant_id = deed.tenant,
             secret_name = named(Kind::Secret),
             op_name = named(Kind::Op),
+            stack = named(Kind::Stack),
+            hostname = named(Kind::Hostname),
             subject = named(Kind::Actor),
             action = deed.action,
             digests = (deed.kind == Kind::Op).then_some(deed.digests.as_str()),

@@ -1,5 +1,7 @@
 //! Everything an administrator can be told, with its code and status.
 
+mod stacks;
+
 use serde_json::{Value, json};
 use store::Quota;
 
@@ -197,6 +199,39 @@ pub(crate) enum AdminError {
     /// Bytes that nobody vouches for who counts here.
     #[error("{0}")]
     OpUnsigned(String),
+    /// No stack named.
+    #[error("the request names no stack")]
+    EmptyStackName,
+    /// A stack of the chassis's own.
+    #[error("stacks below boot and _sys are the chassis's own")]
+    ReservedStackName,
+    /// Not where a draft can begin.
+    #[error("from is empty, active or the number of a version")]
+    BadFrom,
+    /// Nothing to begin with.
+    #[error("there is no such version to begin with")]
+    FromNotFound,
+    /// Not where a file of a stack can lie.
+    #[error("{0}")]
+    InvalidPath(String),
+    /// Two files of one path.
+    #[error("{0} is there twice")]
+    DuplicatePath(String),
+    /// A file that is no text, or in an encoding that nobody knows.
+    #[error("{0}")]
+    InvalidFile(String),
+    /// No version named.
+    #[error("the request names no version")]
+    MissingVersion,
+    /// Rules that cannot be served; a list of problems.
+    #[error("the rules cannot be used")]
+    InvalidRules(Value),
+    /// Rules that call ops which are not there; a list of problems.
+    #[error("an op is not there")]
+    UnresolvedOps(Value),
+    /// Not a host.
+    #[error("{0}")]
+    InvalidHostname(String),
     /// The vault says no.
     #[error(transparent)]
     Vault(#[from] vault::Error),
@@ -260,6 +295,17 @@ impl AdminError {
             Self::OpTooLarge { .. } => (413, "op_too_large"),
             Self::TooManyOps(_) => (422, "too_many_ops"),
             Self::OpUnsigned(_) => (422, "op_unsigned"),
+            Self::EmptyStackName => (400, "empty_stack_name"),
+            Self::ReservedStackName => (400, "reserved_stack_name"),
+            Self::BadFrom => (400, "bad_from"),
+            Self::FromNotFound => (400, "from_version_not_found"),
+            Self::InvalidPath(_) => (400, "invalid_path"),
+            Self::DuplicatePath(_) => (400, "duplicate_path"),
+            Self::InvalidFile(_) => (400, "invalid_file"),
+            Self::MissingVersion => (400, "missing_version_number"),
+            Self::InvalidRules(_) => (422, "invalid_rules"),
+            Self::UnresolvedOps(_) => (422, "unresolved_op_ref"),
+            Self::InvalidHostname(_) => (400, "invalid_hostname"),
             Self::Vault(error) => of_vault(error),
             Self::Store(error) => of_store(error),
             Self::Internal => (500, "internal"),
@@ -321,10 +367,19 @@ impl AdminError {
             Self::NameImmutable => {
                 Extra::Detail(json!({ "hint": "a secret keeps its name; revoke it and create another" }))
             }
-            Self::InvalidOpName(hint) => Extra::Detail(json!({ "hint": hint })),
+            Self::InvalidRules(problems) | Self::UnresolvedOps(problems) => {
+                Extra::Detail(json!({ "errors": problems }))
+            }
+            Self::Store(store::Error::Stack(refusal)) => Extra::Detail(stacks::detail(refusal)),
+            Self::InvalidOpName(hint) | Self::InvalidHostname(hint) => Extra::Detail(json!({ "hint": hint })),
             Self::OpTooLarge { .. } | Self::TooManyOps(_) => Extra::Detail(json!({ "hint": said })),
             Self::OpInvalid(_) | Self::OpUnsigned(_) => Extra::Detail(json!({ "err": said })),
-            Self::InvalidPolicy(_)
+            Self::BadFrom
+            | Self::InvalidPath(_)
+            | Self::DuplicatePath(_)
+            | Self::InvalidFile(_)
+            | Self::ReservedStackName
+            | Self::InvalidPolicy(_)
             | Self::InvalidTime(_)
             | Self::InvalidKeyEncoding(_)
             | Self::InvalidKeep
@@ -352,6 +407,7 @@ impl AdminError {
             | Self::CapabilitiesRequired
             | Self::ActorRevoked
             | Self::InvitationNotFound => Extra::Nothing,
+            Self::EmptyStackName | Self::FromNotFound | Self::MissingVersion => Extra::Nothing,
             Self::OpNotFound | Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => {
                 Extra::Nothing
             }
@@ -419,6 +475,7 @@ fn of_store(error: &store::Error) -> (u16, &'static str) {
         E::QuotaReached { .. } => (422, "quota_reached"),
         E::Full => (507, "disk_full"),
         E::Busy => (503, "secret_store_busy"),
+        E::Stack(refusal) => stacks::answer(refusal),
         E::LogInUse | E::NotErased => (500, "not_erased"),
         E::EnvName { .. }
         | E::Folder { .. }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chassis::{Chassis, LoadErrors, OpSource, RuleSet};
-use model::{Delivery, Digest, OpName, TenantId};
+use chassis::{Chassis, LoadErrors, OpSource, RuleSet, Space};
+use model::{Delivery, Digest, OpName, TenantId, TenantSlug};
 use sandbox::Limits;
-use store::{NewBuild, Pushed, Store, StoredBuild, StoredOp};
+use store::{NewBuild, Pin, Pushed, Store, StoredBuild, StoredOp};
 use workshop::Facts;
 
 use super::actor::{Actor, Need};
@@ -44,6 +44,11 @@ pub(crate) struct Arriving {
 impl Ops {
     pub(crate) fn new(store: Arc<Store>, chassis: Arc<Chassis>, bounds: OpBounds, signers: Signers) -> Self {
         Self { store, chassis, bounds, signers }
+    }
+
+    /// Where they run.
+    pub(crate) fn chassis(&self) -> &Chassis {
+        &self.chassis
     }
 
     /// The largest component.
@@ -177,26 +182,31 @@ fn parsed(name: &str) -> Result<OpName, AdminError> {
     OpName::parse(name).map_err(|e| AdminError::InvalidOpName(e.rule.to_owned()))
 }
 
-/// The ops of the one tenant whose rules are loaded.
+/// The ops of the one tenant whose rules are loaded from a workspace.
 pub(crate) struct TenantOps {
     /// The ops of all.
     pub(crate) ops: Arc<Ops>,
     /// The tenant.
     pub(crate) tenant: TenantId,
+    /// The same, for people.
+    pub(crate) slug: TenantSlug,
 }
 
 impl TenantOps {
-    /// Makes `rules` the current ones, with these ops.
+    /// Makes `rules` the current ones, with these ops; every host leads to them.
     ///
     /// # Errors
     /// [`LoadErrors::Ops`]: a rule calls an op that is not there.
     pub(crate) fn install(&self, rules: RuleSet) -> Result<Arc<RuleSet>, LoadErrors> {
-        self.ops.chassis.install(rules, self)
+        let chassis = &self.ops.chassis;
+        let rules = Arc::new(chassis.bind(rules, &self.ops.current(&self.tenant))?);
+        chassis.serve(Space::of(self.tenant.clone(), self.slug.clone(), Arc::clone(&rules)));
+        Ok(rules)
     }
 
     /// Whether any rules are installed.
     pub(crate) fn has_rules(&self) -> bool {
-        self.ops.chassis.rules().is_some()
+        self.ops.chassis.space().has_rules()
     }
 
     /// Whether the op called `name` is exactly these components.
@@ -222,24 +232,60 @@ impl TenantOps {
     }
 }
 
-impl OpSource for TenantOps {
-    fn components(&self, name: &OpName) -> Result<Vec<Vec<u8>>, String> {
-        let store = &self.ops.store;
-        let Some(op) = store.op(&self.tenant, name).map_err(|e| e.to_string())? else {
-            return Ok(Vec::new());
+/// What `op://NAME` means in rules of a tenant: what is pushed now, or what they are pinned to.
+pub(crate) struct Sources<'a> {
+    ops: &'a Ops,
+    tenant: &'a TenantId,
+    pins: Option<&'a [Pin]>,
+}
+
+impl Ops {
+    /// What is pushed now.
+    pub(crate) const fn current<'a>(&'a self, tenant: &'a TenantId) -> Sources<'a> {
+        Sources { ops: self, tenant, pins: None }
+    }
+
+    /// What a version is pinned to.
+    pub(crate) const fn pinned<'a>(&'a self, tenant: &'a TenantId, pins: &'a [Pin]) -> Sources<'a> {
+        Sources { ops: self, tenant, pins: Some(pins) }
+    }
+}
+
+impl Sources<'_> {
+    /// The components of an op, as they would be pinned.
+    ///
+    /// # Errors
+    /// [`store::Error`].
+    pub(crate) fn pins(&self, name: &OpName) -> Result<Vec<Pin>, store::Error> {
+        if let Some(pins) = self.pins {
+            return Ok(pins.iter().filter(|pin| pin.name == *name).cloned().collect());
+        }
+        let builds = self.ops.store.op(self.tenant, name)?.map(|op| op.builds).unwrap_or_default();
+        let pin = |build: StoredBuild| Pin {
+            name: name.clone(),
+            delivery: build.delivery,
+            digest: build.digest,
+            signature: build.signature,
         };
-        let load = |build: &StoredBuild| {
+        Ok(builds.into_iter().map(pin).collect())
+    }
+}
+
+impl OpSource for Sources<'_> {
+    fn components(&self, name: &OpName) -> Result<Vec<Vec<u8>>, String> {
+        let Ops { store, signers, .. } = self.ops;
+        let load = |pin: &Pin| {
             // Again: the setting may be stricter than when it was pushed.
-            let admitted = self.ops.signers.admit(&build.digest, build.signature.as_deref());
+            let admitted = signers.admit(&pin.digest, pin.signature.as_deref());
             admitted.map_err(|e| e.to_string())?;
-            let component = store.component(&self.tenant, &build.digest).map_err(|e| e.to_string())?;
+            let component = store.component(self.tenant, &pin.digest).map_err(|e| e.to_string())?;
             Ok(component.ok_or("its component is missing from the database")?)
         };
-        op.builds.iter().map(load).collect()
+        self.pins(name).map_err(|e| e.to_string())?.iter().map(load).collect()
     }
 
     fn names(&self) -> Vec<OpName> {
-        let all = self.ops.store.ops(&self.tenant).unwrap_or_default();
+        let all = self.ops.store.ops(self.tenant).unwrap_or_default();
         all.into_iter().map(|op| op.name).collect()
     }
 }

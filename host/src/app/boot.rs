@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::{Chassis, Parts, Trace};
+use chassis::{Chassis, Parts, Trace, Unbound};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Actors, Opened, Store};
@@ -16,10 +16,14 @@ use vault::{CodeCacheKey, KeyProvider, LateVault, Vault};
 use super::admission::{self, Admission, Tls};
 use super::heads::Listener;
 use super::{App, BootError, Role};
-use crate::admin::{Admin, Demand, OpBounds, Ops, SecretBounds, TenantOps, seal_people};
+use crate::admin::{
+    Admin, Applied, Checking, Demand, OpBounds, Ops, SecretBounds, SecretsUse, ServedFrom, TenantOps,
+    seal_people,
+};
 use crate::bookkeeping::Bookkeeping;
 use crate::config::{
-    Config, ConfigError, EgressPolicy, Listen, Mock, RequirePolicy, StackFallback, TraceMode, WebMockHeader,
+    self, Config, ConfigError, EgressPolicy, Listen, MissAction, Mock, RequirePolicy, StackFallback,
+    TraceMode, WebMockHeader,
 };
 use crate::http::admin::{self, AdminHead, Aside};
 use crate::http::metrics;
@@ -110,10 +114,10 @@ impl App {
             say_first(secret, own_admin, admin_tls.is_some());
         }
 
-        let traces = trace_settings(&config);
-        let trace = Trace::open(traces, &config.trace_dir)
-            .map_err(|reason| BootError::Trace { path: config.trace_dir, reason })?;
-        let cache = cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir, key });
+        let cache =
+            cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir.clone(), key });
+        let trace = Trace::open(trace_settings(&config), &config.trace_dir)
+            .map_err(|reason| BootError::Trace { path: config.trace_dir.clone(), reason })?;
         let chassis = Arc::new(Chassis::new(Parts {
             vault: vault.clone(),
             sandbox: Sandbox::new(limits, cache)?,
@@ -126,6 +130,8 @@ impl App {
 
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
+        let applied = Arc::new(applied(&config, role, &store, &ops));
+        applied.renew()?;
         let books = Arc::new(Bookkeeping {
             store: Arc::clone(&store),
             actors: Arc::clone(&actors),
@@ -134,8 +140,9 @@ impl App {
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store), Arc::clone(&actors)));
         let late =
             Late { vault: vault.clone(), kept, store: Arc::clone(&store), actors: Arc::clone(&actors) };
-        let admin =
-            Admin::new(store, vault, Arc::clone(&ops), Arc::clone(&actors), secret_bounds).demanding(demand);
+        let applying = (Arc::clone(&applied), checking(&config));
+        let admin = Admin::new(store, vault, Arc::clone(&ops), applying, Arc::clone(&actors), secret_bounds);
+        let admin = admin.demanding(demand);
         actors.begin_audit()?;
         let Admission { authentication, enrol_secret, throttle, .. } = admission;
         let admin_head = AdminHead::new(admin, authentication, enrol_secret, throttle);
@@ -143,8 +150,6 @@ impl App {
         let admin_router = admin::router(admin_head, aside);
         let web_router = web::router(Web {
             chassis: Arc::clone(&chassis),
-            tenant: tenant.id.clone(),
-            tenant_slug,
             max_body: config.web_max_body_bytes.0,
             body_within: BODY_WITHIN,
             detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
@@ -159,7 +164,8 @@ impl App {
         Ok(Self {
             chassis,
             late: Arc::new(late),
-            ops: Arc::new(TenantOps { ops, tenant: tenant.id }),
+            ops: Arc::new(TenantOps { ops, tenant: tenant.id, slug: tenant_slug }),
+            applied,
             books,
             meter,
             web: Listener { socket: web_socket, router: web_router, tls: server(&web_tls) },
@@ -399,6 +405,28 @@ fn store_options(config: &Config) -> store::Options {
             bytes: most(u64::try_from(config.secret_bytes_max.0).unwrap_or(u64::MAX)),
         },
     }
+}
+
+/// What tenants apply, and whether it is served.
+fn applied(config: &Config, role: Role, store: &Arc<Store>, ops: &Arc<Ops>) -> Applied {
+    let from = match (role, &config.workspace) {
+        (Role::Serve, None) => ServedFrom::Database,
+        (Role::Serve, Some(_)) | (Role::Dev, _) => ServedFrom::Workspace,
+    };
+    let unbound = match config.ingress_miss_action {
+        MissAction::Fallthrough => Unbound::Lone,
+        MissAction::Reject => Unbound::Refused,
+    };
+    Applied::new(Arc::clone(store), Arc::clone(ops), from, unbound, config.stack.clone())
+}
+
+/// How what they apply is taken.
+fn checking(config: &Config) -> Checking {
+    let secrets_use = match config.secrets_use {
+        config::SecretsUse::Implied => SecretsUse::Implied,
+        config::SecretsUse::Explicit => SecretsUse::Explicit,
+    };
+    Checking { mode: config.rule_mode.mode(), secrets_use }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use super::identity::{self, Verb as Oneself};
 use super::output::{Complaint, Console};
 use super::people::{self, Verb as Others};
-use super::{audit, keys, secrets, tenants, usage};
+use super::{audit, hostnames, keys, secrets, tenants, usage};
 
 /// Words that the command line will know in a later release.
 const LATER: &[&str] = &["login", "sessions"];
 /// The same, below `auth tenant`.
-const TENANT_LATER: &[&str] = &["hostnames"];
+const TENANT_LATER: &[&str] = &[];
 
 /// What stands behind `auth`.
 #[derive(clap::Subcommand)]
@@ -116,9 +116,18 @@ pub(crate) enum Tenant {
     Revoke(people::RemoveFlags),
     /// Set, generate, rotate, list, show, describe and revoke secrets
     Secrets(Box<SecretsLine>),
+    /// Which hosts lead to the tenant
+    Hostnames(Box<HostnamesLine>),
     /// Anything else.
     #[command(external_subcommand)]
     Unknown(Vec<String>),
+}
+
+/// What stands behind `auth tenant hostnames`.
+#[derive(clap::Args)]
+pub(crate) struct HostnamesLine {
+    #[command(subcommand)]
+    verb: Option<hostnames::Verb>,
 }
 
 /// What stands behind `auth tenant secrets`.
@@ -183,6 +192,7 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
                 let result = tenants::create(&flags, console);
                 ended("auth tenant create", flags.json, result, console)
             }
+            Some(Tenant::Hostnames(line)) => hostnames::run(line.verb, console),
             Some(Tenant::Secrets(line)) => match line.verb {
                 None => usage::print(&["auth", "tenant", "secrets"], console),
                 Some(secrets::Verb::Unknown(words)) => {

@@ -14,7 +14,7 @@ use super::serve::otel;
 use super::typed::{program, quoted};
 use crate::app::{App, Role, Serving};
 use crate::config::{Config, Defaults, ServeFlags};
-use crate::reload::{OwnOps, Rules};
+use crate::reload::{OwnOps, Rules, entry};
 use crate::telemetry;
 use crate::watch::Watch;
 
@@ -62,7 +62,7 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         .map_err(|error| Complaint::failed(error.to_string()))?;
     let loaded = rules.renew(app.ops(), console.err);
     let serving_what = match &loaded {
-        Ok(set) => format!("stack {}, {} rules", set.entry(), set.rules()),
+        Ok(set) => format!("stack {}, {} rules", entry(set), set.rules()),
         Err(told) => {
             console.note(told.trim_end());
             "no rules yet: mend what is said above".to_owned()

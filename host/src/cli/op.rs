@@ -19,6 +19,8 @@ use std::process::ExitCode;
 use super::output::{Complaint, Console};
 use super::usage;
 
+pub(super) use push::parcel;
+
 /// Words of the existing command line that mean something else here.
 const LATER: &[&str] = &["init"];
 

@@ -8,7 +8,7 @@ use super::output::{Complaint, Console};
 use super::passphrase::ask;
 use crate::app::{App, Role};
 use crate::config::{Config, Otel, ServeFlags};
-use crate::reload::{OwnOps, Rules};
+use crate::reload::{OwnOps, Rules, entry};
 use crate::telemetry;
 
 /// The arguments of `txco serve`.
@@ -47,21 +47,25 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         Some((loaded, rules)) => {
             let installed = rules.install(loaded, app.ops());
             let loaded = installed.map_err(|told| broken(rules, &told, console))?;
-            tracing::info!(stack = %loaded.entry(), rules = loaded.rules(), files = loaded.files(), "rules loaded");
+            tracing::info!(
+                stack = entry(&loaded),
+                rules = loaded.rules(),
+                files = loaded.files(),
+                "rules loaded"
+            );
         }
-        None => tracing::info!("no rules: without --workspace DIR the web head answers every event with 404"),
+        None => app.applied().tell(),
     }
-    let hangups = rules.is_some().then(|| app.hangups()).transpose();
-    let hangups = hangups.map_err(|error| Complaint::failed(error.to_string()))?;
-    let reload = rules.zip(hangups);
-    let ops = app.ops().clone();
+    let hangups = app.hangups().map_err(|error| Complaint::failed(error.to_string()))?;
+    let (ops, applied) = (app.ops().clone(), app.applied().clone());
     let otel = otel(console);
     let served = app.serve_until_signal(|serving| {
         if let Some(otel) = otel {
             serving.export_metrics(otel);
         }
-        if let Some((rules, hangups)) = reload {
-            serving.spawn(rules.on_hangup(hangups, ops, std::io::stderr()));
+        match rules {
+            Some(rules) => serving.spawn(rules.on_hangup(hangups, ops, std::io::stderr())),
+            None => serving.spawn(applied.on_hangup(hangups)),
         }
     });
     served.map_err(|error| Complaint::failed(error.to_string()))

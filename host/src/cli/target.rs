@@ -15,7 +15,7 @@ use crate::config::Environment;
 const DEFAULT_URL: &str = "http://localhost:8081";
 
 /// Flags that choose a chassis.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Default, Clone, clap::Args)]
 pub(crate) struct ChassisFlags {
     /// Admin address of the chassis [default: $TXCO_ADMIN_ADDR, the profile's, or http://localhost:8081]
     #[arg(long, value_name = "URL", alias = "addr")]
@@ -29,7 +29,7 @@ pub(crate) struct ChassisFlags {
 }
 
 /// Flags that choose a tenant of a chassis.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Default, Clone, clap::Args)]
 pub(crate) struct TenantFlags {
     #[command(flatten)]
     pub chassis: ChassisFlags,

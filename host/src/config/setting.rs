@@ -346,6 +346,24 @@ words! {
 }
 
 words! {
+    /// What it takes to activate rules that name a secret they did not name before.
+    SecretsUse:
+    /// The capability to activate is enough.
+    "implied" => Implied,
+    /// `secret:NAME:use`.
+    "explicit" => Explicit,
+}
+
+words! {
+    /// What happens to a request whose host nobody bound.
+    MissAction:
+    /// It belongs to the only tenant, when there is only one.
+    "fallthrough" => Fallthrough,
+    /// It is nobody's.
+    "reject" => Reject,
+}
+
+words! {
     /// How mistakes in rules are taken that the Go chassis lets pass.
     RuleMode:
     /// They are errors.

@@ -8,6 +8,9 @@ mod tenants;
 mod people;
 mod enrolment;
 mod ops;
+mod stacks;
+mod versions;
+mod hostnames;
 mod audit;
 
 use std::sync::Arc;
@@ -89,6 +92,7 @@ pub(crate) fn router(head: AdminHead, aside: Aside) -> Router {
         Door::new(Method::GET, "/metrics", "The numbers, for whoever works on this machine", Who::Anybody);
     let doors = audit::open(doors.beside(&[metrics.ends(200)], aside.metrics));
     let doors = secrets::open(people::open(tenants::open(enrolment::open(ops::open(doors)))));
+    let doors = hostnames::open(versions::open(stacks::open(doors)));
     doors
         .close()
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })

@@ -83,7 +83,7 @@ pub(crate) fn router(readiness: &Arc<Readiness>) -> Router {
 }
 
 async fn ready(State(readiness): State<Arc<Readiness>>) -> Response<Body> {
-    let rules = readiness.chassis.rules().is_some();
+    let rules = readiness.chassis.space().has_rules();
     let look = spawn_blocking(move || readiness.standing()).await;
     let word = match look.unwrap_or_else(|_panic| Standing::Unknown("a bug in txco".to_owned())) {
         Standing::On => "on",

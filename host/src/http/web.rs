@@ -14,10 +14,10 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use axum::routing::get;
-use chassis::Chassis;
+use chassis::{Chassis, NoRoute};
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
-use model::{Failure, Fault, RequestId, TenantId, TenantSlug};
+use model::{Failure, Fault, RequestId};
 
 use inlet::Arrived;
 pub(crate) use outlet::Detail;
@@ -30,10 +30,6 @@ use crate::config::WebMockHeader;
 pub(crate) struct Web {
     /// Runs the events.
     pub(crate) chassis: Arc<Chassis>,
-    /// The tenant every event belongs to (R9).
-    pub(crate) tenant: TenantId,
-    /// The same, for people.
-    pub(crate) tenant_slug: TenantSlug,
     /// The largest body, in bytes; 0 is no limit.
     pub(crate) max_body: usize,
     /// How long a client may take to send its body.
@@ -87,8 +83,12 @@ impl Web {
         if weight(&parts.headers) > usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX) {
             return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large");
         }
-        let Some(rules) = self.chassis.rules() else {
-            return refuse(StatusCode::NOT_FOUND, "not_found");
+        let route = match self.chassis.space().route(&inlet::host(parts)) {
+            Ok(route) => route,
+            Err(NoRoute::NoRules) => return refuse(StatusCode::NOT_FOUND, "not_found"),
+            Err(NoRoute::UnknownHost) => return refuse(StatusCode::NOT_FOUND, "host_unknown"),
+            Err(NoRoute::NoStack) => return refuse(StatusCode::NOT_FOUND, "stack_unknown"),
+            Err(NoRoute::Broken) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "rules_broken"),
         };
         let body = match read(&parts.headers, body, self.max_body, self.body_within).await {
             Ok(body) => body,
@@ -98,8 +98,8 @@ impl Web {
         };
         let arrived = Arrived {
             request: id,
-            tenant: &self.tenant_slug,
-            stack: rules.entry(),
+            tenant: &route.tenant_slug,
+            stack: &route.stack,
             at: Timestamp::now(),
             parts,
             body,
@@ -110,12 +110,7 @@ impl Web {
         if self.mock_header == WebMockHeader::Yes {
             inlet::choose_mocks(&mut envelope, &parts.headers);
         }
-        let request = chassis::Request {
-            id: id.clone(),
-            tenant: self.tenant.clone(),
-            tenant_slug: self.tenant_slug.clone(),
-            envelope,
-        };
+        let request = chassis::Request::new(id.clone(), route, envelope);
         let answer = if parts.method == Method::HEAD { Answer::AtOnce } else { Answer::InPieces };
         let mut running = Running::start(Arc::clone(&self.chassis), request, answer);
         let outcome = match running.step().await {

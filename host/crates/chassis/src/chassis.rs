@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use model::{Envelope, Failure, Fault, OpName, Path, StackName, Value};
 use sandbox::Sandbox;
@@ -23,6 +23,7 @@ use crate::rooms::Rooms;
 use crate::ruleset::{File, LoadErrors, RuleSet};
 use crate::scope::run_scope;
 use crate::settings::Settings;
+use crate::space::{Space, Unbound};
 use crate::trace::{Recording, Start, Trace};
 use crate::walk::{Next, next};
 
@@ -49,7 +50,7 @@ pub struct Chassis {
     /// Owns the epoch ticker that enforces every op's wall-clock limit.
     sandbox: Sandbox,
     trace: Trace,
-    rules: ArcSwapOption<RuleSet>,
+    space: ArcSwap<Space>,
 }
 
 impl Chassis {
@@ -72,16 +73,15 @@ impl Chassis {
             },
             sandbox: parts.sandbox,
             trace: parts.trace,
-            rules: ArcSwapOption::empty(),
+            space: ArcSwap::from_pointee(Space::empty(Unbound::Lone)),
         })
     }
 
-    /// Makes `rules` the current ones, once every op of the tenant that they call is found
-    /// among `ops` and compiled; requests under way keep theirs.
+    /// Finds every op of the tenant that `rules` call among `ops`, and compiles it.
     ///
     /// # Errors
-    /// [`LoadErrors::Ops`]; the rules that were current stay so.
-    pub fn install(&self, mut rules: RuleSet, ops: &dyn OpSource) -> Result<Arc<RuleSet>, LoadErrors> {
+    /// [`LoadErrors::Ops`].
+    pub fn bind(&self, mut rules: RuleSet, ops: &dyn OpSource) -> Result<RuleSet, LoadErrors> {
         rules.bind(|name| {
             let components = ops.components(name)?;
             if components.is_empty() {
@@ -90,9 +90,18 @@ impl Chassis {
             let loaded = self.rooms.registry.tenant(&self.sandbox, name, &components);
             loaded.map_err(|error| error.to_string())
         })?;
-        let rules = Arc::new(rules);
-        self.rules.store(Some(Arc::clone(&rules)));
         Ok(rules)
+    }
+
+    /// From now on requests find their rules in `space`; those under way keep theirs.
+    pub fn serve(&self, space: Space) {
+        self.space.store(Arc::new(space));
+    }
+
+    /// Who is served what now.
+    #[must_use]
+    pub fn space(&self) -> Arc<Space> {
+        self.space.load_full()
     }
 
     /// Compiles a component as an op of a tenant, to see whether it is one; what was compiled
@@ -111,12 +120,6 @@ impl Chassis {
         if let Some(Err(error)) = self.rooms.vault.get().map(|vault| vault.write_uses()) {
             tracing::warn!(err = %error, "uses of secrets not written down; tried again later");
         }
-    }
-
-    /// The current rules, when there are any.
-    #[must_use]
-    pub fn rules(&self) -> Option<Arc<RuleSet>> {
-        self.rules.load_full()
     }
 
     /// How many ops were compiled and how many came from the code cache.
@@ -157,14 +160,11 @@ impl Chassis {
 
     async fn run_to(&self, request: Request, pieces: Option<Sender<Piece>>) -> Outcome {
         let began = Instant::now();
-        let Some(rules) = self.rules() else {
-            let failure = Failure::new(Fault::Unavailable, "no rules are loaded");
-            return Outcome::failed(request.envelope, failure);
-        };
+        let rules = Arc::clone(&request.rules);
         let recording = self.trace.begin(&Start {
             request: &request.id,
             tenant: request.tenant_slug.as_str(),
-            stack: rules.entry().as_str(),
+            stack: request.stack.as_str(),
             started: Timestamp::now(),
             envelope: &request.envelope,
             hiding: rules.hiding(),
@@ -215,7 +215,7 @@ impl Chassis {
         let Run { request, rules, credentials, recording, fuel, .. } = *run;
         let mut outcome =
             Outcome { envelope: request.envelope.clone(), failure: None, begun: false, steps: Vec::new() };
-        let mut stack = rules.entry().clone();
+        let mut stack = request.stack.clone();
         let mut from = 0;
         let mut way = Way::new(fuel, &self.rooms.settings);
         let mut seen = BTreeSet::new();
@@ -285,7 +285,7 @@ impl Chassis {
             }
         }
         if recording.is_on() {
-            let unreached = unreached(rules, &seen);
+            let unreached = unreached(rules, &request.stack, &seen);
             if !unreached.is_empty() {
                 recording.event("stages.unreached", json!({ "stages": unreached }));
             }
@@ -382,8 +382,8 @@ impl Drop for Ending<'_> {
 const CANCELLED: &str = "cancelled";
 
 /// The stages of the entry stack, its parents and the stacks that were entered, where the request never came.
-fn unreached(rules: &RuleSet, seen: &BTreeSet<(String, u32)>) -> Vec<serde_json::Value> {
-    let lane = rules.entry().as_str();
+fn unreached(rules: &RuleSet, entry: &StackName, seen: &BTreeSet<(String, u32)>) -> Vec<serde_json::Value> {
+    let lane = entry.as_str();
     let near = |stack: &str| {
         lane == stack
             || lane.strip_prefix(stack).is_some_and(|rest| rest.starts_with('/'))

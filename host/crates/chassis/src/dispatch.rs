@@ -175,7 +175,7 @@ impl Place<'_> {
     /// What these rules were bound to when they were loaded.
     fn tenants(&self, name: &OpName) -> Result<&Builds, Failure> {
         let unbound = || Failure::new(Fault::OpUnknown, format!("the rules were loaded without op://{name}"));
-        self.rules.op(name).ok_or_else(unbound)
+        self.rules.op(self.stack, name).ok_or_else(unbound)
     }
 
     async fn op(

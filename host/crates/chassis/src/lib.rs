@@ -4,7 +4,8 @@
 //! about a single op (`sandbox`), a single request out (`egress`), a secret at rest
 //! (`vault`) or how an event reaches us (the `txco` package).
 //!
-//! The life of a request: [`Chassis::run`] takes the current [`RuleSet`] and keeps it;
+//! The life of a request: the [`Space`] says by its host whose it is, and it keeps the
+//! [`RuleSet`] it was led to; in [`Chassis::run`],
 //! scope by scope, the files whose rules match run at once (`scope`), each rule in its own
 //! [`Step`] (`dispatch`): its clauses are evaluated, the secrets it names are packed by the
 //! vault for the one op or request that was declared, the op runs or the request is sent,
@@ -31,6 +32,7 @@ mod known;
 mod registry;
 mod trace;
 mod ruleset;
+mod space;
 mod grant;
 mod protect;
 mod reply;
@@ -53,10 +55,11 @@ pub use lint::Lint;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::OpSource;
 pub use request::{Outcome, Piece, Request, RequestFailure};
-pub use ruleset::{LoadErrors, RuleSet, Unbound};
+pub use ruleset::{LoadErrors, Missing, RuleSet};
 pub use settings::{Mocks, Settings};
+pub use space::{NoRoute, Route, Space, Unbound};
 pub use trace::{Retention, SecretUse, Step, Trace, TraceMode, TraceSettings, traced_requests};
-pub use workspace::Misplaced;
+pub use workspace::{Misplaced, RulePlace, Source, rule_place, sources};
 
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "the fuzz crate exports what is a module here")]

@@ -1,7 +1,11 @@
 //! An event on its way in, and what became of it.
 
-use model::{Envelope, Failure, Path, RequestId, TenantId, TenantSlug, Value};
+use std::sync::Arc;
 
+use model::{Envelope, Failure, Path, RequestId, StackName, TenantId, TenantSlug, Value};
+
+use crate::ruleset::RuleSet;
+use crate::space::Route;
 use crate::trace::Step;
 
 /// An event that came in.
@@ -13,8 +17,21 @@ pub struct Request {
     pub tenant: TenantId,
     /// The same, for people.
     pub tenant_slug: TenantSlug,
+    /// The stack that it enters.
+    pub stack: StackName,
+    /// The rules that answer it, to its end.
+    pub rules: Arc<RuleSet>,
     /// What it brought.
     pub envelope: Envelope,
+}
+
+impl Request {
+    /// An event that goes where `route` leads.
+    #[must_use]
+    pub fn new(id: RequestId, route: Route, envelope: Envelope) -> Self {
+        let Route { tenant, tenant_slug, stack, rules } = route;
+        Self { id, tenant, tenant_slug, stack, rules, envelope }
+    }
 }
 
 /// A part of an answer that is sent while the request goes on: `_txc.web.res` of `envelope`

@@ -1,6 +1,6 @@
 //! The rules of a workspace: checked, immutable, one snapshot for a whole request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::known::{Absent, Embedded};
 use crate::mock;
 use crate::registry::Builds;
 use crate::trace::Hiding;
-use crate::workspace::{self, Misplaced};
+use crate::workspace::{self, Found, Misplaced, Source};
 
 /// One rule file: its rules run one after the other (R8).
 #[derive(Debug)]
@@ -25,21 +25,24 @@ pub(crate) struct File {
 
 type Scopes = BTreeMap<u32, Vec<Arc<File>>>;
 
-/// The rules of one workspace. A request keeps the set it began with.
-#[derive(Debug)]
+/// The rules of one tenant. A request keeps the set it began with.
+#[derive(Debug, Default)]
 pub struct RuleSet {
     stacks: BTreeMap<String, Scopes>,
-    entry: StackName,
+    /// Stacks whose rules cannot be used.
+    broken: BTreeSet<String>,
+    entry: Option<StackName>,
     files: usize,
     let_pass: Vec<Diagnostics>,
     mocks: mock::Kept,
-    ops: BTreeMap<OpName, Builds>,
+    /// By stack: each is applied by itself, and pinned by itself.
+    ops: BTreeMap<String, BTreeMap<OpName, Builds>>,
     hiding: Arc<Hiding>,
 }
 
 /// A rule that calls an op of the tenant which cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unbound {
+pub struct Missing {
     /// File and line.
     pub place: String,
     /// The op.
@@ -56,7 +59,7 @@ pub enum LoadErrors {
     /// Rules that do not check.
     Rules(Vec<Diagnostics>),
     /// Rules that call ops which cannot be had.
-    Ops(Vec<Unbound>),
+    Ops(Vec<Missing>),
     /// There is no rule at all.
     Empty,
     /// Which stack events enter is not clear (R9).
@@ -115,6 +118,21 @@ impl RuleSet {
         let folders = found.iter().filter_map(|file| file.shown.rsplit_once('/'));
         let folders = folders.map(|(folder, _)| folder.to_owned()).collect();
         let mocks = mock::read(workspace, folders).map_err(LoadErrors::Misplaced)?;
+        let mut rules = Self::of_found(found, mode)?;
+        rules.mocks = mocks;
+        rules.entry = Some(entry(&rules.stacks, stack)?);
+        Ok(rules)
+    }
+
+    /// Checks the rules of files that are not read from disk. No stack is entered yet.
+    ///
+    /// # Errors
+    /// [`LoadErrors`]; nothing is loaded then.
+    pub fn of_sources(sources: Vec<Source>, mode: Mode) -> Result<Self, LoadErrors> {
+        Self::of_found(workspace::placed(sources).map_err(LoadErrors::Misplaced)?, mode)
+    }
+
+    fn of_found(found: Vec<Found>, mode: Mode) -> Result<Self, LoadErrors> {
         let mut stacks: BTreeMap<String, Scopes> = BTreeMap::new();
         let (mut broken, mut let_pass) = (Vec::new(), Vec::new());
         let files = found.len();
@@ -139,14 +157,58 @@ impl RuleSet {
         if !broken.is_empty() {
             return Err(LoadErrors::Rules(broken));
         }
-        let entry = entry(&stacks, stack)?;
         let hiding = Arc::new(hiding(&stacks));
-        Ok(Self { stacks, entry, files, let_pass, mocks, ops: BTreeMap::new(), hiding })
+        Ok(Self { stacks, files, let_pass, hiding, ..Self::default() })
+    }
+
+    /// The same with the stacks of `other`, which it does not have.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.stacks.extend(other.stacks);
+        self.broken.extend(other.broken);
+        self.ops.extend(other.ops);
+        self.let_pass.extend(other.let_pass);
+        self.mocks.extend(other.mocks);
+        self.hiding = Arc::new(hiding(&self.stacks));
+        self.files += other.files;
+        self
     }
 
     /// What its rules ask traces not to show.
     pub(crate) fn hiding(&self) -> &Arc<Hiding> {
         &self.hiding
+    }
+
+    /// The same with a stack whose rules cannot be used: a request that enters it is told so,
+    /// instead of being answered by a parent of it.
+    #[must_use]
+    pub fn with_broken(mut self, stack: &StackName) -> Self {
+        self.broken.insert(stack.as_str().to_owned());
+        self
+    }
+
+    /// The same, entered by `stack`, or by the only stack whose name does not begin with `_`.
+    #[must_use]
+    pub fn entered_by(mut self, stack: Option<&StackName>) -> Self {
+        let mut candidates = self.stacks.keys().chain(&self.broken).filter(|name| !name.starts_with('_'));
+        let only = match (candidates.next(), candidates.next()) {
+            (Some(only), None) => StackName::parse(only).ok(),
+            _ => None,
+        };
+        self.entry = stack.cloned().or(only);
+        self
+    }
+
+    /// Whether there is no stack, not even one whose rules cannot be used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stacks.is_empty() && self.broken.is_empty()
+    }
+
+    /// Whether the rules of `stack` cannot be used.
+    #[must_use]
+    pub fn is_broken(&self, stack: &StackName) -> bool {
+        self.broken.contains(stack.as_str())
     }
 
     /// Pins every op of the tenant that the rules call to what `load` gives for it now:
@@ -156,18 +218,21 @@ impl RuleSet {
         mut load: impl FnMut(&OpName) -> Result<Builds, String>,
     ) -> Result<(), LoadErrors> {
         let mut missing = Vec::new();
-        for file in self.stacks.values().flat_map(BTreeMap::values).flatten() {
-            for (op, line) in &file.calls {
-                if self.ops.contains_key(op) {
+        for (stack, scopes) in &self.stacks {
+            for (file, (op, line)) in
+                scopes.values().flatten().flat_map(|f| f.calls.iter().map(move |c| (f, c)))
+            {
+                let ops = self.ops.entry(stack.clone()).or_default();
+                if ops.contains_key(op) {
                     continue;
                 }
                 match load(op) {
                     Ok(loaded) => {
-                        self.ops.insert(op.clone(), loaded);
+                        ops.insert(op.clone(), loaded);
                     }
                     Err(why) => {
                         let place = format!("{}:{line}", file.path);
-                        missing.push(Unbound { place, op: op.clone(), why });
+                        missing.push(Missing { place, op: op.clone(), why });
                     }
                 }
             }
@@ -175,15 +240,24 @@ impl RuleSet {
         if missing.is_empty() { Ok(()) } else { Err(LoadErrors::Ops(missing)) }
     }
 
-    /// The op behind `op://NAME`, as it was when these rules were loaded.
-    pub(crate) fn op(&self, name: &OpName) -> Option<&Builds> {
-        self.ops.get(name)
+    /// The op behind `op://NAME` in a rule of `stack`, as it was when that was loaded.
+    pub(crate) fn op(&self, stack: &StackName, name: &OpName) -> Option<&Builds> {
+        self.ops.get(stack.as_str())?.get(name)
+    }
+
+    /// The ops of the tenant that the rules call.
+    #[must_use]
+    pub fn called(&self) -> BTreeSet<OpName> {
+        let files = self.stacks.values().flat_map(BTreeMap::values).flatten();
+        files.flat_map(|file| &file.calls).map(|(op, _)| op.clone()).collect()
     }
 
     /// The ops of the tenant that the rules call, with the digests they are pinned to.
     #[must_use]
     pub fn ops(&self) -> String {
-        self.ops.values().flat_map(Builds::references).collect::<Vec<_>>().join(", ")
+        let all: BTreeSet<_> =
+            self.ops.values().flat_map(BTreeMap::values).flat_map(Builds::references).collect();
+        all.into_iter().collect::<Vec<_>>().join(", ")
     }
 
     /// The answer that is kept beside `file` for its ops.
@@ -195,10 +269,10 @@ impl RuleSet {
         self.mocks.get(folder).map(AsRef::as_ref)
     }
 
-    /// The stack that events enter.
+    /// The stack that events enter whose host names none; nothing when there are several.
     #[must_use]
-    pub fn entry(&self) -> &StackName {
-        &self.entry
+    pub fn entry(&self) -> Option<&StackName> {
+        self.entry.as_ref()
     }
 
     /// How many rule files there are.
@@ -211,6 +285,12 @@ impl RuleSet {
     #[must_use]
     pub fn let_pass(&self) -> &[Diagnostics] {
         &self.let_pass
+    }
+
+    /// How many stacks there are.
+    #[must_use]
+    pub fn stacks(&self) -> usize {
+        self.stacks.len()
     }
 
     /// How many rules there are.
@@ -319,7 +399,7 @@ mod tests {
             load(&[("shop/10/a.txcl", RULE), ("shop/20/b.txcl", RULE), ("_cron/1/c.txcl", RULE)], None);
         // `_cron` is a stack for other events than the web's, so it is no entry.
         let rules = rules.unwrap();
-        assert_eq!((rules.entry().as_str(), rules.rules()), ("shop", 3));
+        assert_eq!((rules.entry().unwrap().as_str(), rules.rules()), ("shop", 3));
     }
 
     #[test]
@@ -327,7 +407,7 @@ mod tests {
         let files = [("a/1/x.txcl", RULE), ("b/1/x.txcl", RULE)];
         let said = load(&files, None).unwrap_err().render(Color::Plain);
         assert!(said.contains("a, b") && said.contains("--stack"), "{said}");
-        assert_eq!(load(&files, Some("b")).unwrap().entry().as_str(), "b");
+        assert_eq!(load(&files, Some("b")).unwrap().entry().unwrap().as_str(), "b");
         assert!(load(&files, Some("c")).unwrap_err().render(Color::Plain).contains("no stack c"));
     }
 

@@ -77,7 +77,10 @@ impl Line {
     }
 
     fn install(&self, rules: RuleSet, ops: &dyn OpSource) {
-        self.chassis.install(rules, ops).unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
+        let rules = self.chassis.bind(rules, ops);
+        let rules = rules.unwrap_or_else(|e| panic!("{}", e.render(txcl::Color::Plain)));
+        let tenant = TenantId::parse("tnt_default").unwrap();
+        self.chassis.serve(Space::of(tenant, TenantSlug::default_tenant(), Arc::new(rules)));
     }
 
     fn secret(&self, name: &str, value: &str) {
@@ -89,12 +92,9 @@ impl Line {
     }
 
     fn request(&self, event: &str) -> Request {
-        Request {
-            id: RequestId::mint().unwrap(),
-            tenant: TenantId::parse("tnt_default").unwrap(),
-            tenant_slug: TenantSlug::default_tenant(),
-            envelope: Envelope::new(Value::parse(event.as_bytes()).unwrap()).unwrap(),
-        }
+        let envelope = Envelope::new(Value::parse(event.as_bytes()).unwrap()).unwrap();
+        let route = self.chassis.space().route("localhost").unwrap();
+        Request::new(RequestId::mint().unwrap(), route, envelope)
     }
 
     fn run(&self, event: &str) -> Outcome {

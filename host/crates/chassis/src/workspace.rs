@@ -21,6 +21,26 @@ pub(crate) struct Found {
     pub(crate) text: String,
 }
 
+/// A file of a stack, by its path below the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The stack.
+    pub stack: StackName,
+    /// Its path below the stack, with `/`: `100/charge.txcl`.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Where a rule belongs, by the path of its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulePlace {
+    /// Its scope.
+    pub scope: u32,
+    /// Its name in the scope.
+    pub name: String,
+}
+
 /// A file or folder of a workspace that is not where or what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misplaced {
@@ -44,32 +64,66 @@ const MAX_RULE_BYTES: u64 = 1 << 20;
 /// The deepest folder below `OPS` that is looked into.
 const MAX_DEPTH: usize = 16;
 
+/// Every rule file below `workspace/OPS`, as it is applied.
+///
+/// # Errors
+/// Whatever is not where it should be.
+pub fn sources(workspace: &Path) -> Result<Vec<Source>, Vec<Misplaced>> {
+    let source = |found: Found| {
+        let below = format!("OPS/{}/", found.stack);
+        let path = found.shown.strip_prefix(&below).unwrap_or(&found.shown).to_owned();
+        Source { stack: found.stack, path, text: found.text }
+    };
+    Ok(read(workspace)?.into_iter().map(source).collect())
+}
+
+/// Where the rule of a stack's file belongs; nothing when its folder is switched off.
+///
+/// # Errors
+/// [`Misplaced`] when no rule belongs there.
+pub fn rule_place(stack: &StackName, path: &str) -> Result<Option<RulePlace>, Misplaced> {
+    let segments: Vec<String> = stack.as_str().split('/').chain(path.split('/')).map(str::to_owned).collect();
+    let misplaced =
+        |message: String, hint: &str| Misplaced { path: shown(&segments), message, hint: hint.to_owned() };
+    let unclean = |segment: &String| segment.is_empty() || segment.starts_with('.');
+    if segments.len() > MAX_DEPTH || segments.iter().any(unclean) || !path.ends_with(".txcl") {
+        return Err(misplaced("is no path of a rule file".to_owned(), LAYOUT));
+    }
+    let folders = segments.len().saturating_sub(1);
+    if (1..=folders).any(|end| segments.get(..end).is_some_and(switched_off)) {
+        return Ok(None);
+    }
+    let (found, scope, name) = place(&segments).map_err(|(message, hint)| misplaced(message, hint))?;
+    if found != *stack {
+        return Err(misplaced(format!("lies in stack {found}"), LAYOUT));
+    }
+    Ok(Some(RulePlace { scope, name }))
+}
+
+/// Puts files that are not read from disk where they belong, as [`read`] does.
+pub(crate) fn placed(sources: Vec<Source>) -> Result<Vec<Found>, Vec<Misplaced>> {
+    let mut walk = Walk::default();
+    for Source { stack, path, text } in sources {
+        match rule_place(&stack, &path) {
+            Ok(Some(RulePlace { scope, name })) => {
+                let shown = format!("OPS/{stack}/{path}");
+                walk.found.push(Found { stack, scope, name, shown, text });
+            }
+            Ok(None) => {}
+            Err(misplaced) => walk.misplaced.push(misplaced),
+        }
+    }
+    walk.end()
+}
+
 /// Reads every rule file below `workspace/OPS`, in the order of stack, scope and name.
 pub(crate) fn read(workspace: &Path) -> Result<Vec<Found>, Vec<Misplaced>> {
     let mut walk = Walk::default();
     walk.folder(&workspace.join("OPS"), &mut Vec::new());
-    let mut seen = BTreeMap::new();
-    for found in &walk.found {
-        let key = (found.stack.as_str().to_owned(), found.scope, found.name.clone());
-        if let Some(first) = seen.insert(key, found.shown.clone()) {
-            walk.misplaced.push(Misplaced {
-                path: found.shown.clone(),
-                message: format!(
-                    "two rules are named {} in scope {} of stack {}",
-                    found.name, found.scope, found.stack
-                ),
-                hint: format!("rename it, or remove {first}"),
-            });
-        }
-    }
-    if walk.misplaced.is_empty() {
-        walk.found
-            .sort_by(|a, b| (a.stack.as_str(), a.scope, &a.name).cmp(&(b.stack.as_str(), b.scope, &b.name)));
-        Ok(walk.found)
-    } else {
-        Err(walk.misplaced)
-    }
+    walk.end()
 }
+
+const LAYOUT: &str = "rules live in OPS/<stack>/<scope>/<name>.txcl, for instance OPS/shop/100/charge.txcl";
 
 #[derive(Default)]
 struct Walk {
@@ -78,6 +132,32 @@ struct Walk {
 }
 
 impl Walk {
+    /// In order, or everything that is wrong.
+    fn end(mut self) -> Result<Vec<Found>, Vec<Misplaced>> {
+        let mut seen = BTreeMap::new();
+        for found in &self.found {
+            let key = (found.stack.as_str().to_owned(), found.scope, found.name.clone());
+            if let Some(first) = seen.insert(key, found.shown.clone()) {
+                self.misplaced.push(Misplaced {
+                    path: found.shown.clone(),
+                    message: format!(
+                        "two rules are named {} in scope {} of stack {}",
+                        found.name, found.scope, found.stack
+                    ),
+                    hint: format!("rename it, or remove {first}"),
+                });
+            }
+        }
+        if self.misplaced.is_empty() {
+            self.found.sort_by(|a, b| {
+                (a.stack.as_str(), a.scope, &a.name).cmp(&(b.stack.as_str(), b.scope, &b.name))
+            });
+            Ok(self.found)
+        } else {
+            Err(self.misplaced)
+        }
+    }
+
     fn folder(&mut self, folder: &Path, segments: &mut Vec<String>) {
         let entries = match fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
             Ok(entries) => entries,
@@ -171,8 +251,6 @@ fn switched_off(segments: &[String]) -> bool {
 }
 
 fn place(segments: &[String]) -> Result<(StackName, u32, String), (String, &'static str)> {
-    const LAYOUT: &str =
-        "rules live in OPS/<stack>/<scope>/<name>.txcl, for instance OPS/shop/100/charge.txcl";
     let (file, folders) = segments.split_last().ok_or_else(|| ("is empty".to_owned(), LAYOUT))?;
     let first = folders.iter().position(|s| scope_number(s).is_some());
     let deepest = folders.iter().rposition(|s| scope_number(s).is_some());

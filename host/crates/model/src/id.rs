@@ -19,6 +19,10 @@ pub enum IdKind {
     Key,
     /// An invitation (`inv_`).
     Invitation,
+    /// A stack (`stk_`).
+    Stack,
+    /// A hostname of a tenant (`hst_`).
+    Hostname,
 }
 
 impl IdKind {
@@ -30,6 +34,8 @@ impl IdKind {
             Self::Actor => "actor_",
             Self::Key => "key_",
             Self::Invitation => "inv_",
+            Self::Stack => "stk_",
+            Self::Hostname => "hst_",
         }
     }
 }

@@ -20,6 +20,7 @@ mod id;
 mod tenant;
 mod op;
 mod destination;
+mod hostname;
 mod template;
 mod path;
 mod manifest;
@@ -34,6 +35,7 @@ pub use capability::Capability;
 pub use destination::{Destination, DestinationError, Scheme};
 pub use envelope::{Envelope, EnvelopeError};
 pub use fault::{Failure, Fault};
+pub use hostname::Hostname;
 pub use id::{Id, IdKind, RequestId};
 pub use manifest::{
     Class, MANIFEST_SECTION, ManifestError, OpManifest, OutputManifest, ParamManifest, Reach, SlotManifest,

@@ -24,7 +24,11 @@ pub(crate) const STATE: &str = "
     UNION ALL
     SELECT 'version ' || secret_id || ' ' || version_no FROM tenant_secret_versions
     UNION ALL
-    SELECT 'op ' || tenant_id || ' ' || name || ' ' || delivery || ' ' || digest FROM txco_op_builds";
+    SELECT 'op ' || tenant_id || ' ' || name || ' ' || delivery || ' ' || digest FROM txco_op_builds
+    UNION ALL
+    SELECT 'stack ' || s.tenant_id || ' ' || s.name || ' ' || v.version_number || ' ' || a.manifest_hash
+    FROM stacks s JOIN stack_versions v ON v.stack_id = s.stack_id AND v.version_id = s.active_version
+    JOIN txco_activated a ON a.version_id = v.version_id";
 
 /// The same for the actor database: who could do what, with which keys.
 pub(crate) const PEOPLE: &str = "

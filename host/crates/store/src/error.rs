@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::refusal::StackRefusal;
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -123,6 +125,9 @@ pub enum Error {
         /// How much there may be.
         most: u64,
     },
+    /// Something about stacks, their versions or hostnames.
+    #[error(transparent)]
+    Stack(StackRefusal),
     /// A write changed what the audit explains, and recorded nothing: a bug here.
     #[error("a write changed {what} and no Writing::record tells of it (a bug in txco)")]
     Unrecorded {

@@ -16,17 +16,21 @@
 //!    whole tenant; a revocation made here ends the search where it stands.
 //! 6. An op is its tenant's own: a component is stored under its digest, which is computed
 //!    here, and nobody's push changes what another's op is.
+//!    What an applied version calls is pinned to those bytes, and they stay while it does.
 //! 7. A tenant keeps no more than its quotas; a transaction that would is undone whole.
-//! 8. What changes tenants, secrets or ops, or actors and what they may do, leaves a row of
-//!    its file's audit chain in the same transaction, or does not happen.
+//! 8. What changes tenants, secrets, ops or applied rules, or actors and what they may do,
+//!    leaves a row of its file's audit chain in the same transaction, or does not happen.
 //! 9. What is destroyed is in none of the database's files any more, or it is said that it is
 //!    not so: the files are searched.
-//! 10. Errors carry kinds, names and paths; never SQL text, never a column's content.
+//! 10. A version of a stack becomes active whole, or nothing changes; what is served is what
+//!     was activated, or it is said to be damaged.
+//! 11. Errors carry kinds, names and paths; never SQL text, never a column's content.
 //!
 //! Tests: beside the code, and `tests/` over a real file in a temporary folder, with
 //! `tests/vectors/store/go-runtime.sql` as the Go chassis's file.
 #![forbid(unsafe_code)]
 
+mod refusal;
 mod error;
 mod row;
 mod folder;
@@ -47,6 +51,8 @@ mod erase;
 mod keys;
 mod every;
 mod ops;
+mod stacks;
+mod hostnames;
 mod audit;
 mod actors;
 
@@ -60,12 +66,18 @@ pub use backup::{Database, Holdings, back_up, check_whole, holdings};
 pub use chain::{AuditKeyRow, AuditRow, AuditSeal, By, Deed, Head};
 pub use error::{Error, Quota};
 pub use every::{Rewrapped, SealedValue, Versions};
+pub use hostnames::{HostnameRecord, MOST_HOSTNAMES};
 pub use ops::{NewBuild, Pushed, StoredBuild, StoredOp};
 pub use quota::{Quotas, Usage};
+pub use refusal::StackRefusal;
 pub use row::{
     AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, NewVersion, PolicyRow, Resolution,
     Retiring, SealedSecret, SealedVersion, SecretAddress, Tenant, VersionFacts, WRAPPED_DEK_BYTES,
     WrappedRow,
+};
+pub use stacks::{
+    Activated, Activation, Base, Change, KEPT_VERSIONS, MOST_FILE_BYTES, MOST_FILES, MOST_STACKS, Managed,
+    Pin, Pinned, RuleRow, Served, StackFile, StackRecord, VersionRecord, VersionStatus, manifest_of,
 };
 pub use store::{Opened, Options, StackFallback, Store, Writing};
 pub use versions::Used;

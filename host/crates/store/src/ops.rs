@@ -75,14 +75,17 @@ impl Store {
         self.read(|reader| Ok(all(&reader.connection, tenant, Some(name))?.pop()))
     }
 
-    /// The component with `digest`, if an op of `tenant` has it. What is read is what was
+    /// The component with `digest`, if an op or a stack of `tenant` has it. What is read is what was
     /// pushed: bytes with another digest are a damaged database.
     ///
     /// # Errors
     /// [`Error::Row`], or of the database.
     pub fn component(&self, tenant: &TenantId, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
         let sql = "SELECT bytes FROM txco_components WHERE digest = ?2 AND EXISTS
-                   (SELECT 1 FROM txco_op_builds b WHERE b.tenant_id = ?1 AND b.digest = ?2)";
+                   (SELECT 1 FROM txco_op_builds b WHERE b.tenant_id = ?1 AND b.digest = ?2
+                    UNION ALL
+                    SELECT 1 FROM txco_version_ops p JOIN stack_versions v ON v.version_id = p.version_id
+                    JOIN stacks s ON s.stack_id = v.stack_id WHERE s.tenant_id = ?1 AND p.digest = ?2)";
         let found: Option<Vec<u8>> = self.read(|reader| {
             let mut statement = reader.connection.prepare_cached(sql).map_err(Error::of)?;
             let asked = (tenant.as_str(), digest.to_string());
@@ -219,10 +222,11 @@ fn forget_builds(writing: &Writing<'_>, tenant: &TenantId, name: &OpName) -> Res
     Ok(())
 }
 
-/// Components that no op of any tenant has any more.
-fn drop_unused(transaction: &Transaction<'_>) -> Result<(), Error> {
-    let sql = "DELETE FROM txco_components WHERE digest NOT IN (SELECT digest FROM txco_op_builds)";
-    transaction.execute(sql, ()).map_err(Error::of)?;
+/// Drops the components that no op and no version of a stack has any more.
+pub(crate) fn drop_unused(connection: &Connection) -> Result<(), Error> {
+    let sql = "DELETE FROM txco_components WHERE digest NOT IN
+               (SELECT digest FROM txco_op_builds UNION ALL SELECT digest FROM txco_version_ops)";
+    connection.execute(sql, ()).map_err(Error::of)?;
     Ok(())
 }
 

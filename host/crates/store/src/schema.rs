@@ -40,6 +40,16 @@ pub(crate) const RUNTIME: &[Migration] = &[
     Migration { number: 20, sql: include_str!("schema/0020_versions_and_policy.sql"), if_clean: &[] },
     Migration { number: 40, sql: include_str!("schema/0040_audit.sql"), if_clean: &[] },
     Migration { number: 50, sql: include_str!("schema/0050_usage.sql"), if_clean: &[] },
+    Migration {
+        number: 60,
+        sql: include_str!("schema/0060_stacks.sql"),
+        if_clean: &[
+            "CREATE UNIQUE INDEX IF NOT EXISTS ops_name_idx
+             ON ops (stack, scope, name, tenant_id) WHERE name <> ''",
+            "CREATE UNIQUE INDEX IF NOT EXISTS txco_hostnames_active_idx
+             ON tenant_hostnames (hostname) WHERE revoked_at IS NULL",
+        ],
+    },
 ];
 
 /// The layout of `auth-<env>.db`.

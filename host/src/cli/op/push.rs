@@ -1,6 +1,6 @@
 //! `txco op push`: an op goes to a chassis, which checks it before it keeps it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -50,6 +50,27 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     }
     console.note("rules that call it take it when they are loaded again (SIGHUP; `txco dev`: the next edit)");
     Ok(())
+}
+
+/// An op, built and ready to be sent.
+pub(in crate::cli) struct Parcel {
+    /// Its name.
+    pub(in crate::cli) name: String,
+    /// Its components, as a push has them.
+    pub(in crate::cli) builds: Vec<Value>,
+    /// Name, delivery and digest of each.
+    pub(in crate::cli) digests: Vec<[String; 3]>,
+}
+
+/// Builds the op whose sources lie in `folder`.
+pub(in crate::cli) fn parcel(folder: &Path, console: &mut Console<'_>) -> Result<Parcel, Complaint> {
+    let place = Place::at(folder, console)?;
+    let name = place.manifest.name.as_str().to_owned();
+    let builds = place.components.iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
+    let digest =
+        |one: &Component| [name.clone(), one.delivery.word().to_owned(), one.facts.digest.to_string()];
+    let digests = place.components.iter().map(digest).collect();
+    Ok(Parcel { name, builds, digests })
 }
 
 fn incoming(one: &Component) -> Result<Value, Complaint> {

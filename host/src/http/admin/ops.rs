@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::Delivery;
+use model::{Delivery, StackName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use store::{Pushed, StoredBuild, StoredOp};
+use store::{Pushed, StackFile, StoredBuild, StoredOp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use workshop::Facts;
 
@@ -21,7 +21,7 @@ use super::AdminHead;
 use super::doors::{Door, Doors, Who};
 use super::gate::{Caller, Done, Entered, Visitor, answered};
 use super::wire::first_of;
-use crate::admin::{Actor, AdminError, Arriving, Deed, Effect, Kind, Need};
+use crate::admin::{Actor, AdminError, Arriving, Deed, Effect, Kind, Need, WholeVersion};
 use crate::http::problem::{json_reply, nothing};
 use crate::op_signature;
 
@@ -84,7 +84,9 @@ impl Turns {
 pub(super) fn open(doors: Doors) -> Doors {
     let (ops, one) = ("/v1/tenants/{slug}/ops", "/v1/tenants/{slug}/ops/{name}");
     let (read, update) = (Who::Capable("opstack:*:read"), Who::Capable("opstack:*:update"));
-    let list = Door::new(Method::GET, ops, "List the ops", read).gives::<OpRecords>(200);
+    let list =
+        Door::new(Method::GET, ops, "List the ops, or with ?stack= the rules that are active in it", read);
+    let list = list.asks("stack").asks("scope").gives::<OpRecords>(200);
     let show = Door::new(Method::GET, one, "What is known of an op", read).gives::<OpReply>(200);
     let push = Door::new(Method::PUT, one, "Push an op", update).takes::<Incoming>();
     let push = push.gives::<PushedReply>(200).gives::<PushedReply>(201);
@@ -107,11 +109,19 @@ struct Call {
     verb: Verb,
     slug: String,
     name: String,
+    asked: Asked,
+}
+
+/// What a query may say.
+#[derive(Default, Deserialize)]
+struct Asked {
+    stack: Option<String>,
+    scope: Option<u32>,
 }
 
 fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
-    on(method, move |Path(segments): Path<Segments>, caller: Caller| async move {
-        let call = Call { verb, slug: segments.slug, name: segments.name.unwrap_or_default() };
+    on(method, move |Path(segments): Path<Segments>, Query(asked): Query<Asked>, caller: Caller| async move {
+        let call = Call { verb, slug: segments.slug, name: segments.name.unwrap_or_default(), asked };
         let deed = call.deed();
         if verb != Verb::Push {
             let perform = move |head: &AdminHead, actor: &Actor, body: &[u8], deed: &mut Deed| {
@@ -169,6 +179,11 @@ impl Call {
         tenant.id.as_str().clone_into(&mut deed.tenant);
         let ops = head.admin.ops();
         Ok(match self.verb {
+            Verb::List if self.asked.stack.is_some() => {
+                let stack = self.asked.stack.as_deref().unwrap_or_default();
+                let active = head.admin.stacks(&tenant, actor).active(stack)?;
+                json_reply(200, &json!({ "ops": rules_of(stack, &active, self.asked.scope) }))
+            }
             Verb::List => {
                 let all: Vec<_> = ops.list(&tenant.id, actor)?.iter().map(record_of).collect();
                 json_reply(200, &json!({ "ops": all }))
@@ -230,6 +245,19 @@ impl Incoming {
         };
         self.builds.into_iter().map(one).collect()
     }
+}
+
+/// The rules of a version in their places, as the Go chassis lists them here.
+fn rules_of(stack: &str, whole: &WholeVersion, scope: Option<u32>) -> Vec<Value> {
+    let Ok(name) = StackName::parse(stack) else { return Vec::new() };
+    let rule = |file: &StackFile| {
+        let place = chassis::rule_place(&name, &file.path).ok().flatten()?;
+        let wanted = scope.is_none_or(|scope| scope == place.scope);
+        wanted.then(
+            || json!({ "stack": stack, "scope": place.scope, "name": place.name, "txcl": file.content }),
+        )
+    };
+    whole.files.iter().filter_map(rule).collect()
 }
 
 /// An op's record, as [`record_of`] writes it.

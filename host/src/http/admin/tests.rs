@@ -17,7 +17,9 @@ use vault::{MasterKey, Vault};
 
 use super::secrets::{Call, Verb};
 use super::*;
-use crate::admin::{Actor, AdminError, OpBounds, Ops, SecretBounds};
+use crate::admin::{
+    Actor, AdminError, Applied, Checking, OpBounds, Ops, SecretBounds, SecretsUse, ServedFrom,
+};
 use crate::config::AuthMode;
 use crate::http::authentication::{Secret, Until};
 use crate::op_signature::Signers;
@@ -70,7 +72,11 @@ fn head_of(
         open: Until::Enrolment,
         actors: Arc::clone(&actors),
     };
-    let admin = Admin::new(store, vault.into(), ops, actors, SecretBounds::default());
+    let (from, unbound) = (ServedFrom::Database, chassis::Unbound::Lone);
+    let applied = Applied::new(Arc::clone(&store), Arc::clone(&ops), from, unbound, None);
+    let checking = Checking { mode: txcl::Mode::Strict, secrets_use: SecretsUse::Explicit };
+    let applying = (Arc::new(applied), checking);
+    let admin = Admin::new(store, vault.into(), ops, applying, actors, SecretBounds::default());
     let secret = EnrolSecret::Given(Secret::new(b"open sesame"));
     AdminHead::new(admin, authentication, secret, Throttle::new(10, Duration::from_secs(60)))
 }

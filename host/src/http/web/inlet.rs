@@ -97,7 +97,8 @@ fn says_json(headers: &HeaderMap) -> bool {
     essence.split_once('/').is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
 }
 
-fn host(parts: &Parts) -> String {
+/// The host as it was asked for.
+pub(super) fn host(parts: &Parts) -> String {
     match parts.headers.get(header::HOST) {
         Some(value) => text(value.as_bytes()),
         None => parts.uri.authority().map(ToString::to_string).unwrap_or_default(),

@@ -7,5 +7,6 @@ mod ops;
 mod opening;
 mod quotas;
 mod resolving;
+mod stacks;
 mod writing;
 mod audit;

@@ -1,0 +1,177 @@
+//! The applied rules of all tenants, as they are served: read from the database, checked, pinned.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chassis::{LoadErrors, RuleSet, Source, Space, Unbound};
+use model::{Hostname, StackName, TenantId};
+use store::{Pinned, Served, StackFile, Store, Tenant};
+use tokio::signal::unix::Signal;
+use tokio::task::block_in_place;
+use txcl::{Color, Mode};
+
+use super::ops::Ops;
+
+/// Where the rules come from that this chassis serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServedFrom {
+    /// Tenants apply them.
+    Database,
+    /// They lie in a workspace on this machine; what is applied is only stored.
+    Workspace,
+}
+
+/// What is applied and served.
+pub(crate) struct Applied {
+    store: Arc<Store>,
+    ops: Arc<Ops>,
+    /// Whether rules were installed from elsewhere.
+    installed: AtomicBool,
+    unbound: Unbound,
+    /// The stack that a lone tenant's requests enter, when it has several.
+    entry: Option<StackName>,
+    /// One at a time: whoever comes last has read what all others wrote.
+    turn: Mutex<()>,
+}
+
+impl Applied {
+    #[must_use]
+    pub(crate) fn new(
+        store: Arc<Store>,
+        ops: Arc<Ops>,
+        from: ServedFrom,
+        unbound: Unbound,
+        entry: Option<StackName>,
+    ) -> Self {
+        let installed = AtomicBool::new(from == ServedFrom::Workspace);
+        Self { store, ops, installed, unbound, entry, turn: Mutex::new(()) }
+    }
+
+    /// Where the rules come from.
+    #[must_use]
+    pub(crate) fn served_from(&self) -> ServedFrom {
+        if self.installed.load(Ordering::Acquire) { ServedFrom::Workspace } else { ServedFrom::Database }
+    }
+
+    /// From now on what is applied is only stored: whoever embeds this chassis installs rules.
+    pub(crate) fn give_way(&self) {
+        self.installed.store(true, Ordering::Release);
+    }
+
+    /// Reads what is applied in all tenants, and serves it.
+    ///
+    /// # Errors
+    /// [`store::Error`]; what was served stays so.
+    pub(crate) fn renew(&self) -> Result<(), store::Error> {
+        self.serve(|_| true)
+    }
+
+    /// The same where only the rules of one tenant changed, or the hosts.
+    ///
+    /// # Errors
+    /// [`store::Error`]; what was served stays so.
+    pub(crate) fn renew_tenant(&self, tenant: &TenantId) -> Result<(), store::Error> {
+        self.serve(|one| one == tenant)
+    }
+
+    /// Says in the log what is served.
+    pub(crate) fn tell(&self) {
+        let space = self.ops.chassis().space();
+        let (tenants, stacks, rules) = space.counts();
+        if space.has_rules() {
+            tracing::info!(tenants, stacks, rules, "applied rules loaded");
+        } else {
+            tracing::info!(
+                "no rules: none were applied (txco apply), and no --workspace DIR is given; the web head answers \
+                 every event with 404"
+            );
+        }
+    }
+
+    /// Reads what is applied again at each of `hangups`.
+    pub(crate) async fn on_hangup(self: Arc<Self>, mut hangups: Signal) {
+        while hangups.recv().await.is_some() {
+            match block_in_place(|| self.renew()) {
+                Ok(()) => self.tell(),
+                Err(error) => tracing::warn!(%error, "applied rules not read again: what was served stays"),
+            }
+        }
+    }
+
+    fn serve(&self, changed: impl Fn(&TenantId) -> bool) -> Result<(), store::Error> {
+        if self.served_from() == ServedFrom::Workspace {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.ops.chassis().space();
+        let mut space = Space::empty(self.unbound);
+        // The chassis's own tenant serves nothing: its routing is built in here.
+        let tenants: Vec<_> =
+            self.store.tenants()?.into_iter().filter(|tenant| !tenant.slug.is_reserved()).collect();
+        for Tenant { id, slug, .. } in &tenants {
+            let kept = before.rules(id).filter(|_| !changed(id)).cloned();
+            let rules = match kept {
+                Some(rules) => rules,
+                None => Arc::new(self.rules(id)?),
+            };
+            // Who has applied nothing takes no host away from the only one who has.
+            if !rules.is_empty() {
+                space = space.with(id.clone(), slug.clone(), rules);
+            }
+        }
+        let hosts = self.store.hostnames(None)?;
+        let hosts: Vec<(Hostname, TenantId, Option<StackName>)> =
+            hosts.into_iter().map(|one| (one.hostname, one.tenant, one.stack)).collect();
+        self.ops.chassis().serve(space.bound(hosts, self.unbound));
+        Ok(())
+    }
+
+    /// The rules of one tenant, stack by stack: one that cannot be used takes no other with it.
+    fn rules(&self, tenant: &TenantId) -> Result<RuleSet, store::Error> {
+        let mut all = RuleSet::default();
+        for served in self.store.served(tenant)? {
+            let (stack, version) = (served.stack.clone(), served.version);
+            match self.stack(tenant, served) {
+                Ok(rules) => all = all.joined(rules),
+                Err(why) => {
+                    tracing::error!(
+                        tenant_id = %tenant, %stack, version, "applied rules cannot be used, requests get 503: {}",
+                        why.trim_end()
+                    );
+                    all = all.with_broken(&stack);
+                }
+            }
+        }
+        Ok(all.entered_by(self.entry.as_ref()))
+    }
+
+    fn stack(&self, tenant: &TenantId, served: Served) -> Result<RuleSet, String> {
+        let Served { stack, files, pinned, version } = served;
+        // What was activated here was checked strictly, where that was asked for; what the Go
+        // chassis activated means what it means there.
+        let rules = RuleSet::of_sources(sources(&stack, files), Mode::Lenient).map_err(|e| told(&e))?;
+        for finding in rules.let_pass().iter().flat_map(|file| file.iter().map(move |one| (file, one))) {
+            let (file, finding) = finding;
+            tracing::warn!(
+                tenant_id = %tenant, version, file = file.path(), line = finding.line, "rule let pass: {}",
+                finding.message
+            );
+        }
+        let source = match &pinned {
+            Pinned::To(pins) => self.ops.pinned(tenant, pins),
+            Pinned::Nowhere => self.ops.current(tenant),
+            Pinned::Damaged => return Err("its files are not those that were activated".to_owned()),
+        };
+        self.ops.chassis().bind(rules, &source).map_err(|errors| told(&errors))
+    }
+}
+
+fn told(errors: &LoadErrors) -> String {
+    errors.render(Color::Plain)
+}
+
+/// The rule files among the files of a version.
+pub(super) fn sources(stack: &StackName, files: Vec<StackFile>) -> Vec<Source> {
+    let rules = files.into_iter().filter(|file| file.path.ends_with(".txcl"));
+    rules.map(|file| Source { stack: stack.clone(), path: file.path, text: file.content }).collect()
+}

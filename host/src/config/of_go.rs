@@ -1,0 +1,144 @@
+//! Settings of the Go chassis that this one does not have: taken, and told once each.
+
+use std::ffi::{OsStr, OsString};
+
+use super::env::{Environment, variable_of};
+
+/// Settings with a value.
+const VALUES: &[&str] = &[
+    "admin-cors-origins",
+    "ai-default-timeout",
+    "artifact-store",
+    "artifact-store-file-dir",
+    "async-ack-timeout",
+    "async-runtime-default",
+    "compute-max-memory-mb",
+    "compute-max-wall",
+    "continuable-timeout-default",
+    "continuation-callback-base-url",
+    "continuation-file-dir",
+    "continuation-longpoll-ms",
+    "continuation-retention",
+    "continuation-stale-resume-after",
+    "continuation-store",
+    "continuation-sweep-period",
+    "continue-after-default",
+    "db-auth-dsn",
+    "db-runtime-dsn",
+    "db-schema-dir",
+    "deferred-join-slack",
+    "feed-sink",
+    "feed-source",
+    "kvstore",
+    "kvstore-addrs",
+    "log-ops",
+    "log-ops-dir",
+    "max-fuel-per-request",
+    "op-metrics-regex",
+    "op-repeat-penalty-ms",
+    "personalities",
+    "structured-host-suffix",
+    "system-opstacks-dir",
+    "tcp-listen-addrs",
+    "trace-body-cap-bytes",
+    "trace-buffer-size",
+    "web-debug",
+    "web-idle-timeout",
+    "web-pass",
+    "web-read-timeout",
+    "web-user",
+    "web-write-timeout",
+];
+
+/// Settings that are on or off; alone they mean on.
+const SWITCHES: &[&str] = &[
+    "admin-allow-open",
+    "ai-chat-env-fallback",
+    "debug-breakpoints",
+    "debug-private",
+    "demo-mode",
+    "dev-auto-verify-local-hostnames",
+    "require-hostname-verification",
+    "system-opstacks-watch",
+    "telemetry-enabled",
+    "throttle-disabled",
+    "trace-async",
+    "usage-enabled",
+    "web-mock-header",
+];
+
+/// Takes flags of the Go chassis out of a command line that starts a chassis; those that
+/// `known` says are ours stay. Gives what is left, and the flags that were there.
+pub(crate) fn without_flags(
+    arguments: Vec<OsString>,
+    known: impl Fn(&str) -> bool,
+) -> (Vec<OsString>, Vec<&'static str>) {
+    let (mut left, mut found) = (Vec::new(), Vec::new());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let Some((flag, value)) = split(&argument) else {
+            left.push(argument);
+            continue;
+        };
+        let of = |all: &[&'static str]| all.iter().copied().find(|name| *name == flag && !known(name));
+        if let Some(name) = of(SWITCHES) {
+            found.push(name);
+        } else if let Some(name) = of(VALUES) {
+            if value.is_none() {
+                drop(arguments.next());
+            }
+            found.push(name);
+        } else {
+            left.push(argument);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    (left, found)
+}
+
+/// The name and the value behind `=` of `--name=value` or `-name`.
+fn split(argument: &OsStr) -> Option<(String, Option<String>)> {
+    let text = argument.to_str()?;
+    let name = text.strip_prefix("--").or_else(|| text.strip_prefix('-')).filter(|name| !name.is_empty())?;
+    Some(match name.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (name.to_owned(), None),
+    })
+}
+
+/// Whether a setting, as a flag or a variable, keeps strangers out of the web head: to ignore
+/// it would let them in.
+pub(crate) fn guards(setting: &str) -> bool {
+    ["--web-user", "--web-pass", "TXCO_WEB_USER", "TXCO_WEB_PASS"].contains(&setting)
+}
+
+/// The variables of the Go chassis that are set, except those that `known` says are ours.
+pub(crate) fn variables(environment: &dyn Environment, known: impl Fn(&str) -> bool) -> Vec<String> {
+    let all = VALUES.iter().chain(SWITCHES).filter(|name| !known(name)).map(|name| variable_of(name));
+    all.filter(|name| environment.variable(name).is_some()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_only_the_go_chassis_knows_is_taken_out() {
+        let line = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let given = "serve --personalities web,admin --env=prod -web-read-timeout 15 --debug-private --trace-async=true --web-addr :1";
+        let (left, found) = without_flags(line(given), |_| false);
+        assert_eq!(left, line("serve --env=prod --web-addr :1"));
+        assert_eq!(found, ["debug-private", "personalities", "trace-async", "web-read-timeout"]);
+        let (left, found) = without_flags(line("serve --personalities x"), |name| name == "personalities");
+        assert_eq!((left.len(), found.len()), (3, 0), "what we have ourselves stays");
+    }
+
+    #[test]
+    fn its_variables_are_told_by_name_and_never_by_value() {
+        let set = BTreeMap::from([("TXCO_WEB_PASS", "s3cret"), ("TXCO_ENV", "prod")]);
+        assert_eq!(variables(&set, |_| false), ["TXCO_WEB_PASS"]);
+    }
+}

@@ -1,0 +1,127 @@
+//! The hosts of a tenant over HTTP: listed, bound, let go.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::HostnameRecord;
+
+use super::doors::{Door, Doors, Who};
+use super::gate::Caller;
+use super::wire::first_of;
+use super::{AdminHead, MAX_BODY};
+use crate::admin::{Deed, Effect, Kind};
+use crate::http::problem::{json_reply, nothing};
+
+/// The verbs on hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    List,
+    Bind,
+    Release,
+}
+
+/// The doors.
+pub(super) fn open(doors: Doors) -> Doors {
+    let all = "/v1/tenants/{slug}/hostnames";
+    let one = format!("{all}/{{hostname}}");
+    let (read, write) = (Who::Capable("hostname:*:read"), Who::Capable("hostname:*:write"));
+    let list = Door::new(Method::GET, all, "List the hosts that lead here", read).gives::<Records>(200);
+    let bind = Door::new(Method::POST, all, "Send a host's requests to a stack", write)
+        .takes::<Binding>()
+        .gives::<Answer>(200);
+    let release = Door::new(Method::DELETE, &one, "Let a host go", write).ends(204);
+    doors
+        .open(&list, |method| verb(method, Verb::List))
+        .open(&bind, |method| verb(method, Verb::Bind))
+        .open(&release, |method| verb(method, Verb::Release))
+}
+
+#[derive(Deserialize)]
+struct Segments {
+    slug: String,
+    hostname: Option<String>,
+}
+
+fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
+    on(method, move |Path(segments): Path<Segments>, caller: Caller| async move {
+        let (action, effect) = match verb {
+            Verb::List => ("list", Effect::Look),
+            Verb::Bind => ("bind", Effect::Change),
+            Verb::Release => ("release", Effect::Change),
+        };
+        let hostname = segments.hostname.unwrap_or_default();
+        let mut deed = Deed::new(Kind::Hostname, action, effect);
+        deed.subject.clone_from(&hostname);
+        caller
+            .recorded(MAX_BODY, deed, move |head, actor, body, deed| {
+                let tenant = head.admin.tenant(&segments.slug)?;
+                tenant.id.as_str().clone_into(&mut deed.tenant);
+                let hostnames = head.admin.hostnames(&tenant, actor);
+                Ok(match verb {
+                    Verb::List => {
+                        let all = hostnames.list()?;
+                        json_reply(200, &Records { hostnames: all.iter().map(Record::of).collect() })
+                    }
+                    Verb::Bind => {
+                        let Binding { hostname, stack } = first_of(body)?;
+                        deed.subject.clone_from(&hostname);
+                        let bound = hostnames.bind(&hostname, stack.as_deref())?;
+                        json_reply(200, &Answer { hostname: Record::of(&bound) })
+                    }
+                    Verb::Release => {
+                        hostnames.release(&hostname)?;
+                        nothing()
+                    }
+                })
+            })
+            .await
+    })
+}
+
+/// Which host, and where its requests go.
+#[derive(Deserialize, JsonSchema)]
+struct Binding {
+    hostname: String,
+    /// Absent: the tenant's only stack.
+    stack: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Records {
+    hostnames: Vec<Record>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Answer {
+    hostname: Record,
+}
+
+/// A host's record.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Hostname")]
+struct Record {
+    hostname: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<String>,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_at: Option<String>,
+}
+
+impl Record {
+    fn of(one: &HostnameRecord) -> Self {
+        Self {
+            hostname: one.hostname.to_string(),
+            stack: one.stack.as_ref().map(ToString::to_string),
+            created_at: one.created_at.clone(),
+            created_by: one.created_by.clone(),
+            verified_at: one.verified_at.clone(),
+        }
+    }
+}
