@@ -200,7 +200,7 @@ fn requests_are_watched_as_they_end() {
         assert!(start.elapsed().as_secs() < 60, "{}", pty.printed());
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    pty.interrupt();
-    let _interrupted = host.end_of(pty);
+    pty.terminate();
+    let _terminated = host.end_of(pty);
     host.finish();
 }

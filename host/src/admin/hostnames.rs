@@ -16,12 +16,20 @@ pub(crate) struct Hostnames<'a> {
 }
 
 impl Hostnames<'_> {
+    /// Whether `actor` may, before what they say is looked at.
+    ///
+    /// # Errors
+    /// [`AdminError::CapabilityDenied`].
+    pub(crate) fn may(&self, need: Need<'_>) -> Result<(), AdminError> {
+        self.actor.may(&self.tenant.id, need)
+    }
+
     /// All of them, by name.
     ///
     /// # Errors
     /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
     pub(crate) fn list(&self) -> Result<Vec<HostnameRecord>, AdminError> {
-        self.actor.may(&self.tenant.id, Need::HOSTNAMES_READ)?;
+        self.may(Need::HOSTNAMES_READ)?;
         Ok(self.store.hostnames(Some(&self.tenant.id))?)
     }
 
@@ -30,7 +38,7 @@ impl Hostnames<'_> {
     /// # Errors
     /// [`AdminError`]: the host, the stack, `hostname_taken`.
     pub(crate) fn bind(&self, hostname: &str, stack: Option<&str>) -> Result<HostnameRecord, AdminError> {
-        self.actor.may(&self.tenant.id, Need::HOSTNAMES_WRITE)?;
+        self.may(Need::HOSTNAMES_WRITE)?;
         let hostname = parsed(hostname)?;
         let stack = stack.filter(|stack| !stack.is_empty()).map(StackName::parse).transpose();
         let stack = stack.map_err(|e| AdminError::InvalidStack(e.rule.to_owned()))?;
@@ -46,7 +54,7 @@ impl Hostnames<'_> {
     /// # Errors
     /// [`AdminError`]: the host, `hostname_not_found`.
     pub(crate) fn release(&self, hostname: &str) -> Result<(), AdminError> {
-        self.actor.may(&self.tenant.id, Need::HOSTNAMES_WRITE)?;
+        self.may(Need::HOSTNAMES_WRITE)?;
         self.store.release_hostname(&self.tenant.id, &parsed(hostname)?, self.actor.by())?;
         Ok(self.applied.renew_tenant(&self.tenant.id)?)
     }

@@ -246,7 +246,11 @@ impl Stacks<'_> {
         }
     }
 
-    fn may(&self, need: Need<'_>) -> Result<(), AdminError> {
+    /// Whether `actor` may, before what they say is looked at.
+    ///
+    /// # Errors
+    /// [`AdminError::CapabilityDenied`].
+    pub(crate) fn may(&self, need: Need<'_>) -> Result<(), AdminError> {
         self.actor.may(&self.tenant.id, need)
     }
 }

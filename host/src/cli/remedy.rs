@@ -64,6 +64,27 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         "op_not_found" => Say("`txco op list` shows what there is"),
         "op_invalid" => Say("mend it and build it again (`txco op build`)"),
         "op_unsigned" => Say("sign it with a key that the chassis trusts (`txco op sign`)"),
+        "active_changed" => Say("somebody else activated meanwhile: look (`txco status`) and apply again"),
+        "manifest_changed" | "op_changed" => Say("it changed meanwhile; apply again"),
+        "bad_from" => Say("begin from nothing, `active` or a version's number"),
+        "base_hash_mismatch" => Say("the file changed meanwhile; read it again"),
+        "duplicate_path" | "invalid_path" | "invalid_file" => Say("mend the named file and apply again"),
+        "empty_stack_name" | "reserved_stack_name" => Say("choose another name for the stack"),
+        "file_already_exists" => Say("give its base_hash to replace it"),
+        "file_not_found" => Say("`txco status` shows what differs"),
+        "from_version_not_found" | "version_revoked" | "no_active_version" | "missing_version_number" => {
+            Say("`txco versions` lists them")
+        }
+        "stack_not_found" => Say("`txco status` shows what there is; `txco apply` makes one"),
+        "hostname_not_found" | "hostname_taken" => {
+            Say("the tenant's hostnames are listed at /v1/tenants/SLUG/hostnames")
+        }
+        "invalid_hostname" => Say("give a host as clients send it, without scheme and port"),
+        "invalid_rules" => Said,
+        "unresolved_op_ref" => Say("push the op (`txco op push`), or keep its sources beside the rule"),
+        "too_many_files" | "version_too_large" => Say("apply less in one stack"),
+        "too_many_stacks" | "too_many_hostnames" => Say("remove some first"),
+        "version_not_draft" => Say("begin a new version; this one is written"),
         "disk_full" => Say("make room on the chassis's disk; nothing was stored"),
         "secret_store_busy" => Say("another process writes for long; try again"),
         "not_erased" => Say("end what has the database open, and destroy it again"),

@@ -94,9 +94,9 @@ impl Pty {
         self
     }
 
-    /// Ends it as Ctrl-C in a shell does.
-    pub fn interrupt(&mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    /// Asks it to end.
+    pub fn terminate(&mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
     /// Waits for the end. Standard error is all that the terminal showed.

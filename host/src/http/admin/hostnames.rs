@@ -13,7 +13,7 @@ use super::doors::{Door, Doors, Who};
 use super::gate::Caller;
 use super::wire::first_of;
 use super::{AdminHead, MAX_BODY};
-use crate::admin::{Deed, Effect, Kind};
+use crate::admin::{Deed, Effect, Kind, Need};
 use crate::http::problem::{json_reply, nothing};
 
 /// The verbs on hosts.
@@ -48,10 +48,10 @@ struct Segments {
 
 fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
     on(method, move |Path(segments): Path<Segments>, caller: Caller| async move {
-        let (action, effect) = match verb {
-            Verb::List => ("list", Effect::Look),
-            Verb::Bind => ("bind", Effect::Change),
-            Verb::Release => ("release", Effect::Change),
+        let (action, effect, need) = match verb {
+            Verb::List => ("list", Effect::Look, Need::HOSTNAMES_READ),
+            Verb::Bind => ("bind", Effect::Change, Need::HOSTNAMES_WRITE),
+            Verb::Release => ("release", Effect::Change, Need::HOSTNAMES_WRITE),
         };
         let hostname = segments.hostname.unwrap_or_default();
         let mut deed = Deed::new(Kind::Hostname, action, effect);
@@ -61,6 +61,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                 let tenant = head.admin.tenant(&segments.slug)?;
                 tenant.id.as_str().clone_into(&mut deed.tenant);
                 let hostnames = head.admin.hostnames(&tenant, actor);
+                hostnames.may(need)?;
                 Ok(match verb {
                     Verb::List => {
                         let all = hostnames.list()?;

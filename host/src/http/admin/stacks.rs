@@ -14,7 +14,7 @@ use super::doors::{Door, Doors, Who};
 use super::gate::{Caller, Done};
 use super::wire::first_of;
 use super::{AdminHead, MAX_BODY};
-use crate::admin::{AdminError, Checked, Deed, Effect, Kind, ServedFrom, Stacks};
+use crate::admin::{AdminError, Checked, Deed, Effect, Kind, Need, ServedFrom, Stacks};
 use crate::http::problem::json_reply;
 
 /// The verbs on a whole stack.
@@ -35,6 +35,14 @@ impl Verb {
             Self::Draft => "draft",
             Self::Activate => "activate",
             Self::Deactivate => "deactivate",
+        }
+    }
+
+    const fn need(self) -> Need<'static> {
+        match self {
+            Self::List | Self::Show => Need::OPS_READ,
+            Self::Draft => Need::OPS_UPDATE,
+            Self::Activate | Self::Deactivate => Need::OPS_ACTIVATE,
         }
     }
 
@@ -93,6 +101,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
 }
 
 fn perform(verb: Verb, name: &str, stacks: &Stacks<'_>, body: &[u8]) -> Done {
+    stacks.may(verb.need())?;
     Ok(match verb {
         Verb::List => {
             let all = stacks.list()?;

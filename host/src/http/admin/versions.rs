@@ -19,7 +19,7 @@ use super::gate::{Caller, Done};
 use super::stacks::pins;
 use super::wire::first_of;
 use super::{AdminHead, MAX_BODY};
-use crate::admin::{AdminError, Deed, Effect, Kind, Stacks, WholeVersion};
+use crate::admin::{AdminError, Deed, Effect, Kind, Need, Stacks, WholeVersion};
 use crate::http::problem::json_reply;
 
 /// The largest upload: every file, escaped as JSON does.
@@ -49,6 +49,13 @@ impl Verb {
             Self::Write => "write",
             Self::Remove => "remove",
             Self::Validate => "validate",
+        }
+    }
+
+    const fn need(self) -> Need<'static> {
+        match self {
+            Self::List | Self::Show | Self::Diff | Self::Cat | Self::Validate => Need::OPS_READ,
+            Self::Put | Self::Write | Self::Remove => Need::OPS_UPDATE,
         }
     }
 
@@ -128,6 +135,7 @@ fn perform(
     stacks: &Stacks<'_>,
     body: &[u8],
 ) -> Done {
+    stacks.may(verb.need())?;
     let numbered = || number.ok_or(AdminError::MissingVersion);
     Ok(match verb {
         Verb::List => {
