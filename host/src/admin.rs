@@ -36,7 +36,7 @@ pub(crate) use policy::PolicyAsked;
 pub(crate) use secrets::{
     Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored, Storing,
 };
-pub(crate) use stacks::{Stacks, WholeVersion};
+pub(crate) use stacks::Stacks;
 pub(crate) use unproven::Unproven;
 
 /// The rooms that administration reaches.

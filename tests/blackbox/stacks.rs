@@ -218,7 +218,7 @@ fn of_two_activations_at_once_one_has_to_look_again() {
         .map(|n| drafted(&mut host, "default", "shop", &[("100/hello.txcl", &says(&format!("n{n}")))]))
         .collect();
     let address = host.admin_address();
-    let race = drafts.iter().cloned().map(|(number, manifest)| {
+    let race = drafts.iter().map(|(number, manifest)| {
         let body = json!({
             "version_number": number, "manifest_hash": manifest, "active_manifest_hash": looked_at,
         });
@@ -316,5 +316,21 @@ fn rules_and_hosts_of_a_go_database_are_served() {
     assert!(host.log().contains("applied rules cannot be used"), "{}", host.log());
     applied(&mut host, "default", "hello", &says("ours"));
     assert_eq!(get(&mut host, "hello.example").json(), json!({ "says": "ours" }));
+    host.finish();
+}
+
+#[test]
+fn a_mock_is_applied_with_its_rule() {
+    let mut host = Host::serve(TXCO).start();
+    let rule = ("100/hello.txcl", "EXEC \"txco://mock\"\n");
+    let broken = [rule, ("100/mock-response.json", "[1]")];
+    let (number, _) = drafted(&mut host, "default", "shop", &broken);
+    let reply = activate(&mut host, "default", "shop", number);
+    assert_eq!((reply.status, reply.json()["error"].as_str().unwrap()), (422, "invalid_rules"));
+    assert!(reply.text().contains("OPS/shop/100/mock-response.json"), "{}", reply.text());
+    let (number, _) =
+        drafted(&mut host, "default", "shop", &[rule, ("100/mock-response.json", "{\"says\":\"mocked\"}")]);
+    assert_eq!(activate(&mut host, "default", "shop", number).status, 200);
+    assert_eq!(said(&mut host), "mocked");
     host.finish();
 }

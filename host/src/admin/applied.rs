@@ -170,8 +170,8 @@ fn told(errors: &LoadErrors) -> String {
     errors.render(Color::Plain)
 }
 
-/// The rule files among the files of a version.
+/// The files of a version, rules and what lies beside them.
 pub(super) fn sources(stack: &StackName, files: Vec<StackFile>) -> Vec<Source> {
-    let rules = files.into_iter().filter(|file| file.path.ends_with(".txcl"));
-    rules.map(|file| Source { stack: stack.clone(), path: file.path, text: file.content }).collect()
+    let files = files.into_iter();
+    files.map(|file| Source { stack: stack.clone(), path: file.path, text: file.content }).collect()
 }

@@ -111,8 +111,8 @@ impl Checking {
             files: 0,
         };
         let all = sources(stack, files.to_vec());
-        checked.files = all.len();
-        for source in &all {
+        for source in all.iter().filter(|source| source.path.ends_with(".txcl")) {
+            checked.files += 1;
             if let Ok(Some(place)) = rule_place(stack, &source.path) {
                 let text = source.text.clone();
                 checked.placed.push(Placed { scope: place.scope, name: place.name, text });

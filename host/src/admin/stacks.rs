@@ -3,8 +3,8 @@
 use chassis::{Misplaced, rule_place};
 use model::StackName;
 use store::{
-    Activated, Activation, Base, Change, Managed, Pin, RuleRow, StackFile, StackRecord, StackRefusal, Store,
-    Tenant, VersionRecord, VersionStatus,
+    Activated, Activation, Base, Change, Managed, RuleRow, StackFile, StackRecord, StackRefusal, Store,
+    Tenant, VersionAddress, VersionRecord, VersionStatus, WholeVersion,
 };
 use vault::Vault;
 
@@ -28,14 +28,6 @@ pub(crate) struct Stacks<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) actor: &'a Actor,
     pub(super) checking: Checking,
-}
-
-/// A version with its files.
-pub(crate) struct WholeVersion {
-    pub version: VersionRecord,
-    pub files: Vec<StackFile>,
-    /// What it is pinned to, when it was active before.
-    pub pins: Option<Vec<Pin>>,
 }
 
 /// What an activation did.
@@ -92,9 +84,12 @@ impl Stacks<'_> {
         self.whole(&named(name)?, active.number)
     }
 
+    const fn at<'a>(&'a self, stack: &'a StackName, number: u32) -> VersionAddress<'a> {
+        VersionAddress { tenant: &self.tenant.id, stack, number }
+    }
+
     fn whole(&self, name: &StackName, number: u32) -> Result<WholeVersion, AdminError> {
-        let (version, files, pins) = self.store.stack_version(&self.tenant.id, name, number)?;
-        Ok(WholeVersion { version, files, pins })
+        Ok(self.store.stack_version(self.at(name, number))?)
     }
 
     /// Begins a version: `from` is empty, `active` or a number. Says the new one's.
@@ -109,11 +104,13 @@ impl Stacks<'_> {
             number => Base::Version(number.parse().map_err(|_| AdminError::BadFrom)?),
         };
         let begun = self.store.begin_draft(&self.tenant.id, &named(name)?, base, self.actor.by());
-        begun.map_err(|error| match error {
-            store::Error::Stack(StackRefusal::NoVersion(_) | StackRefusal::NothingActive) => {
+        begun.map_err(|error| {
+            use StackRefusal as R;
+            if matches!(error, store::Error::Stack(R::NoVersion(_) | R::NothingActive)) {
                 AdminError::FromNotFound
+            } else {
+                error.into()
             }
-            other => other.into(),
         })
     }
 
@@ -136,7 +133,7 @@ impl Stacks<'_> {
                 return Err(AdminError::DuplicatePath(file.path.clone()));
             }
         }
-        Ok(self.store.put_files(&self.tenant.id, &stack, number, files, managed, self.actor.by())?)
+        Ok(self.store.put_files(self.at(&stack, number), files, managed, self.actor.by())?)
     }
 
     /// Changes one file of a draft. Says its manifest.
@@ -148,7 +145,7 @@ impl Stacks<'_> {
         let stack = named(name)?;
         let (Change::Write { path, .. } | Change::Remove { path, .. }) = change;
         good_path(&stack, path)?;
-        Ok(self.store.change_file(&self.tenant.id, &stack, number, change, self.actor.by())?)
+        Ok(self.store.change_file(self.at(&stack, number), change, self.actor.by())?)
     }
 
     /// Checks a version as its activation would, and changes nothing.

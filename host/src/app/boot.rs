@@ -114,10 +114,11 @@ impl App {
             say_first(secret, own_admin, admin_tls.is_some());
         }
 
+        let traces = trace_settings(&config);
+        let trace = Trace::open(traces, &config.trace_dir)
+            .map_err(|reason| BootError::Trace { path: config.trace_dir.clone(), reason })?;
         let cache =
             cache_key.map_or(CodeCache::Off, |key| CodeCache::At { folder: config.cache_dir.clone(), key });
-        let trace = Trace::open(trace_settings(&config), &config.trace_dir)
-            .map_err(|reason| BootError::Trace { path: config.trace_dir.clone(), reason })?;
         let chassis = Arc::new(Chassis::new(Parts {
             vault: vault.clone(),
             sandbox: Sandbox::new(limits, cache)?,

@@ -89,7 +89,7 @@ impl Project {
                 // A name for people; rules say themselves which stack they are of.
                 "stack" => drop(text_of("stack", value)?),
                 "target" => project.target = Some(text_of("target", value)?),
-                "addr" => drop(project.unread.push("addr (name a target with chassis: instead)".to_owned())),
+                "addr" => project.unread.push("addr (name a target with chassis: instead)".to_owned()),
                 "targets" => {
                     for (name, value) in hash(value, "targets")? {
                         let name = named(name)?;

@@ -33,15 +33,12 @@ const VALUES: &[&str] = &[
     "kvstore-addrs",
     "log-ops",
     "log-ops-dir",
-    "max-fuel-per-request",
     "op-metrics-regex",
-    "op-repeat-penalty-ms",
     "personalities",
     "structured-host-suffix",
     "system-opstacks-dir",
     "tcp-listen-addrs",
     "trace-body-cap-bytes",
-    "trace-buffer-size",
     "web-debug",
     "web-idle-timeout",
     "web-pass",
@@ -62,9 +59,7 @@ const SWITCHES: &[&str] = &[
     "system-opstacks-watch",
     "telemetry-enabled",
     "throttle-disabled",
-    "trace-async",
     "usage-enabled",
-    "web-mock-header",
 ];
 
 /// Takes flags of the Go chassis out of a command line that starts a chassis; those that
@@ -128,10 +123,10 @@ mod tests {
     #[test]
     fn what_only_the_go_chassis_knows_is_taken_out() {
         let line = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        let given = "serve --personalities web,admin --env=prod -web-read-timeout 15 --debug-private --trace-async=true --web-addr :1";
+        let given = "serve --personalities web,admin --env=prod -web-read-timeout 15 --debug-private --usage-enabled=true --web-addr :1";
         let (left, found) = without_flags(line(given), |_| false);
         assert_eq!(left, line("serve --env=prod --web-addr :1"));
-        assert_eq!(found, ["debug-private", "personalities", "trace-async", "web-read-timeout"]);
+        assert_eq!(found, ["debug-private", "personalities", "usage-enabled", "web-read-timeout"]);
         let (left, found) = without_flags(line("serve --personalities x"), |name| name == "personalities");
         assert_eq!((left.len(), found.len()), (3, 0), "what we have ourselves stays");
     }

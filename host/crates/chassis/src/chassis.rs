@@ -285,7 +285,7 @@ impl Chassis {
             }
         }
         if recording.is_on() {
-            let unreached = unreached(rules, &request.stack, &seen);
+            let unreached = unreached(&request.stack, rules, &seen);
             if !unreached.is_empty() {
                 recording.event("stages.unreached", json!({ "stages": unreached }));
             }
@@ -382,8 +382,8 @@ impl Drop for Ending<'_> {
 const CANCELLED: &str = "cancelled";
 
 /// The stages of the entry stack, its parents and the stacks that were entered, where the request never came.
-fn unreached(rules: &RuleSet, entry: &StackName, seen: &BTreeSet<(String, u32)>) -> Vec<serde_json::Value> {
-    let lane = entry.as_str();
+fn unreached(lane: &StackName, rules: &RuleSet, seen: &BTreeSet<(String, u32)>) -> Vec<serde_json::Value> {
+    let lane = lane.as_str();
     let near = |stack: &str| {
         lane == stack
             || lane.strip_prefix(stack).is_some_and(|rest| rest.starts_with('/'))

@@ -15,7 +15,7 @@ use model::{Envelope, Failure, Fault, Object, Path, Value};
 use txcl::Exec;
 
 use crate::settings::Mocks;
-use crate::workspace::Misplaced;
+use crate::workspace::{Misplaced, Source};
 
 /// The file of a folder's answer.
 const FILE: &str = "mock-response.json";
@@ -34,14 +34,34 @@ pub(crate) fn read(workspace: &Folder, folders: BTreeSet<String>) -> Result<Kept
             Ok(Some(answer)) => {
                 kept.insert(folder, Arc::new(answer));
             }
-            Err(message) => misplaced.push(Misplaced {
-                path: format!("{folder}/{FILE}"),
-                message,
-                hint: "it holds one JSON object of at most 1 MiB: what the op would have returned".to_owned(),
-            }),
+            Err(message) => misplaced.push(wrong(&folder, message)),
         }
     }
     if misplaced.is_empty() { Ok(kept) } else { Err(misplaced) }
+}
+
+/// The answers among files that are not read from disk.
+pub(crate) fn of_sources(sources: &[Source]) -> Result<Kept, Vec<Misplaced>> {
+    let (mut kept, mut misplaced) = (Kept::new(), Vec::new());
+    for source in sources {
+        let path = format!("OPS/{}/{}", source.stack, source.path);
+        let Some(folder) = path.strip_suffix(FILE).and_then(|folder| folder.strip_suffix('/')) else {
+            continue;
+        };
+        match parsed(source.text.as_bytes()) {
+            Ok(answer) => drop(kept.insert(folder.to_owned(), Arc::new(answer))),
+            Err(message) => misplaced.push(wrong(folder, message)),
+        }
+    }
+    if misplaced.is_empty() { Ok(kept) } else { Err(misplaced) }
+}
+
+fn wrong(folder: &str, message: String) -> Misplaced {
+    Misplaced {
+        path: format!("{folder}/{FILE}"),
+        message,
+        hint: "it holds one JSON object of at most 1 MiB: what the op would have returned".to_owned(),
+    }
 }
 
 fn read_one(path: &Folder) -> Result<Option<Object>, String> {
@@ -54,8 +74,12 @@ fn read_one(path: &Folder) -> Result<Option<Object>, String> {
         return Err(format!("is {length} bytes long"));
     }
     let text = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    match Value::parse(&text).map_err(|error| format!("is {error}"))? {
-        Value::Object(answer) => Ok(Some(answer)),
+    parsed(&text).map(Some)
+}
+
+fn parsed(text: &[u8]) -> Result<Object, String> {
+    match Value::parse(text).map_err(|error| format!("is {error}"))? {
+        Value::Object(answer) => Ok(answer),
         Value::Null
         | Value::Bool(_)
         | Value::Number(_)

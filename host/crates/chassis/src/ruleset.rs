@@ -118,8 +118,7 @@ impl RuleSet {
         let folders = found.iter().filter_map(|file| file.shown.rsplit_once('/'));
         let folders = folders.map(|(folder, _)| folder.to_owned()).collect();
         let mocks = mock::read(workspace, folders).map_err(LoadErrors::Misplaced)?;
-        let mut rules = Self::of_found(found, mode)?;
-        rules.mocks = mocks;
+        let mut rules = Self::of_found(found, mocks, mode)?;
         rules.entry = Some(entry(&rules.stacks, stack)?);
         Ok(rules)
     }
@@ -129,10 +128,14 @@ impl RuleSet {
     /// # Errors
     /// [`LoadErrors`]; nothing is loaded then.
     pub fn of_sources(sources: Vec<Source>, mode: Mode) -> Result<Self, LoadErrors> {
-        Self::of_found(workspace::placed(sources).map_err(LoadErrors::Misplaced)?, mode)
+        let (rules, others): (Vec<_>, Vec<_>) =
+            sources.into_iter().partition(|source| source.path.ends_with(".txcl"));
+        let found = workspace::placed(rules).map_err(LoadErrors::Misplaced)?;
+        let mocks = mock::of_sources(&others).map_err(LoadErrors::Misplaced)?;
+        Self::of_found(found, mocks, mode)
     }
 
-    fn of_found(found: Vec<Found>, mode: Mode) -> Result<Self, LoadErrors> {
+    fn of_found(found: Vec<Found>, mocks: mock::Kept, mode: Mode) -> Result<Self, LoadErrors> {
         let mut stacks: BTreeMap<String, Scopes> = BTreeMap::new();
         let (mut broken, mut let_pass) = (Vec::new(), Vec::new());
         let files = found.len();
@@ -158,7 +161,12 @@ impl RuleSet {
             return Err(LoadErrors::Rules(broken));
         }
         let hiding = Arc::new(hiding(&stacks));
-        Ok(Self { stacks, files, let_pass, hiding, ..Self::default() })
+        Ok(Self { stacks, files, let_pass, mocks, hiding, ..Self::default() })
+    }
+
+    /// What its rules ask traces not to show.
+    pub(crate) fn hiding(&self) -> &Arc<Hiding> {
+        &self.hiding
     }
 
     /// The same with the stacks of `other`, which it does not have.
@@ -166,17 +174,11 @@ impl RuleSet {
     pub fn joined(mut self, other: Self) -> Self {
         self.stacks.extend(other.stacks);
         self.broken.extend(other.broken);
+        self.mocks.extend(other.mocks);
         self.ops.extend(other.ops);
         self.let_pass.extend(other.let_pass);
-        self.mocks.extend(other.mocks);
-        self.hiding = Arc::new(hiding(&self.stacks));
         self.files += other.files;
         self
-    }
-
-    /// What its rules ask traces not to show.
-    pub(crate) fn hiding(&self) -> &Arc<Hiding> {
-        &self.hiding
     }
 
     /// The same with a stack whose rules cannot be used: a request that enters it is told so,
@@ -196,6 +198,8 @@ impl RuleSet {
             _ => None,
         };
         self.entry = stack.cloned().or(only);
+        // Of all that was joined.
+        self.hiding = Arc::new(hiding(&self.stacks));
         self
     }
 

@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_lone_tenant_with_one_stack_answers_every_host() {
         let (id, slug) = tenant("a");
-        let space = Space::of(id.clone(), slug, rules(&["shop", "_cron"]));
+        let space = Space::of(id, slug, rules(&["shop", "_cron"]));
         for host in ["", "shop.example", "127.0.0.1:8080", "not a host"] {
             assert_eq!(led(&space, host), Ok("a:shop".to_owned()), "{host}");
         }

@@ -77,7 +77,8 @@ pub use row::{
 };
 pub use stacks::{
     Activated, Activation, Base, Change, KEPT_VERSIONS, MOST_FILE_BYTES, MOST_FILES, MOST_STACKS, Managed,
-    Pin, Pinned, RuleRow, Served, StackFile, StackRecord, VersionRecord, VersionStatus, manifest_of,
+    Pin, Pinned, RuleRow, Served, StackFile, StackRecord, VersionAddress, VersionRecord, VersionStatus,
+    WholeVersion, manifest_of,
 };
 pub use store::{Opened, Options, StackFallback, Store, Writing};
 pub use versions::Used;

@@ -62,6 +62,28 @@ pub struct VersionRecord {
     pub files: u32,
 }
 
+/// Which version of which stack.
+#[derive(Debug, Clone, Copy)]
+pub struct VersionAddress<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// The stack.
+    pub stack: &'a StackName,
+    /// The number.
+    pub number: u32,
+}
+
+/// A version with all that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeVersion {
+    /// What is known of it.
+    pub version: VersionRecord,
+    /// Its files, in the order of their paths.
+    pub files: Vec<StackFile>,
+    /// The components it is pinned to, when it was active before.
+    pub pins: Option<Vec<Pin>>,
+}
+
 /// What became of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionStatus {
@@ -156,24 +178,18 @@ impl Store {
         })
     }
 
-    /// One version, its files in the order of their paths, and the components it is pinned to
-    /// when it was active before.
+    /// One version, whole.
     ///
     /// # Errors
     /// [`StackRefusal::NoStack`], [`StackRefusal::NoVersion`], or of the database.
-    pub fn stack_version(
-        &self,
-        tenant: &TenantId,
-        name: &StackName,
-        number: u32,
-    ) -> Result<(VersionRecord, Vec<StackFile>, Option<Vec<Pin>>), Error> {
+    pub fn stack_version(&self, at: VersionAddress<'_>) -> Result<WholeVersion, Error> {
         self.read(|reader| {
-            let stack = rows::stack(&reader.connection, tenant, name)?;
-            let version = rows::version(&reader.connection, &stack, number)?;
-            let files = rows::files(&reader.connection, version.id)?;
-            let ours = activation::is_ours(&reader.connection, version.id)?;
-            let pins = ours.then(|| rows::pins(&reader.connection, version.id)).transpose()?;
-            Ok((version.record, files, pins))
+            let stack = rows::stack(&reader.connection, at.tenant, at.stack)?;
+            let row = rows::version(&reader.connection, &stack, at.number)?;
+            let files = rows::files(&reader.connection, row.id)?;
+            let ours = activation::is_ours(&reader.connection, row.id)?;
+            let pins = ours.then(|| rows::pins(&reader.connection, row.id)).transpose()?;
+            Ok(WholeVersion { version: row.record, files, pins })
         })
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn run(args: &ApplyArgs, console: &mut Console<'_>) -> Result<(), Com
         tenant: args.space.tenant.clone(),
         json: args.space.json,
     };
-    let (_, chosen) = chosen(&flags, console)?;
+    let chosen = chosen(&flags, console)?;
     let only = args.stack.as_deref();
     let local = Local::read(flags.workspace.as_deref(), only, chosen.mocks, console)?;
     if local.stacks.is_empty() {

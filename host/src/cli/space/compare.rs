@@ -122,18 +122,14 @@ pub(super) fn here_and_there(
     args: &LookArgs,
     console: &mut Console<'_>,
 ) -> Result<(Local, Chosen), Complaint> {
-    let (project, chosen) = chosen(&args.space, console)?;
-    drop(project);
+    let chosen = chosen(&args.space, console)?;
     chosen.target.may_read()?;
     let local = Local::read(args.space.workspace.as_deref(), args.stack.as_deref(), chosen.mocks, console)?;
     Ok((local, chosen))
 }
 
 /// What `txco.yaml` around here says, told where it is not read, and where that leads.
-pub(super) fn chosen(
-    flags: &super::SpaceFlags,
-    console: &mut Console<'_>,
-) -> Result<(Project, Chosen), Complaint> {
+pub(super) fn chosen(flags: &super::SpaceFlags, console: &mut Console<'_>) -> Result<Chosen, Complaint> {
     let dir = flags.workspace.as_deref().unwrap_or_else(|| std::path::Path::new("."));
     // Whoever only names a chassis needs no workspace.
     let project = match crate::cli::dev::workspace(dir) {
@@ -144,8 +140,7 @@ pub(super) fn chosen(
     for one in &project.unread {
         console.note(&format!("txco.yaml: {one} is not read by this txco"));
     }
-    let chosen = project.choose(&flags.tenant, console.environment)?;
-    Ok((project, chosen))
+    project.choose(&flags.tenant, console.environment)
 }
 
 /// The first digits of a digest.

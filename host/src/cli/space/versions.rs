@@ -37,7 +37,7 @@ pub(in crate::cli) struct RollbackArgs {
 
 /// Lists them.
 pub(super) fn run(args: &VersionsArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    let (_, chosen) = chosen(&args.space, console)?;
+    let chosen = chosen(&args.space, console)?;
     chosen.target.may_read()?;
     let remote = Remote { target: &chosen.target, tenant: &chosen.tenant };
     let versions = remote.versions(&args.stack)?;
@@ -68,7 +68,7 @@ pub(super) fn roll_back(args: &RollbackArgs, console: &mut Console<'_>) -> Resul
         number.map_err(|_| Complaint::usage(format!("VERSION: {typed:?} is no number")))
     });
     let asked = asked.transpose()?;
-    let (_, chosen) = chosen(&args.space, console)?;
+    let chosen = chosen(&args.space, console)?;
     chosen.target.may_change(console, Agreed::of(args.yes, args.space.json), Carries::Metadata)?;
     let remote = Remote { target: &chosen.target, tenant: &chosen.tenant };
     let versions = remote.versions(&args.stack)?;

@@ -13,7 +13,7 @@ use model::{Delivery, StackName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use store::{Pushed, StackFile, StoredBuild, StoredOp};
+use store::{Pushed, StackFile, StoredBuild, StoredOp, WholeVersion};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use workshop::Facts;
 
@@ -21,7 +21,7 @@ use super::AdminHead;
 use super::doors::{Door, Doors, Who};
 use super::gate::{Caller, Done, Entered, Visitor, answered};
 use super::wire::first_of;
-use crate::admin::{Actor, AdminError, Arriving, Deed, Effect, Kind, Need, WholeVersion};
+use crate::admin::{Actor, AdminError, Arriving, Deed, Effect, Kind, Need};
 use crate::http::problem::{json_reply, nothing};
 use crate::op_signature;
 
@@ -84,9 +84,8 @@ impl Turns {
 pub(super) fn open(doors: Doors) -> Doors {
     let (ops, one) = ("/v1/tenants/{slug}/ops", "/v1/tenants/{slug}/ops/{name}");
     let (read, update) = (Who::Capable("opstack:*:read"), Who::Capable("opstack:*:update"));
-    let list =
-        Door::new(Method::GET, ops, "List the ops, or with ?stack= the rules that are active in it", read);
-    let list = list.asks("stack").asks("scope").gives::<OpRecords>(200);
+    let says = "List the ops, or with ?stack= the rules that are active in it";
+    let list = Door::new(Method::GET, ops, says, read).asks("stack").asks("scope").gives::<OpRecords>(200);
     let show = Door::new(Method::GET, one, "What is known of an op", read).gives::<OpReply>(200);
     let push = Door::new(Method::PUT, one, "Push an op", update).takes::<Incoming>();
     let push = push.gives::<PushedReply>(200).gives::<PushedReply>(201);
@@ -247,19 +246,6 @@ impl Incoming {
     }
 }
 
-/// The rules of a version in their places, as the Go chassis lists them here.
-fn rules_of(stack: &str, whole: &WholeVersion, scope: Option<u32>) -> Vec<Value> {
-    let Ok(name) = StackName::parse(stack) else { return Vec::new() };
-    let rule = |file: &StackFile| {
-        let place = chassis::rule_place(&name, &file.path).ok().flatten()?;
-        let wanted = scope.is_none_or(|scope| scope == place.scope);
-        wanted.then(
-            || json!({ "stack": stack, "scope": place.scope, "name": place.name, "txcl": file.content }),
-        )
-    };
-    whole.files.iter().filter_map(rule).collect()
-}
-
 /// An op's record, as [`record_of`] writes it.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described only")]
@@ -301,6 +287,19 @@ struct PushedReply {
     op: OpRecord,
     /// `created`, `replaced` or `unchanged`.
     pushed: String,
+}
+
+/// The rules of a version in their places, as the Go chassis lists them here.
+fn rules_of(stack: &str, whole: &WholeVersion, scope: Option<u32>) -> Vec<Value> {
+    let Ok(name) = StackName::parse(stack) else { return Vec::new() };
+    let rule = |file: &StackFile| {
+        let place = chassis::rule_place(&name, &file.path).ok().flatten()?;
+        let wanted = scope.is_none_or(|scope| scope == place.scope);
+        wanted.then(
+            || json!({ "stack": stack, "scope": place.scope, "name": place.name, "txcl": file.content }),
+        )
+    };
+    whole.files.iter().filter_map(rule).collect()
 }
 
 /// An op's record.

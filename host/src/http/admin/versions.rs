@@ -12,14 +12,14 @@ use model::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use store::{Change, MOST_FILE_BYTES, Managed, Pin, StackFile, VersionRecord};
+use store::{Change, MOST_FILE_BYTES, Managed, Pin, StackFile, VersionRecord, WholeVersion};
 
 use super::doors::{Door, Doors, Who};
 use super::gate::{Caller, Done};
 use super::stacks::pins;
 use super::wire::first_of;
 use super::{AdminHead, MAX_BODY};
-use crate::admin::{AdminError, Deed, Effect, Kind, Need, Stacks, WholeVersion};
+use crate::admin::{AdminError, Deed, Effect, Kind, Need, Stacks};
 use crate::http::problem::json_reply;
 
 /// The largest upload: every file, escaped as JSON does.

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{StackName, TenantId};
-
-use super::{MOST_FILE_BYTES, MOST_FILES, StackFile, VersionStatus, manifest_of, rows};
+use super::{MOST_FILE_BYTES, MOST_FILES, StackFile, VersionAddress, VersionStatus, manifest_of, rows};
 use crate::chain::{By, Deed};
 use crate::error::Error;
 use crate::refusal::StackRefusal;
@@ -63,14 +61,12 @@ impl Store {
     /// database. Nothing is changed then.
     pub fn put_files(
         &self,
-        tenant: &TenantId,
-        stack: &StackName,
-        number: u32,
+        at: VersionAddress<'_>,
         files: &[StackFile],
         managed: Managed,
         by: By<'_>,
     ) -> Result<String, Error> {
-        self.edit(tenant, stack, number, by, |all| {
+        self.edit(at, by, |all| {
             all.retain(|path, _| !managed.covers(path));
             all.extend(files.iter().map(|file| (file.path.clone(), file.content.clone())));
             Ok(())
@@ -84,13 +80,11 @@ impl Store {
     /// [`StackRefusal::NoFile`].
     pub fn change_file(
         &self,
-        tenant: &TenantId,
-        stack: &StackName,
-        number: u32,
+        at: VersionAddress<'_>,
         change: Change<'_>,
         by: By<'_>,
     ) -> Result<String, Error> {
-        self.edit(tenant, stack, number, by, |all| {
+        self.edit(at, by, |all| {
             let (path, base, content) = match change {
                 Change::Write { path, content, base } => (path, base, Some(content)),
                 Change::Remove { path, base } => (path, base, None),
@@ -117,14 +111,13 @@ impl Store {
 
     fn edit(
         &self,
-        tenant: &TenantId,
-        name: &StackName,
-        number: u32,
+        at: VersionAddress<'_>,
         by: By<'_>,
         edit: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), StackRefusal>,
     ) -> Result<String, Error> {
         self.write(|writing: &Writing<'_>| {
             let transaction = writing.transaction;
+            let VersionAddress { tenant, stack: name, number } = at;
             let stack = rows::stack(transaction, tenant, name)?;
             let version = rows::version(transaction, &stack, number)?;
             if version.record.status != VersionStatus::Draft {

@@ -4,7 +4,7 @@ use model::{Delivery, Digest, Hostname, OpName, StackName, TenantId};
 use rusqlite::Connection;
 use txco_store::{
     Activated, Activation, Base, By, Change, Error, KEPT_VERSIONS, Managed, NewBuild, Options, Pin, Pinned,
-    StackFile, StackRefusal, Store, VersionStatus, manifest_of,
+    StackFile, StackRefusal, Store, VersionAddress, VersionStatus, manifest_of,
 };
 
 struct House {
@@ -27,19 +27,21 @@ fn file(path: &str, content: &str) -> StackFile {
 }
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> StackRefusal {
-    match result.unwrap_err() {
-        Error::Stack(refusal) => refusal,
-        other => panic!("{other}"),
-    }
+    let error = result.unwrap_err();
+    if let Error::Stack(refusal) = error { refusal } else { panic!("{error}") }
 }
 
 impl House {
+    fn at(&self, number: u32) -> VersionAddress<'_> {
+        VersionAddress { tenant: &self.tenant, stack: &self.shop, number }
+    }
+
     fn draft(&self, from: Base) -> u32 {
         self.store.begin_draft(&self.tenant, &self.shop, from, By::Actor("actor_a")).unwrap()
     }
 
     fn put(&self, number: u32, files: &[StackFile]) -> String {
-        self.store.put_files(&self.tenant, &self.shop, number, files, Managed::All, By::Open).unwrap()
+        self.store.put_files(self.at(number), files, Managed::All, By::Open).unwrap()
     }
 
     fn activate(&self, number: u32, manifest: &str) -> Result<Activated, Error> {
@@ -103,7 +105,7 @@ fn a_draft_takes_files_and_becomes_the_active_version() {
     assert!(house.activate(number, &manifest).unwrap().unchanged);
 
     // It is closed now.
-    let put = house.store.put_files(&house.tenant, &house.shop, 1, &files, Managed::All, By::Open);
+    let put = house.store.put_files(house.at(1), &files, Managed::All, By::Open);
     assert_eq!(refusal(put), StackRefusal::NotDraft(1));
 }
 
@@ -138,7 +140,7 @@ fn only_what_was_looked_at_is_activated() {
     // Two who looked at the same: the second has to look again.
     house.activate_with(number, &found, Some(""), &[]).unwrap();
     let other = house.draft(Base::Active);
-    let manifest = house.store.stack_version(&house.tenant, &house.shop, other).unwrap().0.manifest;
+    let manifest = house.store.stack_version(house.at(other)).unwrap().version.manifest;
     assert_eq!(manifest, found, "a draft begins with the files of the active version");
     let refused = refusal(house.activate_with(other, &manifest, Some(""), &[]));
     assert_eq!(refused, StackRefusal::ActiveChanged { found });
@@ -149,7 +151,7 @@ fn only_what_was_looked_at_is_activated() {
 fn files_change_one_by_one_only_from_what_was_looked_at() {
     let house = house();
     let number = house.draft(Base::Nothing);
-    let change = |change| house.store.change_file(&house.tenant, &house.shop, number, change, By::Open);
+    let change = |change| house.store.change_file(house.at(number), change, By::Open);
     let write = |content, base| Change::Write { path: "100/a.txcl", content, base };
     change(write("one", "")).unwrap();
     let path = "100/a.txcl".to_owned();
@@ -222,9 +224,7 @@ fn the_oldest_versions_go_and_the_active_one_stays() {
 fn a_version_has_no_more_than_it_may() {
     let house = house();
     let number = house.draft(Base::Nothing);
-    let put = |files: &[StackFile]| {
-        house.store.put_files(&house.tenant, &house.shop, number, files, Managed::All, By::Open)
-    };
+    let put = |files: &[StackFile]| house.store.put_files(house.at(number), files, Managed::All, By::Open);
     let most = txco_store::MOST_FILES;
     let mut files: Vec<_> = (0..most).map(|n| file(&format!("1/r{n}.txcl"), "")).collect();
     put(&files).unwrap();
@@ -276,7 +276,8 @@ fn rules_of_the_go_chassis_are_served() {
     // From there on it is ours.
     let number = store.begin_draft(&tenant, &website, Base::Active, By::Open).unwrap();
     assert_eq!(number, 2);
-    let manifest = store.stack_version(&tenant, &website, 2).unwrap().0.manifest;
+    let at = VersionAddress { tenant: &tenant, stack: &website, number: 2 };
+    let manifest = store.stack_version(at).unwrap().version.manifest;
     let activation = Activation { number, manifest: &manifest, active: None, pins: &[], rules: &[] };
     let activated = store.activate(&tenant, &website, &activation, By::Open).unwrap();
     assert_eq!(activated.prior, Some(1));
