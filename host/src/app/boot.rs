@@ -62,24 +62,24 @@ impl App {
         // A key in the environment is wiped all the same.
         let _unused = KeySource::of(&mut config);
         let nobody: &mut Ask<'_> = &mut |path| Err(KeyError::Locked(path.to_owned()));
-        Self::boot_from(config, role, KeySource::provided(provider), nobody)
+        Self::boot_from(&config, role, KeySource::provided(provider), nobody)
     }
 
     /// The same, with somebody to ask for the passphrase of a sealed master key.
     pub(crate) fn boot_asking(mut config: Config, role: Role, ask: &mut Ask<'_>) -> Result<Self, BootError> {
         let keys = KeySource::of(&mut config);
-        Self::boot_from(config, role, keys, ask)
+        Self::boot_from(&config, role, keys, ask)
     }
 
-    fn boot_from(config: Config, role: Role, keys: KeySource, ask: &mut Ask<'_>) -> Result<Self, BootError> {
-        admission::refuse_exposed(&config)?;
+    fn boot_from(config: &Config, role: Role, keys: KeySource, ask: &mut Ask<'_>) -> Result<Self, BootError> {
+        admission::refuse_exposed(config)?;
         say_hardened(pages::harden());
-        let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(&config))?;
+        let (store, opened) = Store::open(&config.db_root_dir, &config.env, store_options(config))?;
         say_opened(&opened);
         let store = Arc::new(store);
-        let actors = open_actors(&config)?;
-        let admission = admission::admission(&config, role, Arc::clone(&actors))?;
-        let [admin_tls, web_tls] = admission::tls(&config)?;
+        let actors = open_actors(config)?;
+        let admission = admission::admission(config, role, Arc::clone(&actors))?;
+        let [admin_tls, web_tls] = admission::tls(config)?;
         if config.web_mock_header == WebMockHeader::Yes && config.mock == Mock::Allow {
             tracing::warn!(
                 "callers may choose mocks by X-Txco-Mocks: whoever calls can skip an op, also one that checks signatures"
@@ -87,7 +87,7 @@ impl App {
         }
         let tenant_slug = TenantSlug::default_tenant();
         let tenant = store.tenant_by_slug(&tenant_slug)?.ok_or(BootError::NoDefaultTenant)?;
-        let limits = limits(&config);
+        let limits = limits(config);
         let op_bounds = OpBounds {
             size: config.op_size_max.0,
             count: usize::try_from(config.ops_max).unwrap_or(usize::MAX),
@@ -98,9 +98,9 @@ impl App {
             RequirePolicy::Yes => Demand::Policy,
             RequirePolicy::No => Demand::Nothing,
         };
-        let settings = settings(&config);
-        let secret_bounds = secret_bounds(&config)?;
-        let egress = egress_settings(&config)?;
+        let settings = settings(config);
+        let secret_bounds = secret_bounds(config)?;
+        let egress = egress_settings(config)?;
         let kept = keys.kept();
         let Keyed { vault, cache_key } = open_vault(keys, &store, ask)?;
         let vault = LateVault::from(vault);
@@ -114,7 +114,7 @@ impl App {
             say_first(secret, own_admin, admin_tls.is_some());
         }
 
-        let traces = trace_settings(&config);
+        let traces = trace_settings(config);
         let trace = Trace::open(traces, &config.trace_dir)
             .map_err(|reason| BootError::Trace { path: config.trace_dir.clone(), reason })?;
         let cache =
@@ -131,7 +131,7 @@ impl App {
 
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
-        let applied = Arc::new(applied(&config, role, &store, &ops));
+        let applied = Arc::new(applied(config, role, &store, &ops));
         applied.renew()?;
         let books = Arc::new(Bookkeeping {
             store: Arc::clone(&store),
@@ -141,7 +141,7 @@ impl App {
         let meter = Arc::new(Meter::new(Arc::clone(&chassis), Arc::clone(&store), Arc::clone(&actors)));
         let late =
             Late { vault: vault.clone(), kept, store: Arc::clone(&store), actors: Arc::clone(&actors) };
-        let applying = (Arc::clone(&applied), checking(&config));
+        let applying = (Arc::clone(&applied), checking(config));
         let admin = Admin::new(store, vault, Arc::clone(&ops), applying, Arc::clone(&actors), secret_bounds);
         let admin = admin.demanding(demand);
         actors.begin_audit()?;
