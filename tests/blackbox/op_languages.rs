@@ -29,12 +29,11 @@ fn example(host: &Host, language: &str) {
 }
 
 /// Whether this machine has not what it takes; says so then.
-#[expect(clippy::print_stderr, reason = "who runs the tests should see what was not tested")]
 fn lacks_a_tool(output: &Output) -> bool {
     let missing = ["which is not on the path", "npm failed", "pip failed"];
     let lacks = output.code != Some(0) && missing.iter().any(|word| output.stderr.contains(word));
     if lacks {
-        eprintln!("SKIPPED: {}", output.stderr);
+        Host::say_skipped(&output.stderr);
     }
     lacks
 }

@@ -27,7 +27,7 @@ fn their_sources_make_the_same_bytes() {
     let output = host.run(&call.env("RUSTUP_HOME", &rustup_home()).patience(PATIENCE));
     let skip = ["no cargo with the source of the core library", "only that one makes the same bytes"];
     if skip.iter().any(|words| output.stderr.contains(words)) {
-        eprintln!("SKIPPED: {}", output.stderr);
+        Host::say_skipped(&output.stderr);
         return host.finish();
     }
     let said = output.succeeds();
