@@ -69,7 +69,7 @@ impl Stacks<'_> {
     /// One version.
     ///
     /// # Errors
-    /// [`AdminError`]: `stack_not_found`, `version_not_found`.
+    /// [`AdminError`]: `stack_not_found`, `stack_version_not_found`.
     pub(crate) fn version(&self, name: &str, number: u32) -> Result<WholeVersion, AdminError> {
         self.may(Need::OPS_READ)?;
         self.whole(&named(name)?, number)

@@ -72,13 +72,14 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         "empty_stack_name" | "reserved_stack_name" => Say("choose another name for the stack"),
         "file_already_exists" => Say("give its base_hash to replace it"),
         "file_not_found" => Say("`txco status` shows what differs"),
-        "from_version_not_found" | "version_revoked" | "no_active_version" | "missing_version_number" => {
-            Say("`txco versions` lists them")
-        }
+        "stack_version_not_found"
+        | "from_version_not_found"
+        | "version_revoked"
+        | "no_active_version"
+        | "missing_version_number" => Say("`txco versions STACK` lists them"),
         "stack_not_found" => Say("`txco status` shows what there is; `txco apply` makes one"),
-        "hostname_not_found" | "hostname_taken" => {
-            Say("the tenant's hostnames are listed at /v1/tenants/SLUG/hostnames")
-        }
+        "hostname_not_found" => Say("`txco auth tenant hostnames list` shows what there is"),
+        "hostname_taken" => Say("another tenant has it, and must let it go first"),
         "invalid_hostname" => Say("give a host as clients send it, without scheme and port"),
         "invalid_rules" => Said,
         "unresolved_op_ref" => Say("push the op (`txco op push`), or keep its sources beside the rule"),

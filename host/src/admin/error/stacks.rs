@@ -7,7 +7,7 @@ use store::StackRefusal as Refusal;
 pub(super) const fn answer(refusal: &Refusal) -> (u16, &'static str) {
     match refusal {
         Refusal::NoStack => (404, "stack_not_found"),
-        Refusal::NoVersion(_) => (404, "version_not_found"),
+        Refusal::NoVersion(_) => (404, "stack_version_not_found"),
         Refusal::NothingActive => (404, "no_active_version"),
         Refusal::NotDraft(_) => (409, "version_not_draft"),
         Refusal::Revoked(_) => (409, "version_revoked"),

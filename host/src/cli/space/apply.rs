@@ -9,7 +9,7 @@ use super::SpaceFlags;
 use super::compare::{Row, State, chosen, compared, left_out};
 use super::local::{Local, LocalStack};
 use super::ops::{Doing, ship};
-use super::remote::{Active, Remote, list, text};
+use super::remote::{Remote, list, text};
 use crate::cli::client::Refusal;
 use crate::cli::output::{Complaint, Console};
 use crate::cli::target::{Agreed, Carries};
@@ -144,22 +144,17 @@ fn one(remote: &Remote<'_>, row: &Row, local: &LocalStack) -> Result<Became, Com
             files: local.files.len(),
             told,
         },
-        Err(refusal) => Became::Failed(why(&refusal, &row.active)),
+        Err(refusal) => Became::Failed(why(&refusal)),
     })
 }
 
 /// A refusal, with every problem that it names.
-pub(super) fn why(refusal: &Refusal, before: &Active) -> String {
+pub(super) fn why(refusal: &Refusal) -> String {
     let problems: Vec<_> = list(&refusal.detail, "errors").map(|one| text(one, "err").to_owned()).collect();
     if !problems.is_empty() {
         return problems.join("\n");
     }
-    let hint = match (refusal.code.as_str(), before.version) {
-        ("active_changed", _) => " — somebody else applied meanwhile; look at `txco diff` and apply again",
-        ("op_changed", _) => " — apply again",
-        _ => "",
-    };
-    format!("{}{hint}", refusal.text)
+    refusal.text.clone()
 }
 
 fn tell(stack: &str, became: &Became, console: &mut Console<'_>) -> Result<(), Complaint> {

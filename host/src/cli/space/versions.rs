@@ -86,7 +86,7 @@ pub(super) fn roll_back(args: &RollbackArgs, console: &mut Console<'_>) -> Resul
         return Err(Complaint::failed(format!("v{to_number} of {} is active already", args.stack)));
     }
     let done = remote.activate(&args.stack, to_number, text(to, "manifest_hash"), &before)?;
-    let told = done.map_err(|refusal| Complaint::failed(why(&refusal, &before)))?;
+    let told = done.map_err(|refusal| Complaint::failed(why(&refusal)))?;
     if args.space.json {
         let prior = told.get("prior_version_number");
         let line = json!({ "stack": args.stack, "version": to_number, "prior_version": prior });
