@@ -170,7 +170,7 @@ impl Store {
     /// The versions of a stack, newest first.
     ///
     /// # Errors
-    /// [`StackRefusal::NoStack`], or of the database.
+    /// [`StackRefusal::NoStack`](crate::StackRefusal::NoStack), or of the database.
     pub fn stack_versions(&self, tenant: &TenantId, name: &StackName) -> Result<Vec<VersionRecord>, Error> {
         self.read(|reader| {
             let stack = rows::stack(&reader.connection, tenant, name)?;
@@ -181,7 +181,8 @@ impl Store {
     /// One version, whole.
     ///
     /// # Errors
-    /// [`StackRefusal::NoStack`], [`StackRefusal::NoVersion`], or of the database.
+    /// [`StackRefusal::NoStack`](crate::StackRefusal::NoStack),
+    /// [`StackRefusal::NoVersion`](crate::StackRefusal::NoVersion), or of the database.
     pub fn stack_version(&self, at: VersionAddress<'_>) -> Result<WholeVersion, Error> {
         self.read(|reader| {
             let stack = rows::stack(&reader.connection, at.tenant, at.stack)?;
