@@ -112,17 +112,14 @@ fn a_request_nobody_traced_is_told() {
 /// Weaknesses T2 and T6: what a rule hides is hidden, by a thread that loses nothing.
 #[test]
 fn what_rules_hide_is_in_no_trace() {
-    let mut host = Host::with(
-        TXCO,
-        &["serve", "--workspace", "workspace", "--web-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"],
-    )
-    .flags(&["--trace-mode", "full", "--trace-async", "--trace-buffer-size", "1"])
-    .rule(
-        "OPS/web/100/a.txcl",
-        "WITH redact = \".body.card\", omit = \".body.user.email\"\nEMIT .seen = true\n",
-    )
-    .rule("OPS/web/200/b.txcl", "EXEC \"txco://noop\"\nEMIT .again = true, @web.res.body = \"done\"\n")
-    .start();
+    let mut host = Host::serve(TXCO)
+        .flags(&["--trace-async", "--trace-buffer-size", "1"])
+        .rule(
+            "OPS/web/100/a.txcl",
+            "WITH redact = \".body.card\", omit = \".body.user.email\"\nEMIT .seen = true\n",
+        )
+        .rule("OPS/web/200/b.txcl", "EXEC \"txco://noop\"\nEMIT .again = true, @web.res.body = \"done\"\n")
+        .start();
     let (card, email) = (host.canary("card"), host.canary("email"));
     let mut ids = Vec::new();
     for _ in 0..20 {

@@ -23,7 +23,7 @@ pub(crate) struct LookFlags {
     tenant: TenantFlags,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Flags of what changes something.
@@ -36,7 +36,7 @@ pub(crate) struct ChangeFlags {
     yes: bool,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// A command about others.
@@ -69,35 +69,45 @@ pub(super) fn run(command: &str, verb: &Verb, console: &mut Console<'_>) -> Exit
 }
 
 /// Where a command works.
-struct Place {
+pub(super) struct Place {
     target: Target,
-    tenant: String,
+    pub(super) tenant: String,
     json: bool,
 }
 
 impl Place {
     /// To look.
-    fn to_see(flags: &LookFlags, console: &Console<'_>) -> Result<Self, Complaint> {
+    pub(super) fn to_see(flags: &LookFlags, console: &Console<'_>) -> Result<Self, Complaint> {
         let target = Target::choose(&flags.tenant.chassis, None, console.environment)?;
         target.may_read()?;
         Ok(Self { target, tenant: flags.tenant.slug(console.environment), json: flags.json })
     }
 
     /// To change something, once a person has agreed to where.
-    fn to_change(flags: &ChangeFlags, console: &mut Console<'_>) -> Result<Self, Complaint> {
+    pub(super) fn to_change(flags: &ChangeFlags, console: &mut Console<'_>) -> Result<Self, Complaint> {
         let target = Target::choose(&flags.tenant.chassis, None, console.environment)?;
         let tenant = flags.tenant.slug(console.environment);
         target.may_change(console, Agreed::of(flags.yes, flags.json), Carries::Metadata)?;
         Ok(Self { target, tenant, json: flags.json })
     }
 
-    fn call(&self, method: &str, rest: &str, body: Option<&Value>) -> Result<Reply, Complaint> {
-        let path = format!("/v1/tenants/{}/auth{rest}", encoded(&self.tenant));
+    /// A call about the tenant; `rest` is what follows it in the path.
+    pub(super) fn of_tenant(
+        &self,
+        method: &str,
+        rest: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, Complaint> {
+        let path = format!("/v1/tenants/{}{rest}", encoded(&self.tenant));
         client::call(&self.target, method, &path, body)
     }
 
+    fn call(&self, method: &str, rest: &str, body: Option<&Value>) -> Result<Reply, Complaint> {
+        self.of_tenant(method, &format!("/auth{rest}"), body)
+    }
+
     /// Prints the reply as it is, or as people read it.
-    fn done(&self, console: &mut Console<'_>, body: &Value, text: &str) -> Result<(), Complaint> {
+    pub(super) fn done(&self, console: &mut Console<'_>, body: &Value, text: &str) -> Result<(), Complaint> {
         if self.json { console.print(&body.to_string()) } else { console.print(text) }
     }
 }

@@ -154,14 +154,18 @@ fn folder(args: &TraceArgs, environment: &dyn Environment, here: &Path) -> PathB
     of_dev.unwrap_or_else(|| PathBuf::from("./data/trace"))
 }
 
+/// The folders of all traced requests, the newest last; none where nothing was traced yet.
+fn folders(traces: &Path) -> Result<Vec<PathBuf>, Complaint> {
+    match chassis::traced_requests(traces) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        found => found.map_err(|error| unreadable(&error)),
+    }
+}
+
 /// The newest requests, newest first. A folder whose chassis was killed while it wrote the
 /// first file is passed over.
 fn recent(traces: &Path, grep: Option<&str>) -> Result<Vec<Record>, Complaint> {
-    let folders = match chassis::traced_requests(traces) {
-        Ok(folders) => folders,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(unreadable(&error)),
-    };
+    let folders = folders(traces)?;
     let mut records = Vec::new();
     let holds = |folder: &&PathBuf| grep.is_none_or(|text| record::holds(folder, text));
     for folder in folders.iter().rev().filter(holds) {

@@ -175,6 +175,7 @@ impl RuleSet {
         self.stacks.extend(other.stacks);
         self.broken.extend(other.broken);
         self.mocks.extend(other.mocks);
+        Arc::make_mut(&mut self.hiding).join(&other.hiding);
         self.ops.extend(other.ops);
         self.let_pass.extend(other.let_pass);
         self.files += other.files;
@@ -198,8 +199,6 @@ impl RuleSet {
             _ => None,
         };
         self.entry = stack.cloned().or(only);
-        // Of all that was joined.
-        self.hiding = Arc::new(hiding(&self.stacks));
         self
     }
 

@@ -1,14 +1,13 @@
 //! `txco trace --watch`: requests as they end.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::output::{Complaint, Console};
 use super::record::{self, Record};
-use super::{rows, unreadable};
+use super::{folders, rows};
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_millis(250);
@@ -45,12 +44,5 @@ pub(super) fn follow(traces: &Path, grep: Option<&str>, console: &mut Console<'_
             header = false;
         }
         thread::sleep(EVERY);
-    }
-}
-
-fn folders(traces: &Path) -> Result<Vec<PathBuf>, Complaint> {
-    match chassis::traced_requests(traces) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        found => found.map_err(|error| unreadable(&error)),
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest};
 use axum::http::{Request, Response};
+use store::Tenant;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -130,6 +131,16 @@ impl Visitor {
 }
 
 impl AdminHead {
+    /// The tenant that a path names; from then on the deed tells whose it is.
+    ///
+    /// # Errors
+    /// [`AdminError`]: `tenant_not_found`.
+    pub(super) fn tenant(&self, slug: &str, deed: &mut Deed) -> Result<Tenant, AdminError> {
+        let tenant = self.admin.tenant(slug)?;
+        tenant.id.as_str().clone_into(&mut deed.tenant);
+        Ok(tenant)
+    }
+
     /// Does the work for whoever was let in, and writes the deed down, however it ends.
     pub(super) fn recorded(
         &self,

@@ -58,8 +58,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
         deed.subject.clone_from(&hostname);
         caller
             .recorded(MAX_BODY, deed, move |head, actor, body, deed| {
-                let tenant = head.admin.tenant(&segments.slug)?;
-                tenant.id.as_str().clone_into(&mut deed.tenant);
+                let tenant = head.tenant(&segments.slug, deed)?;
                 let hostnames = head.admin.hostnames(&tenant, actor);
                 hostnames.may(need)?;
                 Ok(match verb {

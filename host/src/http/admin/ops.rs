@@ -174,8 +174,7 @@ impl Call {
     }
 
     fn perform(&self, head: &AdminHead, actor: &Actor, body: &[u8], deed: &mut Deed) -> Done {
-        let tenant = head.admin.tenant(&self.slug)?;
-        tenant.id.as_str().clone_into(&mut deed.tenant);
+        let tenant = head.tenant(&self.slug, deed)?;
         let ops = head.admin.ops();
         Ok(match self.verb {
             Verb::List if self.asked.stack.is_some() => {

@@ -114,8 +114,7 @@ fn leads(
         deed.subject.clone_from(&id);
         caller
             .recorded(MAX_BODY, deed, move |head, actor, body, deed| {
-                let tenant = head.admin.tenant(&segments.slug)?;
-                tenant.id.as_str().clone_into(&mut deed.tenant);
+                let tenant = head.tenant(&segments.slug, deed)?;
                 let people = head.admin.people(actor);
                 let (answer, about) = work(&Asked { people, tenant: &tenant, id: &id, body, oneself })?;
                 deed.subject = about;

@@ -218,8 +218,7 @@ impl Call {
     }
 
     pub(super) fn perform(&self, head: &AdminHead, actor: &Actor, body: &[u8], deed: &mut Deed) -> Done {
-        let tenant = head.admin.tenant(&self.slug)?;
-        tenant.id.as_str().clone_into(&mut deed.tenant);
+        let tenant = head.tenant(&self.slug, deed)?;
         let secrets = head.admin.secrets(&tenant, actor, self.verb.need())?;
         match self.verb {
             Verb::List => {

@@ -92,8 +92,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
         deed.subject.clone_from(&name);
         caller
             .recorded(MAX_BODY, deed, move |head, actor, body, deed| {
-                let tenant = head.admin.tenant(&segments.slug)?;
-                tenant.id.as_str().clone_into(&mut deed.tenant);
+                let tenant = head.tenant(&segments.slug, deed)?;
                 perform(verb, &name, &head.admin.stacks(&tenant, actor), body)
             })
             .await

@@ -118,8 +118,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
         let most = if verb == Verb::Put { MAX_UPLOAD } else { MAX_BODY };
         caller
             .recorded(most, deed, move |head, actor, body, deed| {
-                let tenant = head.admin.tenant(&segments.slug)?;
-                tenant.id.as_str().clone_into(&mut deed.tenant);
+                let tenant = head.tenant(&segments.slug, deed)?;
                 let number = segments.version.or(asked.version);
                 perform(verb, &segments.name, number, &asked, &head.admin.stacks(&tenant, actor), body)
             })

@@ -1,6 +1,6 @@
 //! What of a document a trace does not show: credentials of the web, and what rules asked to hide.
 
-use model::{Object, Path, Segment, Value};
+use model::{Object, Segment, Value};
 
 /// Stands where WITH redact names a place.
 pub(crate) const REDACTED: &str = "[REDACTED]";
@@ -12,11 +12,8 @@ const CREDENTIALS: [&str; 6] =
 
 /// The places that a set of rules hides, of every request that runs them (weakness T2): an envelope goes from stack
 /// to stack, and what one of them hides no other shows.
-#[derive(Debug, Default)]
-pub(crate) struct Hiding {
-    redacted: Vec<Path>,
-    omitted: Vec<Path>,
-}
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hiding(txcl::Hidden);
 
 #[derive(Clone, Copy)]
 enum How {
@@ -25,9 +22,15 @@ enum How {
 }
 
 impl Hiding {
+    /// Also hides what others do.
+    pub(crate) fn join(&mut self, others: &Self) {
+        self.add(&others.0);
+    }
+
     /// Also hides what a rule asks to.
     pub(crate) fn add(&mut self, hidden: &txcl::Hidden) {
-        for (mine, more) in [(&mut self.redacted, &hidden.redacted), (&mut self.omitted, &hidden.omitted)] {
+        for (mine, more) in [(&mut self.0.redacted, &hidden.redacted), (&mut self.0.omitted, &hidden.omitted)]
+        {
             for path in more {
                 if !mine.contains(path) {
                     mine.push(path.clone());
@@ -47,7 +50,7 @@ impl Hiding {
                 hide_received(own);
             }
         }
-        for (paths, how) in [(&self.redacted, How::Redact), (&self.omitted, How::Omit)] {
+        for (paths, how) in [(&self.0.redacted, How::Redact), (&self.0.omitted, How::Omit)] {
             for path in paths {
                 hide(&mut shown, path.segments(), how, "");
             }
@@ -57,7 +60,7 @@ impl Hiding {
 
     /// Whether something is hidden that the bytes of the event's body may hold too.
     fn hides_of_the_event(&self) -> bool {
-        self.redacted.iter().chain(&self.omitted).any(|path| path.first() != Some("_txc"))
+        self.0.redacted.iter().chain(&self.0.omitted).any(|path| path.first() != Some("_txc"))
     }
 }
 
@@ -127,6 +130,8 @@ fn hide(value: &mut Value, path: &[Segment], how: How, parent: &str) {
 
 #[cfg(test)]
 mod tests {
+    use model::Path;
+
     use super::*;
 
     fn shown(redacted: &[&str], omitted: &[&str], document: &str) -> String {

@@ -29,19 +29,17 @@ fn step(rule: &str) -> Step {
     }
 }
 
+fn begun(trace: &Trace, request: &RequestId, envelope: &Envelope) -> Recording {
+    let (tenant, stack, started) = ("default", "shop", Timestamp::now());
+    trace.begin(&Start { request, tenant, stack, started, envelope, hiding: &Arc::default() })
+}
+
 fn recorded(mode: TraceMode) -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     let trace = Trace::open(settings(mode, None), root.path()).unwrap();
     let request = RequestId::mint().unwrap();
     let envelope = envelope();
-    let recording = trace.begin(&Start {
-        request: &request,
-        tenant: "default",
-        stack: "shop",
-        started: Timestamp::now(),
-        envelope: &envelope,
-        hiding: &Arc::default(),
-    });
+    let recording = begun(&trace, &request, &envelope);
     recording.step(&step("a"), "EXEC \"txco://noop\"", Some(&envelope), Some(&Object::new()));
     recording.step(&step("a"), "", Some(&envelope), None);
     recording.end(&envelope, None, std::time::Duration::ZERO);
@@ -91,14 +89,7 @@ fn off_writes_nothing() {
     let trace = Trace::open(settings(TraceMode::Off, Some(3)), &root.path().join("t")).unwrap();
     let request = RequestId::mint().unwrap();
     let envelope = envelope();
-    trace.begin(&Start {
-        request: &request,
-        tenant: "default",
-        stack: "s",
-        started: Timestamp::now(),
-        envelope: &envelope,
-        hiding: &Arc::default(),
-    });
+    begun(&trace, &request, &envelope);
     assert!(!root.path().join("t").exists());
 }
 
@@ -117,14 +108,7 @@ fn a_record_that_breaks_off_is_reported_once_and_the_request_goes_on() {
     // Somebody else was here first.
     fs::create_dir_all(root.path().join("requests").join(request.as_str())).unwrap();
     fs::write(root.path().join("requests").join(request.as_str()).join("in.json"), "theirs").unwrap();
-    let recording = trace.begin(&Start {
-        request: &request,
-        tenant: "default",
-        stack: "shop",
-        started: Timestamp::now(),
-        envelope: &envelope,
-        hiding: &Arc::default(),
-    });
+    let recording = begun(&trace, &request, &envelope);
     trace.flush();
     recording.end(&envelope, None, std::time::Duration::ZERO);
     trace.flush();
