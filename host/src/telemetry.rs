@@ -131,22 +131,16 @@ impl Visit for Line {
     }
 }
 
-/// The console format at `info`, for the tests of what is logged.
+/// What `log` logs at `level`, as the console shows it without the times; for tests.
+///
+/// `tracing` remembers for every place that logs whether anybody listens. Asked first from a thread without a
+/// subscriber while there is only one in the process, it would remember "nobody", and the lines of a test would be
+/// missing when another test passed that place a moment before. So there is a subscriber for all threads, which
+/// throws its lines away.
 #[cfg(test)]
-pub(crate) fn for_test<W>(writer: W) -> impl Subscriber
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).event_format(Lines { color: Color::No });
-    tracing_subscriber::registry().with(filter(LogLevel::Info)).with(lines)
-}
-
-#[cfg(test)]
-mod tests {
+pub(crate) fn logged(level: LogLevel, log: impl FnOnce()) -> Vec<String> {
     use std::io;
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
+    use std::sync::{Arc, Mutex, Once};
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -161,23 +155,36 @@ mod tests {
         }
     }
 
-    fn lines(level: LogLevel, log: impl FnOnce()) -> Vec<String> {
-        let captured = Captured::default();
-        let writer = captured.clone();
-        let subscriber = tracing_subscriber::registry().with(filter(level)).with(
-            tracing_subscriber::fmt::layer()
-                .with_writer(move || writer.clone())
-                .event_format(Lines { color: Color::No }),
-        );
-        tracing::subscriber::with_default(subscriber, log);
-        let bytes = captured.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
-        text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
-    }
+    static FOR_ALL_THREADS: Once = Once::new();
+    FOR_ALL_THREADS.call_once(|| {
+        tracing::subscriber::set_global_default(subscriber(LogLevel::Trace, io::sink)).unwrap();
+    });
+    let captured = Captured::default();
+    let writer = captured.clone();
+    tracing::subscriber::with_default(subscriber(level, move || writer.clone()), || {
+        tracing::callsite::rebuild_interest_cache();
+        log();
+    });
+    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+}
+
+#[cfg(test)]
+fn subscriber<W>(level: LogLevel, writer: W) -> impl Subscriber
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).event_format(Lines { color: Color::No });
+    tracing_subscriber::registry().with(filter(level)).with(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn a_line_is_the_runbooks_text() {
-        let seen = lines(LogLevel::Info, || {
+        let seen = logged(LogLevel::Info, || {
             tracing::info!(path = %"/data/txco-master.key", key_version = 1, "secret store enabled");
             tracing::warn!(err = "a b", "two words");
         });
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_starts_a_line_or_commands_the_terminal() {
-        let seen = lines(LogLevel::Info, || {
+        let seen = logged(LogLevel::Info, || {
             tracing::info!(path = "x\nINFO forged\x1b[2J", "m");
         });
         assert_eq!(seen, [r"INFO m path=x\nINFO forged\u{1b}[2J"]);
@@ -197,13 +204,13 @@ mod tests {
 
     #[test]
     fn foreign_crates_never_log_below_info() {
-        let seen = lines(LogLevel::Trace, || {
+        let seen = logged(LogLevel::Trace, || {
             tracing::debug!(target: "hyper::proto", "authorization: Bearer x");
             tracing::debug!(target: "txco_vault::bag", "ours");
             tracing::info!(target: "hyper", "theirs");
         });
         assert_eq!(seen, ["DEBUG ours", "INFO theirs"]);
-        let seen = lines(LogLevel::Error, || tracing::info!(target: "hyper", "theirs"));
+        let seen = logged(LogLevel::Error, || tracing::info!(target: "hyper", "theirs"));
         assert_eq!(seen, Vec::<String>::new());
     }
 }

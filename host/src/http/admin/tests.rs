@@ -1,8 +1,6 @@
 //! The admin API over a real store and vault: statuses, codes and bodies, one by one.
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -20,7 +18,7 @@ use super::*;
 use crate::admin::{
     Actor, AdminError, Applied, Checking, OpBounds, Ops, SecretBounds, SecretsUse, ServedFrom,
 };
-use crate::config::AuthMode;
+use crate::config::{AuthMode, LogLevel};
 use crate::http::authentication::{Secret, Until};
 use crate::op_signature::Signers;
 
@@ -423,19 +421,6 @@ async fn open_access_ends_with_the_first_actor() {
     );
 }
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn each_action_leaves_its_line() {
     let api = api();
@@ -463,17 +448,12 @@ fn each_action_leaves_its_line() {
     let vault = Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0);
     let ops = ops_over(&store);
     let head = head_of(folder, store, Some(vault), ops);
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = crate::telemetry::for_test(move || writer.clone());
-    tracing::subscriber::with_default(subscriber, || {
+    let lines = crate::telemetry::logged(LogLevel::Info, || {
         for (call, body) in calls {
             head.recorded(body, call.deed(), |head, actor, body, deed| call.perform(head, actor, body, deed))
                 .ok();
         }
     });
-    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<&str> = log.lines().map(|line| line.split_once(' ').unwrap().1).collect();
     let line = |tenant, name, action, outcome| {
         let actor = if outcome == "denied" { "-" } else { "open" };
         format!(
