@@ -28,29 +28,28 @@ const BASE64_URL: Alphabet = Alphabet {
 impl Alphabet {
     /// The text of `bytes`, filled up to a multiple of `block` symbols.
     fn write(&self, bytes: &[u8], block: usize) -> String {
-        let mut text = String::with_capacity((bytes.len() * 8).div_ceil(self.bits as usize) + block);
+        let mut text = Vec::with_capacity((bytes.len() * 8).div_ceil(self.bits as usize) + block);
         let (mut held, mut have) = (0_u32, 0);
         for byte in bytes {
             (held, have) = (held << 8 | u32::from(*byte), have + 8);
             while have >= self.bits {
                 have -= self.bits;
-                self.put(&mut text, held >> have);
-                held &= (1 << have) - 1;
+                text.push(self.symbol(held >> have));
             }
         }
         if have > 0 {
-            self.put(&mut text, held << (self.bits - have));
+            text.push(self.symbol(held << (self.bits - have)));
         }
         while !text.len().is_multiple_of(block) {
-            text.push('=');
+            text.push(b'=');
         }
-        text
+        ascii(text)
     }
 
-    fn put(&self, text: &mut String, value: u32) {
-        if let Some(symbol) = self.symbols.get(value as usize) {
-            text.push(char::from(*symbol));
-        }
+    /// The symbol of the last bits of `value`.
+    fn symbol(&self, value: u32) -> u8 {
+        let value = value as usize & ((1 << self.bits) - 1);
+        self.symbols.get(value).copied().unwrap_or(b'=')
     }
 
     /// The bytes of `text`: only symbols, all of the padding or none, no bits left over.
@@ -73,6 +72,14 @@ impl Alphabet {
         }
         (have < self.bits && held == 0).then_some(bytes)
     }
+}
+
+/// The text that these characters are, each of ASCII.
+#[allow(unsafe_code, reason = "checking what an alphabet contains costs every op a kilobyte")]
+fn ascii(symbols: Vec<u8>) -> String {
+    debug_assert!(symbols.is_ascii());
+    // SAFETY: the alphabets and the padding are ASCII.
+    unsafe { String::from_utf8_unchecked(symbols) }
 }
 
 /// Lower-case hexadecimal.

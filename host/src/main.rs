@@ -9,8 +9,8 @@ use txco::config::{Environment as _, ProcessEnvironment};
 
 /// Wipes what is freed: also the buffers of libraries that held a secret for a moment (R40).
 #[global_allocator]
-static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
-    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<mimalloc::MiMalloc> =
+    zeroizing_alloc::ZeroAlloc(mimalloc::MiMalloc);
 
 fn main() -> ExitCode {
     // Before anything may start a thread: a key in the environment is taken out of it.

@@ -11,8 +11,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use model::Digest;
 use sha2::Sha256;
 use vault::CodeCacheKey;
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 /// Length of the MAC before the code.
 const MAC_BYTES: usize = 32;
@@ -31,24 +31,87 @@ pub enum CodeCache {
     },
 }
 
-/// What the cache had.
-pub(crate) enum Found {
-    /// The code, authentic and made for this engine.
-    Component(Component),
-    /// Nothing, or nothing that can be used.
-    Nothing,
+/// Code as the engine has it: of a whole component, or of one module of it.
+pub(crate) trait Code: Sized {
+    /// What tells its file from one of the other kind.
+    const SUFFIX: &str;
+
+    /// Compiles it.
+    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
+
+    /// Its bytes, to be kept.
+    fn kept(&self) -> wasmtime::Result<Vec<u8>>;
+
+    /// # Safety
+    /// The bytes were made by [`Code::kept`]: the engine runs what they say.
+    unsafe fn found(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
+}
+
+impl Code for Component {
+    const SUFFIX: &str = "";
+
+    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
+        Self::from_binary(engine, wasm)
+    }
+
+    fn kept(&self) -> wasmtime::Result<Vec<u8>> {
+        self.serialize()
+    }
+
+    unsafe fn found(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::deserialize(engine, code) }
+    }
+}
+
+impl Code for Module {
+    const SUFFIX: &str = "-module";
+
+    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
+        Self::from_binary(engine, wasm)
+    }
+
+    fn kept(&self) -> wasmtime::Result<Vec<u8>> {
+        self.serialize()
+    }
+
+    unsafe fn found(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::deserialize(engine, code) }
+    }
+}
+
+/// Whether code was compiled now or found compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Compiled,
+    Cached,
 }
 
 impl CodeCache {
-    /// The compiled code of the component with this digest.
-    pub(crate) fn find(&self, engine: &Engine, digest: &Digest) -> Found {
-        let Self::At { folder, key } = self else { return Found::Nothing };
-        let name = file_name(engine, digest);
+    /// The compiled code of `wasm`, in the component with this digest: found, or made and kept.
+    pub(crate) fn code<C: Code>(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+        wasm: &[u8],
+    ) -> wasmtime::Result<(C, Origin)> {
+        if let Some(code) = self.find(engine, digest) {
+            return Ok((code, Origin::Cached));
+        }
+        let code = C::compile(engine, wasm)?;
+        self.keep(engine, digest, &code);
+        Ok((code, Origin::Compiled))
+    }
+
+    fn find<C: Code>(&self, engine: &Engine, digest: &Digest) -> Option<C> {
+        let Self::At { folder, key } = self else { return None };
+        let name = file_name::<C>(engine, digest);
         let path = folder.join(&name);
         // Checked and used from one buffer: what changes on disk in between changes nothing here.
         let file = match fs::read(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => return unusable(&path, &error.kind().to_string()),
         };
         let Some((mac, code)) = file.split_at_checked(MAC_BYTES) else {
@@ -61,20 +124,20 @@ impl CodeCache {
                 "its MAC does not match: it was changed, or made under another master key",
             );
         }
-        // SAFETY: `deserialize` needs bytes that `Component::serialize` made. The MAC says that
-        // these are bytes which this program wrote under this very name, in `keep`.
-        match unsafe { Component::deserialize(engine, code) } {
-            Ok(component) => Found::Component(component),
+        // SAFETY: the MAC says that these are bytes which this program wrote under this very
+        // name, in `keep`.
+        match unsafe { C::found(engine, code) } {
+            Ok(code) => Some(code),
             Err(_) => unusable(&path, "the engine does not take it"),
         }
     }
 
     /// Keeps compiled code for the next start. A cache that cannot be written costs time at
     /// the next start and nothing else, so that is only reported.
-    pub(crate) fn keep(&self, engine: &Engine, digest: &Digest, component: &Component) {
+    fn keep<C: Code>(&self, engine: &Engine, digest: &Digest, code: &C) {
         let Self::At { folder, key } = self else { return };
-        let name = file_name(engine, digest);
-        let kept = component.serialize().map_err(io::Error::other).and_then(|code| {
+        let name = file_name::<C>(engine, digest);
+        let kept = code.kept().map_err(io::Error::other).and_then(|code| {
             let mac = mac_over(key, &name, &code).ok_or_else(|| io::Error::other("no MAC"))?;
             write(folder, &name, &mac.finalize().into_bytes(), &code)
         });
@@ -87,10 +150,10 @@ impl CodeCache {
 
 /// Everything that decides whether compiled code fits: the component, the engine's version,
 /// its settings and this processor.
-fn file_name(engine: &Engine, digest: &Digest) -> String {
+fn file_name<C: Code>(engine: &Engine, digest: &Digest) -> String {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    format!("{digest}-{:016x}.cwasm", settings.finish())
+    format!("{digest}{}-{:016x}.cwasm", C::SUFFIX, settings.finish())
 }
 
 /// HMAC-SHA256 over the name, its length first, and the code: a file moved to another
@@ -103,9 +166,9 @@ fn mac_over(key: &CodeCacheKey, name: &str, code: &[u8]) -> Option<Hmac<Sha256>>
     Some(mac)
 }
 
-fn unusable(path: &Path, why: &str) -> Found {
+fn unusable<C>(path: &Path, why: &str) -> Option<C> {
     tracing::warn!(path = %path.display(), why, "compiled op is not used and will be compiled again");
-    Found::Nothing
+    None
 }
 
 fn write(folder: &Path, name: &str, mac: &[u8], code: &[u8]) -> io::Result<()> {

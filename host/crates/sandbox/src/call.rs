@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use model::{OpManifest, OpRef, Slot};
 use vault::{Credentials, OpBags};
-use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::epoch::Ticker;
@@ -177,15 +176,9 @@ impl Op {
                 UpdateDeadline::Continue(Ticker::epochs(leash.stride(left)))
             })
         });
-        let returned = self.run(linked, &mut store).map_err(|error| self.classify(&error, wall));
+        let returned =
+            linked.run(&mut store, self.limits.output).map_err(|error| self.classify(&error, wall));
         Ok((store, returned))
-    }
-
-    fn run(&self, linked: &InstancePre<Host>, store: &mut Store<Host>) -> wasmtime::Result<Returned> {
-        let instance = linked.instantiate(&mut *store)?;
-        let handle = instance.get_typed_func::<(), (Returned,)>(&mut *store, self.guest.handle)?;
-        let (returned,) = handle.call(&mut *store, ())?;
-        Ok(returned)
     }
 
     /// The most bytes the engine moves out of the guest at once, so that neither an argument

@@ -29,6 +29,9 @@ pub(crate) fn engine(limits: &Limits, memories: Memories) -> Result<Engine, Erro
         .max_wasm_stack(limits.stack)
         // A 64-bit memory could outgrow its reservation.
         .wasm_memory64(false)
+        // Tables that tell where in the source a trap came from, and how a debugger unwinds: nobody reads them.
+        .generate_address_map(false)
+        .native_unwind_info(false)
         // One frame tells a host call's error from a result's; names in it are the guest's, and never printed.
         .wasm_backtrace_max_frames(NonZeroUsize::new(1));
     if memories == Memories::Own {

@@ -1,27 +1,24 @@
 //! A component, checked and linked before the first call: what it imports decides what it may get.
 
 use model::{Digest, OpManifest, OpName, OpRef};
-use wasmtime::Engine;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::{Engine, Module, Store};
 
-use crate::cache::Found;
+use crate::cache::Origin;
+use crate::direct::{self, Direct};
 use crate::error::printable;
 use crate::hostcalls::{self, CALL, Host, KEYS, LOG, RANDOM, SECRETS, TYPES, VERSION};
 use crate::keys::link_keys;
-use crate::manifest::manifest;
+use crate::manifest::{first_module, manifest};
+use crate::wire::Returned;
 use crate::{CodeCache, Error, wasi};
 
-/// Whether a component was compiled now or found compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Compiled,
-    Cached,
-}
-
-/// The two sets of functions a guest can be linked with: which one is the grant's decision.
+/// The two sets of functions a guest can be linked with, which one is the grant's decision; and
+/// those of the embedded ops.
 pub(crate) struct Linkers {
     plain: Linker<Host>,
     revealing: Linker<Host>,
+    direct: wasmtime::Linker<Host>,
 }
 
 impl Linkers {
@@ -31,7 +28,7 @@ impl Linkers {
             link_keys(&mut plain)?;
             let mut revealing = plain.clone();
             hostcalls::link_secrets(&mut revealing)?;
-            Ok::<_, wasmtime::Error>(Self { plain, revealing })
+            Ok::<_, wasmtime::Error>(Self { plain, revealing, direct: direct::linker(engine)? })
         };
         linkers().map_err(|_| Error::Engine)
     }
@@ -41,9 +38,37 @@ impl Linkers {
 pub(crate) struct Guest {
     pub(crate) reference: OpRef,
     pub(crate) manifest: Option<OpManifest>,
-    pub(crate) handle: ComponentExportIndex,
     pub(crate) imports: Imports,
-    linked: InstancePre<Host>,
+    linked: Linked,
+}
+
+/// Code linked with the host's functions.
+pub(crate) enum Linked {
+    /// As a component, whoever made it.
+    Component { pre: InstancePre<Host>, handle: ComponentExportIndex },
+    /// The module of an embedded op.
+    Direct(Direct),
+}
+
+impl Linked {
+    pub(crate) fn engine(&self) -> &Engine {
+        match self {
+            Self::Component { pre, .. } => pre.engine(),
+            Self::Direct(direct) => direct.engine(),
+        }
+    }
+
+    /// Instantiates it and calls `handle`; of its result at most `most` bytes are taken.
+    pub(crate) fn run(&self, store: &mut Store<Host>, most: usize) -> wasmtime::Result<Returned> {
+        match self {
+            Self::Component { pre, handle } => {
+                let instance = pre.instantiate(&mut *store)?;
+                let handle = instance.get_typed_func::<(), (Returned,)>(&mut *store, handle)?;
+                Ok(handle.call(&mut *store, ())?.0)
+            }
+            Self::Direct(direct) => direct.run(store, most),
+        }
+    }
 }
 
 /// What a component imports: which ways to a secret, and whether an operating system.
@@ -55,6 +80,7 @@ pub(crate) struct Imports {
 }
 
 impl Guest {
+    /// An op of anybody's.
     pub(crate) fn new(
         name: OpName,
         wasm: &[u8],
@@ -63,15 +89,9 @@ impl Guest {
         cache: &CodeCache,
     ) -> Result<(Self, Origin), Error> {
         let digest = Digest::of(wasm);
-        let (component, origin) = match cache.find(engine, &digest) {
-            Found::Component(component) => (component, Origin::Cached),
-            Found::Nothing => {
-                let component = Component::from_binary(engine, wasm).map_err(|_| Error::NotAComponent)?;
-                cache.keep(engine, &digest, &component);
-                (component, Origin::Compiled)
-            }
-        };
-        let imports = imports(&component, engine)?;
+        let (component, origin): (Component, _) =
+            cache.code(engine, &digest, wasm).map_err(|_| Error::NotAComponent)?;
+        let imports = imports(component.component_type().imports(engine).map(|(import, _)| import))?;
         let manifest = manifest(wasm)?;
         let handle = component.get_export_index(None, "handle").ok_or(Error::NoHandle)?;
         let linker = if imports.secrets { &linkers.revealing } else { &linkers.plain };
@@ -82,13 +102,30 @@ impl Guest {
         } else {
             linker.instantiate_pre(&component)
         };
-        let linked = linked.map_err(|_| Error::OtherContract)?;
-        Ok((Self { reference: OpRef { name, digest }, manifest, handle, imports, linked }, origin))
+        let linked = Linked::Component { pre: linked.map_err(|_| Error::OtherContract)?, handle };
+        Ok((Self { reference: OpRef { name, digest }, manifest, imports, linked }, origin))
+    }
+
+    /// One of the embedded ops, whose component is known to be wired as usual.
+    pub(crate) fn embedded(
+        name: OpName,
+        wasm: &[u8],
+        engine: &Engine,
+        linkers: &Linkers,
+        cache: &CodeCache,
+    ) -> Result<(Self, Origin), Error> {
+        let digest = Digest::of(wasm);
+        let (module, origin): (Module, _) =
+            cache.code(engine, &digest, first_module(wasm)?).map_err(|_| Error::NotAComponent)?;
+        let imports = imports(module.imports().map(|import| import.module()))?;
+        let manifest = manifest(wasm)?;
+        let linked = Linked::Direct(Direct::link(&linkers.direct, &module)?);
+        Ok((Self { reference: OpRef { name, digest }, manifest, imports, linked }, origin))
     }
 
     /// What to instantiate under a grant. One that imports `secrets` is not linked without
     /// them: under a rule that reveals none to it, it never starts.
-    pub(crate) fn under(&self, grants: Grants) -> Result<&InstancePre<Host>, Error> {
+    pub(crate) fn under(&self, grants: Grants) -> Result<&Linked, Error> {
         match grants {
             Grants::None if self.imports.secrets => Err(Error::NothingToReveal),
             Grants::Some | Grants::None => Ok(&self.linked),
@@ -103,10 +140,10 @@ pub(crate) enum Grants {
     None,
 }
 
-/// Sorts what a component imports; the first thing that no op may have refuses it.
-fn imports(component: &Component, engine: &Engine) -> Result<Imports, Error> {
+/// Sorts what an op imports; the first thing that no op may have refuses it.
+fn imports<'a>(imports: impl Iterator<Item = &'a str>) -> Result<Imports, Error> {
     let mut found = Imports::default();
-    for (import, _) in component.component_type().imports(engine) {
+    for import in imports {
         match import {
             TYPES | CALL | RANDOM | LOG => {}
             SECRETS => found.secrets = true,

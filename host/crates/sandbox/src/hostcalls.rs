@@ -12,6 +12,7 @@ use wasmtime::component::{
 use wasmtime::{Engine, StoreContextMut};
 use zeroize::Zeroize;
 
+use crate::abi::Wires;
 use crate::handles::{Blob, Handles};
 use crate::json::Bounds;
 use crate::limits::Meter;
@@ -38,10 +39,12 @@ pub(crate) struct Host {
     pub(crate) keys: Handles<Key>,
     pub(crate) contact: Contact,
     pub(crate) deadline: Instant,
+    /// The ways into a module that is called directly.
+    pub(crate) wires: Option<Wires>,
     blobs: Handles<Blob>,
     handed: Handed,
     source: Source,
-    log: Log,
+    pub(crate) log: Log,
 }
 
 /// How close the guest came to a secret, least first.
@@ -70,6 +73,7 @@ impl Host {
             keys: Handles::new(),
             contact: Contact::None,
             deadline,
+            wires: None,
             blobs: Handles::new(),
             handed: Handed(None),
             log: Log::new(),
@@ -97,19 +101,19 @@ impl Host {
         self.input.params.as_object().filter(|_| name != "secrets")?.get(name)
     }
 
-    fn get(&self, path: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<&Value> {
         self.input.envelope.get(&Path::parse_sugared(path).ok()?)
     }
 
     /// A value on its way into the guest; none that is more than the guest could hold.
-    fn handed_in(&self, value: Option<&Value>) -> Result<Option<ValueIn>, Over> {
+    pub(crate) fn handed_in(&self, value: Option<&Value>) -> Result<Option<ValueIn>, Over> {
         value
             .map(|value| ValueIn::of(value, self.bounds()))
             .transpose()
             .map_err(|why| self.meter.stopped(why))
     }
 
-    fn whole_input(&self) -> Result<String, Over> {
+    pub(crate) fn whole_input(&self) -> Result<String, Over> {
         self.bounds().json(self.input.envelope.document()).map_err(|why| self.meter.stopped(why))
     }
 
@@ -117,7 +121,8 @@ impl Host {
         Bounds { most: self.meter.memory_limit(), until: self.deadline }
     }
 
-    fn open(&mut self, path: &str) -> Result<Option<Resource<Blob>>, Over> {
+    /// A number for the bytes at `path`.
+    pub(crate) fn open(&mut self, path: &str) -> Result<Option<u32>, Over> {
         let Ok(path) = Path::parse_sugared(path) else { return Ok(None) };
         let blob = match self.input.envelope.bytes(&path) {
             None => return Ok(None),
@@ -128,7 +133,7 @@ impl Host {
             Some(bytes) => Blob::Own(bytes.into_owned()),
         };
         self.meter.hold(blob.own_bytes())?;
-        Ok(Some(Resource::new_own(self.blobs.put(blob))))
+        Ok(Some(self.blobs.put(blob)))
     }
 
     /// The bytes behind a handle.
@@ -140,27 +145,35 @@ impl Host {
         }
     }
 
-    fn read(&self, handle: u32, offset: u64, max: u32) -> Vec<u8> {
+    pub(crate) fn has_blob(&self, handle: u32) -> bool {
+        self.blobs.at(handle).is_some()
+    }
+
+    /// At most `max` bytes behind a handle, from `offset` on.
+    pub(crate) fn part(&self, handle: u32, offset: u64, max: u32) -> Cow<'_, [u8]> {
         let bytes = self.blob(handle);
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let to = from.saturating_add(usize::try_from(max).unwrap_or(usize::MAX)).min(bytes.len());
-        bytes.get(from..to).unwrap_or_default().to_vec()
+        match bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(bytes.get(from..to).unwrap_or_default()),
+            Cow::Owned(bytes) => Cow::Owned(bytes.get(from..to).unwrap_or_default().to_vec()),
+        }
     }
 
-    fn close(&mut self, handle: u32) {
+    pub(crate) fn close(&mut self, handle: u32) {
         if let Some(blob) = self.blobs.take(handle) {
             self.meter.let_go(blob.own_bytes());
         }
     }
 
     /// How many versions a slot has, whether or not they may be shown.
-    fn versions(&self, slot: &str) -> u32 {
+    pub(crate) fn versions(&self, slot: &str) -> u32 {
         let of_keys = || self.bags.keys.versions(slot).filter(|_| self.bags.reveal.denied(slot));
         self.bags.reveal.versions(slot).or_else(of_keys).unwrap_or(0)
     }
 
     /// The only reveal.
-    fn reveal(&mut self, slot: &str, index: u32) -> Result<Arc<[u8]>, SecretError> {
+    pub(crate) fn reveal(&mut self, slot: &str, index: u32) -> Result<Arc<[u8]>, SecretError> {
         if self.bags.reveal.denied(slot) {
             return Err(SecretError::Denied);
         }
@@ -223,7 +236,7 @@ pub(crate) fn plain(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
         Ok((counted(&mut store)?.blob(blob.rep()).len() as u64,))
     })?;
     call.func_wrap("[method]blob.read", |mut store, (blob, offset, max): (Resource<Blob>, u64, u32)| {
-        Ok((counted(&mut store)?.read(blob.rep(), offset, max),))
+        Ok((counted(&mut store)?.part(blob.rep(), offset, max).into_owned(),))
     })?;
     fact(&mut call, "request-id", |host| host.input.request.as_str().to_owned())?;
     fact(&mut call, "stack", |host| host.input.stack.clone())?;
@@ -241,7 +254,7 @@ pub(crate) fn plain(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     })?;
     call.func_wrap("bytes", |mut store, (path,): (WasmStr,)| {
         let (host, path) = argument(&mut store, &path)?;
-        Ok((host.open(&path)?,))
+        Ok((host.open(&path)?.map(Resource::<Blob>::new_own),))
     })?;
 
     let mut random = linker.instance(RANDOM)?;
@@ -275,7 +288,7 @@ pub(crate) fn link_secrets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 }
 
 /// A log line longer than any limit of lines is counted without being copied.
-const MOST_COPIED: usize = 64 << 10;
+pub(crate) const MOST_COPIED: usize = 64 << 10;
 
 /// Defines a function without arguments.
 pub(crate) fn fact<R>(
@@ -303,10 +316,12 @@ pub(crate) fn argument<'a>(
     text: &WasmStr,
 ) -> wasmtime::Result<(&'a mut Host, String)> {
     counted(store)?;
-    let bytes = text.to_str(&*store)?.len();
-    store.data_mut().meter.argument(bytes)?;
-    let text = text.to_str(&*store)?.into_owned();
-    Ok((store.data_mut(), text))
+    let text = text.to_str(&*store)?;
+    store.data().meter.has_room(text.len())?;
+    let text = text.into_owned();
+    let host = store.data_mut();
+    host.meter.argument(text.len())?;
+    Ok((host, text))
 }
 
 #[cfg(test)]

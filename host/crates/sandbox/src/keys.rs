@@ -17,10 +17,7 @@ type Answer<T> = wasmtime::Result<(Result<T, KeyErrorIn>,)>;
 pub(crate) fn link_keys(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut keys = linker.instance(KEYS)?;
     keys.resource("key", ResourceType::host::<Key>(), |mut store, handle| {
-        let host = counted(&mut store)?;
-        if host.keys.take(handle).is_some() {
-            host.meter.let_go(0);
-        }
+        counted(&mut store)?.drop_key(handle);
         Ok(())
     })?;
     keys.func_wrap("versions", |mut store, (slot,): (WasmStr,)| {
@@ -29,11 +26,13 @@ pub(crate) fn link_keys(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })?;
     keys.func_wrap("open", |mut store, (slot, index, encoding): (WasmStr, u32, EncodingOut)| {
         let (host, slot) = argument(&mut store, &slot)?;
-        answer(host.open_key(&slot, index, encoding)?, host)
+        let key = host.open_key(&slot, index, encoding)?;
+        answer(key.map(Resource::<Key>::new_own), host)
     })?;
     keys.func_wrap("[static]key.public", |mut store, (pem,): (WasmStr,)| {
         let (host, pem) = argument(&mut store, &pem)?;
-        answer(host.hold_key(Key::public(&pem))?, host)
+        let key = host.hold_key(Key::public(&pem))?;
+        answer(key.map(Resource::<Key>::new_own), host)
     })?;
     keys.func_wrap("[method]key.sign", sign)?;
     keys.func_wrap("[method]key.verify", verify)?;
@@ -48,7 +47,7 @@ fn sign(
     let bytes = gathered(&store, &message)?;
     let pieces: Vec<&[u8]> = bytes.iter().map(AsRef::as_ref).collect();
     let host = store.data();
-    answer(host.key(&key)?.sign(algorithm.into(), &pieces), host)
+    answer(host.key(key.rep())?.sign(algorithm.into(), &pieces), host)
 }
 
 fn verify(
@@ -59,7 +58,7 @@ fn verify(
     let bytes = gathered(&store, &message)?;
     let pieces: Vec<&[u8]> = bytes.iter().map(AsRef::as_ref).collect();
     let host = store.data();
-    answer(host.key(&key)?.verify(algorithm.into(), &pieces, signature.as_le_slice(&store)), host)
+    answer(host.key(key.rep())?.verify(algorithm.into(), &pieces, signature.as_le_slice(&store)), host)
 }
 
 fn derive(
@@ -67,10 +66,11 @@ fn derive(
     (key, algorithm, prefix, message): (Resource<Key>, AlgorithmOut, WasmList<u8>, WasmList<u8>),
 ) -> Answer<Resource<Key>> {
     paid(&mut store, &[], &[&prefix, &message])?;
-    let parent = store.data().key(&key)?;
+    let parent = store.data().key(key.rep())?;
     let derived = parent.derive(algorithm.into(), prefix.as_le_slice(&store), message.as_le_slice(&store));
     let host = store.data_mut();
-    answer(host.hold_key(derived)?, host)
+    let derived = host.hold_key(derived)?;
+    answer(derived.map(Resource::new_own), host)
 }
 
 /// Counts a host call and the bytes that the guest itself passes.
@@ -118,17 +118,24 @@ fn answer<T>(result: Result<T, KeyError>, host: &Host) -> Answer<T> {
 }
 
 impl Host {
-    /// The key behind a handle. The engine checked the handle before this.
-    fn key(&self, handle: &Resource<Key>) -> wasmtime::Result<&Key> {
-        self.keys.at(handle.rep()).ok_or_else(|| wasmtime::Error::msg("no such key"))
+    /// The key behind a handle, which was checked before this.
+    pub(crate) fn key(&self, handle: u32) -> wasmtime::Result<&Key> {
+        self.keys.at(handle).ok_or_else(|| wasmtime::Error::msg("no such key"))
     }
 
-    fn open_key(
+    pub(crate) fn drop_key(&mut self, handle: u32) {
+        if self.keys.take(handle).is_some() {
+            self.meter.let_go(0);
+        }
+    }
+
+    /// A number for the key in a slot.
+    pub(crate) fn open_key(
         &mut self,
         slot: &str,
         index: u32,
         encoding: EncodingOut,
-    ) -> Result<Result<Resource<Key>, KeyError>, Over> {
+    ) -> Result<Result<u32, KeyError>, Over> {
         let opened = match self.bags.keys.key(slot, index, encoding.into()) {
             // The rule declares it, and the op may see it but not use it.
             Err(KeyError::NoSuchSlot) if self.bags.reveal.versions(slot).is_some() => Err(KeyError::Denied),
@@ -141,12 +148,12 @@ impl Host {
     }
 
     /// Gives a key a handle, which counts like any other (R25).
-    fn hold_key(&mut self, key: Result<Key, KeyError>) -> Result<Result<Resource<Key>, KeyError>, Over> {
+    pub(crate) fn hold_key(&mut self, key: Result<Key, KeyError>) -> Result<Result<u32, KeyError>, Over> {
         match key {
             Ok(key) => {
                 self.meter.hold(0)?;
                 // No epoch interrupts a host call: the key itself looks at the clock.
-                Ok(Ok(Resource::new_own(self.keys.put(key.until(self.deadline)))))
+                Ok(Ok(self.keys.put(key.until(self.deadline))))
             }
             Err(error) => Ok(Err(error)),
         }

@@ -153,6 +153,12 @@ impl Meter {
         within(self.host_calls <= self.limits.host_calls, Over::HostCalls(self.limits.host_calls))
     }
 
+    /// Whether an argument of `bytes` is within the limit, before it is copied.
+    pub(crate) fn has_room(&self, bytes: usize) -> Result<(), Over> {
+        let most = self.limits.argument_bytes;
+        within(self.argument_bytes.saturating_add(bytes) <= most, Over::Arguments(most))
+    }
+
     pub(crate) fn argument(&mut self, bytes: usize) -> Result<(), Over> {
         self.argument_bytes = self.argument_bytes.saturating_add(bytes);
         let most = self.limits.argument_bytes;

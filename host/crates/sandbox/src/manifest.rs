@@ -8,6 +8,8 @@ use crate::Error;
 const PREAMBLE: usize = 8;
 /// The number of a custom section.
 const CUSTOM: u8 = 0;
+/// The number of a section that is a module.
+const CORE_MODULE: u8 = 1;
 
 /// The manifest of a component; `None` when it carries none. Sections of modules and
 /// components inside it do not count: a part of an op does not speak for the whole.
@@ -17,11 +19,9 @@ const CUSTOM: u8 = 0;
 /// there is more than one or it is not right.
 pub fn manifest(wasm: &[u8]) -> Result<Option<OpManifest>, Error> {
     let wrong = |why: &str| Error::Manifest { why: why.to_owned() };
-    let mut rest = wasm.get(PREAMBLE..).ok_or(Error::NotAComponent)?;
     let mut found = None;
-    while let Some((&id, after)) = rest.split_first() {
-        let (section, after) = sized(after).ok_or(Error::NotAComponent)?;
-        rest = after;
+    for section in Sections::of(wasm)? {
+        let (id, section) = section?;
         if id != CUSTOM {
             continue;
         }
@@ -36,6 +36,37 @@ pub fn manifest(wasm: &[u8]) -> Result<Option<OpManifest>, Error> {
         }
     }
     Ok(found)
+}
+
+/// The first module in a component: in those of `wit-component`, the one with the op's code.
+pub(crate) fn first_module(wasm: &[u8]) -> Result<&[u8], Error> {
+    for section in Sections::of(wasm)? {
+        let (id, section) = section?;
+        if id == CORE_MODULE {
+            return Ok(section);
+        }
+    }
+    Err(Error::NotAComponent)
+}
+
+/// The sections of a component, each with its number.
+struct Sections<'a>(&'a [u8]);
+
+impl<'a> Sections<'a> {
+    fn of(wasm: &'a [u8]) -> Result<Self, Error> {
+        wasm.get(PREAMBLE..).map(Self).ok_or(Error::NotAComponent)
+    }
+}
+
+impl<'a> Iterator for Sections<'a> {
+    type Item = Result<(u8, &'a [u8]), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (&id, after) = self.0.split_first()?;
+        let section = sized(after);
+        self.0 = section.map_or(&[], |(_, after)| after);
+        Some(section.map(|(section, _)| (id, section)).ok_or(Error::NotAComponent))
+    }
 }
 
 /// Splits off what stands behind its own length, an unsigned LEB128 of at most 32 bits.

@@ -7,9 +7,10 @@ use model::OpName;
 use wasmtime::Engine;
 
 use crate::builtins::Builtin;
+use crate::cache::Origin;
 use crate::engine::{Memories, engine};
 use crate::epoch::Ticker;
-use crate::guest::{Guest, Linkers, Origin};
+use crate::guest::{Guest, Linkers};
 use crate::{CodeCache, Error, Limits, Op, Trust};
 
 /// Compiles ops, or takes them from the code cache, and links them.
@@ -64,14 +65,7 @@ impl Sandbox {
     /// [`Error::OtherContract`], [`Error::NoHandle`], [`Error::Manifest`].
     pub fn load(&self, name: OpName, wasm: &[u8], trust: Trust) -> Result<Op, Error> {
         let (guest, origin) = Guest::new(name, wasm, &self.engine, &self.linkers, &self.cache)?;
-        let count = match origin {
-            Origin::Compiled => &self.compiled,
-            Origin::Cached => &self.cached,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        let large = Limits::is_large(wasm.len());
-        let limits = Arc::clone(if large { &self.large_limits } else { &self.limits });
-        Ok(Op { guest, trust, limits, large, ticker: Arc::clone(&self.ticker) })
+        Ok(self.op(guest, origin, wasm.len(), trust))
     }
 
     /// Makes an op of an embedded one.
@@ -79,7 +73,20 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::load`].
     pub fn load_builtin(&self, builtin: &Builtin) -> Result<Op, Error> {
-        self.load(builtin.name.clone(), builtin.wasm, Trust::Builtin)
+        let Builtin { name, wasm, .. } = builtin;
+        let (guest, origin) = Guest::embedded(name.clone(), wasm, &self.engine, &self.linkers, &self.cache)?;
+        Ok(self.op(guest, origin, wasm.len(), Trust::Builtin))
+    }
+
+    fn op(&self, guest: Guest, origin: Origin, bytes: usize, trust: Trust) -> Op {
+        let count = match origin {
+            Origin::Compiled => &self.compiled,
+            Origin::Cached => &self.cached,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        let large = Limits::is_large(bytes);
+        let limits = Arc::clone(if large { &self.large_limits } else { &self.limits });
+        Op { guest, trust, limits, large, ticker: Arc::clone(&self.ticker) }
     }
 
     /// How many ops were compiled and how many found compiled.

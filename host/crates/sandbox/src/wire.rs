@@ -61,7 +61,6 @@ impl Drop for ValueOut {
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "the engine makes it, of a number")]
 pub(crate) enum ClassOut {
     #[component(name = "data")]
     Data,
@@ -69,6 +68,11 @@ pub(crate) enum ClassOut {
     Digest,
     #[component(name = "credential")]
     Credential,
+}
+
+impl ClassOut {
+    /// By their numbers.
+    pub(crate) const ALL: [Self; 3] = [Self::Data, Self::Digest, Self::Credential];
 }
 
 /// `types.field`. The value stands last: when lifting fails before it there is nothing to
@@ -141,7 +145,6 @@ impl KeyErrorIn {
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "the engine makes it, of a number")]
 pub(crate) enum AlgorithmOut {
     #[component(name = "hmac-sha1")]
     HmacSha1,
@@ -155,6 +158,18 @@ pub(crate) enum AlgorithmOut {
     EcdsaP256Sha256,
     #[component(name = "rsa-pkcs1-sha256")]
     RsaPkcs1Sha256,
+}
+
+impl AlgorithmOut {
+    /// By their numbers.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::HmacSha1,
+        Self::HmacSha256,
+        Self::HmacSha512,
+        Self::Ed25519,
+        Self::EcdsaP256Sha256,
+        Self::RsaPkcs1Sha256,
+    ];
 }
 
 impl From<AlgorithmOut> for Algorithm {
@@ -174,7 +189,6 @@ impl From<AlgorithmOut> for Algorithm {
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "the engine makes it, of a number")]
 pub(crate) enum EncodingOut {
     #[component(name = "declared")]
     Declared,
@@ -190,6 +204,12 @@ pub(crate) enum EncodingOut {
     Base32,
     #[component(name = "whsec")]
     Whsec,
+}
+
+impl EncodingOut {
+    /// By their numbers.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Declared, Self::Text, Self::Hex, Self::Base64, Self::Base64Url, Self::Base32, Self::Whsec];
 }
 
 impl From<EncodingOut> for Encoding {

@@ -1,13 +1,16 @@
 //! What all measurements share: a vault with one key, ops that sign a body with it, and the native signer.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use model::{Envelope, OpName, Path, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value};
+use model::{
+    Digest, Envelope, OpName, Path, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
+};
 use sandbox::measure::Subject;
-use sandbox::{CodeCache, Limits, Op, OpInput, Randomness, Sandbox, Trust, builtins};
+use sandbox::{Builtin, CodeCache, Limits, Op, OpInput, Randomness, Sandbox, Trust, builtins};
 use sha2::Sha256;
 use store::{By, SecretAddress, Store};
 use tempfile::TempDir;
@@ -39,6 +42,9 @@ pub(crate) struct Signer<'a> {
     pub(crate) op: Op,
     input: OpInput,
     body: Arc<[u8]>,
+    /// For the native work.
+    params: String,
+    keys: HashMap<String, &'static [u8]>,
 }
 
 impl House {
@@ -64,9 +70,8 @@ impl House {
     pub(crate) fn signer(&self, sandbox: &Sandbox, how: How, bytes: usize) -> Signer<'_> {
         let op = match how {
             How::Shown => Self::builtin(sandbox, true).unwrap(),
-            // Built in as soon as it is; written by hand, and with the same parameters, until then.
-            How::Handle => Self::builtin(sandbox, false).unwrap_or_else(|| Self::guest(sandbox, "forger")),
-            How::Copied => Self::guest(sandbox, "forger"),
+            How::Handle => Self::builtin(sandbox, false).unwrap(),
+            How::Copied => Self::guest_directly(sandbox, "forger"),
         };
         let attack = if how == How::Copied { 9 } else { 0 };
         let params =
@@ -84,7 +89,8 @@ impl House {
             envelope: Arc::new(envelope),
             randomness: Randomness::System,
         };
-        let signer = Signer { house: self, op, input, body };
+        let keys = HashMap::from([("KEY".to_owned(), KEY)]);
+        let signer = Signer { house: self, op, input, body, params, keys };
         signer.call(signer.bags(), &Credentials::new());
         signer
     }
@@ -96,6 +102,17 @@ impl House {
 
     /// A guest of `tests/guests`, with leave to return a digest at `p`.
     pub(crate) fn guest(sandbox: &Sandbox, name: &str) -> Op {
+        sandbox.load(OpName::parse(name).unwrap(), &Self::component(name), Trust::Tenant).unwrap()
+    }
+
+    /// The same, called as the built-in ops are.
+    fn guest_directly(sandbox: &Sandbox, name: &str) -> Op {
+        let wasm = Self::component(name).leak();
+        let (name, digest) = (OpName::parse(name).unwrap(), Digest::of(wasm));
+        sandbox.load_builtin(&Builtin { name, file: "", wasm, digest }).unwrap()
+    }
+
+    fn component(name: &str) -> Vec<u8> {
         let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap();
         let component = std::fs::read(root.join(format!("tests/guests/dist/{name}.wasm"))).unwrap();
         let manifest = format!("name = \"{name}\"\n[[outputs]]\npath = \"p\"\nclass = \"digest\"");
@@ -103,8 +120,7 @@ impl House {
         let section = model::MANIFEST_SECTION.as_bytes();
         let lengths = [section.len(), section.len() + 1 + manifest.len()].map(|n| u8::try_from(n).unwrap());
         assert!(lengths[1] < 0x80);
-        let bytes = [&component, &[0, lengths[1], lengths[0]][..], section, manifest.as_bytes()].concat();
-        sandbox.load(OpName::parse(name).unwrap(), &bytes, Trust::Tenant).unwrap()
+        [&component, &[0, lengths[1], lengths[0]][..], section, manifest.as_bytes()].concat()
     }
 }
 
@@ -135,17 +151,20 @@ impl Signer<'_> {
         black_box(self.op.call(self.input(), bags, credentials).unwrap());
     }
 
-    /// The same work without walls: the HMAC, its text, and a field to put it in.
-    fn native(&self) -> Vec<(Path, Value)> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
+    /// The same work without walls: the rule's parameters read, the key looked up, the HMAC, and
+    /// a JSON object with its text.
+    fn native(&self) -> String {
+        let params: serde_json::Value = serde_json::from_str(black_box(&self.params)).unwrap();
+        let key = &self.keys[black_box("KEY")];
+        assert_eq!(params["algorithm"].as_str(), Some("sha256"));
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
         mac.update(black_box(&self.body));
-        let mut hex = String::with_capacity(64);
-        for byte in mac.finalize().into_bytes() {
-            hex.extend(
-                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
-            );
-        }
-        vec![(Path::parse_sugared("p").unwrap(), Value::from(hex))]
+        let digits = b"0123456789abcdef";
+        let mac = mac.finalize().into_bytes();
+        let hex = mac.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| digits[usize::from(digit)]);
+        let hex = String::from_utf8(hex.collect()).unwrap();
+        let path = params["output_path"].as_str().unwrap().to_owned();
+        serde_json::Value::from_iter([(path, hex)]).to_string()
     }
 
     /// Hands out the two to be measured.
