@@ -162,15 +162,20 @@ fn cold(house: &House) -> Vec<Row> {
         target: "<= 1/50",
         met: part >= 50.0,
     }];
-    let sizes = fs::read_dir(folder).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
-    let (component, largest) = (builtin.wasm.len(), sizes.max().unwrap());
-    rows.push(Row {
-        goal: "G10",
-        what: "size of hmac-sign, as a component and compiled".to_owned(),
-        measured: format!("{component} and {largest} bytes"),
-        target: "<= 20 and 64 KiB",
-        met: component <= 20 * KIB && largest <= 64 << 10,
-    });
+    for builtin in builtins().unwrap().iter().filter(|op| op.name == builtin.name) {
+        cached.load_builtin(builtin).unwrap();
+        let mut files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap());
+        let is_its = |name: &str| name.starts_with(&builtin.digest.to_string());
+        let code = files.find(|file| file.file_name().to_str().is_some_and(is_its)).unwrap();
+        let (component, code) = (builtin.wasm.len(), code.metadata().unwrap().len());
+        rows.push(Row {
+            goal: "G10",
+            what: format!("size of {}, and compiled", builtin.file),
+            measured: format!("{component} and {code} bytes"),
+            target: "<= 20 and 64 KiB",
+            met: component <= 20 * KIB && code <= 64 << 10,
+        });
+    }
     rows
 }
 
