@@ -51,6 +51,12 @@ impl Envelope {
         self.received = Some(received);
     }
 
+    /// The bytes that `body` was received as, when no rule has written to it.
+    #[must_use]
+    pub fn received(&self) -> Option<&[u8]> {
+        self.received.as_deref()
+    }
+
     /// The document, always an object.
     #[must_use]
     pub fn document(&self) -> &Value {

@@ -94,6 +94,14 @@ faults! {
     UpstreamCredentialAbsent, "upstream_credential_absent", 502, "upstream_failed", "the upstream's reply has no credential where the rule says";
     UpstreamBusy, "upstream_busy", 503, "busy", "too many requests of this tenant to upstreams at once";
     UpstreamProtocol, "upstream_protocol", 502, "upstream_failed", "the upstream broke off or did not speak HTTP";
+    // Workers, and requests that wait for them.
+    CredentialCannotWait, "credential_cannot_wait", 500, "rule_failed", "a request with a credential in its envelope cannot wait for a worker";
+    ContinuationsFull, "continuations_full", 503, "busy", "too many requests of this tenant wait for workers";
+    WorkerRefused, "worker_refused", 502, "upstream_failed", "the worker did not accept the job: it must answer 202";
+    WorkerFailed, "worker_failed", 502, "upstream_failed", "the worker said that it failed";
+    WorkerTimeout, "worker_timeout", 504, "upstream_timeout", "the worker did not call back in time";
+    Interrupted, "interrupted", 503, "unavailable", "the chassis ended while the request ran, and running it again could do things twice";
+    RulesGone, "rules_gone", 503, "unavailable", "the rules or ops that a waiting request began with cannot be had any more";
     // The chassis.
     OutputInvalid, "output_invalid", 500, "output_invalid", "the answer the rules shaped cannot be sent";
     Unavailable, "unavailable", 503, "unavailable", "the chassis is shutting down or has no rules";

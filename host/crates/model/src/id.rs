@@ -23,6 +23,10 @@ pub enum IdKind {
     Stack,
     /// A hostname of a tenant (`hst_`).
     Hostname,
+    /// A request that waits for workers (`run_`).
+    Run,
+    /// A worker's part in it (`opc_`).
+    Wait,
 }
 
 impl IdKind {
@@ -36,6 +40,8 @@ impl IdKind {
             Self::Invitation => "inv_",
             Self::Stack => "stk_",
             Self::Hostname => "hst_",
+            Self::Run => "run_",
+            Self::Wait => "opc_",
         }
     }
 }

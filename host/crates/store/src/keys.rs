@@ -37,7 +37,11 @@ impl Store {
     /// # Errors
     /// [`Error`] of the database.
     pub fn holds_ciphertext(&self) -> Result<bool, Error> {
-        self.ask("SELECT EXISTS (SELECT 1 FROM tenant_secret_versions WHERE destroyed_at IS NULL)", [])
+        self.ask(
+            "SELECT EXISTS (SELECT 1 FROM tenant_secret_versions WHERE destroyed_at IS NULL)
+                 OR EXISTS (SELECT 1 FROM txco_runs WHERE ended_at IS NULL)",
+            [],
+        )
     }
 
     /// The keys that versions name, each once: `None` stands for versions that name none
@@ -118,7 +122,7 @@ impl Store {
         })
     }
 
-    fn ask<T: rusqlite::types::FromSql>(
+    pub(crate) fn ask<T: rusqlite::types::FromSql>(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,

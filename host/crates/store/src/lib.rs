@@ -53,6 +53,7 @@ mod every;
 mod ops;
 mod stacks;
 mod hostnames;
+mod runs;
 mod audit;
 mod actors;
 
@@ -74,6 +75,10 @@ pub use row::{
     AadScheme, ActiveSecret, CheckValue, KeyId, Metadata, NONCE_BYTES, NewVersion, PolicyRow, Resolution,
     Retiring, SealedSecret, SealedVersion, SecretAddress, Tenant, VersionFacts, WRAPPED_DEK_BYTES,
     WrappedRow,
+};
+pub use runs::{
+    ClaimedRun, EndedWait, Ending, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState, SealedBytes,
+    TokenHash,
 };
 pub use stacks::{
     Activated, Activation, Base, Change, KEPT_VERSIONS, MOST_FILE_BYTES, MOST_FILES, MOST_STACKS, Managed,

@@ -50,6 +50,7 @@ pub(crate) const RUNTIME: &[Migration] = &[
              ON tenant_hostnames (hostname) WHERE revoked_at IS NULL",
         ],
     },
+    Migration { number: 61, sql: include_str!("schema/0061_continuations.sql"), if_clean: &[] },
 ];
 
 /// The layout of `auth-<env>.db`.

@@ -17,6 +17,7 @@ use crate::request::IDEMPOTENCY_KEY;
 use crate::rule::{Assignment, Choice, Rule, Set};
 use crate::secrets::{self, Declared};
 use crate::token::Keyword;
+use crate::waits;
 
 const WRITABLE: &str = "below @ a rule may write web.res, goto, halt, delete and computed";
 
@@ -43,7 +44,11 @@ pub(crate) fn rule(
         check_method(&with, &declared, findings);
     }
     let hidden = hidden::read(&with, findings);
-    let for_the_op = |pair: &Pair| !matches!(pair.path.first(), Some("secrets" | "redact" | "omit"));
+    let waits = waits::read(&with, exec, findings);
+    let for_the_op = |pair: &Pair| {
+        let name = pair.path.first().unwrap_or_default();
+        !matches!(name, "secrets" | "redact" | "omit") && !waits::PARAMS.contains(&name)
+    };
     let params = with.into_iter().filter(for_the_op);
     Rule {
         name,
@@ -59,6 +64,7 @@ pub(crate) fn rule(
         emit: writable(parts.emit, "EMIT", findings),
         after: writable(after, "SET after SELECT", findings),
         hidden,
+        waits,
     }
 }
 

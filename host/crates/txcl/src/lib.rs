@@ -49,7 +49,9 @@ mod secrets;
 mod request;
 mod params;
 mod hidden;
+mod waits;
 mod rule;
+mod kept;
 mod flow;
 mod build;
 mod compile;
@@ -70,3 +72,4 @@ pub use request::{
     HTTP_PARAMS, IDEMPOTENCY_KEY, MAX_RETRIES, credentials, duration, is_idempotent, query_value, retries,
 };
 pub use rule::{Prepared, Rule, Written};
+pub use waits::Waits;

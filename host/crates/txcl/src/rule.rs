@@ -13,6 +13,7 @@ use crate::exec::Exec;
 use crate::expr::{Expr, Scope};
 use crate::header;
 use crate::hidden::Hidden;
+use crate::waits::Waits;
 
 /// What a rule made ready for its op.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,14 +36,14 @@ pub struct Prepared {
 /// A value that SELECT chose.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chosen {
-    path: Path,
-    value: Value,
-    line: usize,
+    pub(crate) path: Path,
+    pub(crate) value: Value,
+    pub(crate) line: usize,
 }
 
 /// What a rule's SET after SELECT wrote.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written(Vec<Chosen>);
+pub struct Written(pub(crate) Vec<Chosen>);
 
 impl Written {
     /// Writes the same into another envelope, where it is absent.
@@ -100,6 +101,7 @@ pub struct Rule {
     pub(crate) emit: Vec<Assignment>,
     pub(crate) after: Vec<Assignment>,
     pub(crate) hidden: Hidden,
+    pub(crate) waits: Waits,
 }
 
 impl Rule {
@@ -143,6 +145,12 @@ impl Rule {
     #[must_use]
     pub fn hidden(&self) -> &Hidden {
         &self.hidden
+    }
+
+    /// Whether its client waits for it: WITH mode.
+    #[must_use]
+    pub fn waits(&self) -> Waits {
+        self.waits
     }
 
     /// The tests that WHEN comes to, left to right and no further than needed: why it held

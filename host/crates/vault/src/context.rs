@@ -140,7 +140,7 @@ pub(crate) fn digest(policy: Option<&PolicyRow>) -> Result<Option<Digest>, Unope
 
 /// Each field behind its length as four bytes, big-endian. Fields are short: ids, names
 /// and digests; one that did not fit would be cut to a length no reader could match.
-fn framed(fields: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn framed(fields: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(fields.iter().map(|field| field.len() + 4).sum());
     for field in fields {
         bytes.extend_from_slice(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());

@@ -111,8 +111,17 @@ impl MasterKey {
 
     /// What wraps audit keys (R12).
     pub(crate) fn audit_cipher(&self) -> Result<Cipher, Error> {
+        self.derived_cipher(b"txco/v1/audit")
+    }
+
+    /// What wraps the keys of runs (R12).
+    pub(crate) fn run_cipher(&self) -> Result<Cipher, Error> {
+        self.derived_cipher(b"txco/v1/continuation")
+    }
+
+    fn derived_cipher(&self, label: &[u8]) -> Result<Cipher, Error> {
         let mut bytes = Locked::zeroed(KEY_BYTES).map_err(|_| Error::NoMemory)?;
-        derive_into(&self.bytes, b"txco/v1/audit", bytes.bytes_mut())?;
+        derive_into(&self.bytes, label, bytes.bytes_mut())?;
         Cipher::new(bytes.bytes()).ok_or(Error::Cipher)
     }
 }

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::dek::Dek;
 use crate::error::{Error, Unopened};
 use crate::ring::KeyRing;
+use crate::runs;
 use crate::vault::{Vault, unwrapped};
 
 /// What is done with rows in the layout of the Go chassis.
@@ -90,7 +91,7 @@ pub enum Progress {
 /// What the versions say about their keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
-    /// How many rows each key wraps, those that no longer name one included where a key of
+    /// How many rows each key wraps (versions, and runs that wait or whose result is kept), those that no longer name one included where a key of
     /// the ring opens them.
     pub rows: BTreeMap<KeyId, u64>,
     /// How many active secrets each key is needed for now.
@@ -105,12 +106,15 @@ pub struct Census {
 
 impl Vault {
     /// Begins to move every version to the active key: of active and of revoked secrets, the
-    /// newest and the old.
+    /// newest and the old. The keys of runs are moved at once.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn rewrap(&self, scheme_one: SchemeOne) -> Result<Rewrap, Error> {
-        let to = self.keeper.newest(&self.store).active().id();
+        let ring = self.keeper.newest(&self.store);
+        let to = ring.active().id();
+        // The keys of runs that wait, which are few beside the versions.
+        runs::move_keys(&self.store, &ring)?;
         let left = self.to_move(scheme_one, to)?;
         let (rewrapped, upgraded, shut) = (0, 0, 0);
         Ok(Rewrap { scheme_one, to, left, after: 0, rewrapped, upgraded, shut, first_shut: None })
@@ -224,6 +228,9 @@ impl Vault {
                 }
                 None => self.count_unnamed(&ring, &mut census)?,
             }
+        }
+        for (key, runs) in self.store.run_keys()? {
+            *census.rows.entry(key).or_default() += runs;
         }
         self.store.each_wrapped(|row| {
             let key = key_of(row).or_else(|| opener(&ring, row));

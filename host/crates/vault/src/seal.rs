@@ -47,8 +47,39 @@ impl Cipher {
         aad: &[u8],
         cleartext: &Cleartext,
     ) -> Result<Sealed, Error> {
-        let mut ciphertext = Vec::with_capacity(cleartext.len() + TAG_BYTES);
-        ciphertext.extend_from_slice(cleartext.expose());
+        let mut bytes = Vec::with_capacity(cleartext.len() + TAG_BYTES);
+        bytes.extend_from_slice(cleartext.expose());
+        self.seal_in_place(nonce, aad, bytes)
+    }
+
+    /// Seals bytes that are no secret, such as an envelope that waits.
+    pub(crate) fn seal_bytes(&self, aad: &[u8], bytes: Vec<u8>) -> Result<Sealed, Error> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|_| Error::NoRandomness)?;
+        self.seal_in_place(nonce, aad, bytes)
+    }
+
+    /// Opens what [`seal_bytes`](Self::seal_bytes) made.
+    pub(crate) fn open_bytes(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        mut bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, NotAuthentic> {
+        let tag = *bytes.last_chunk::<TAG_BYTES>().ok_or(NotAuthentic)?;
+        bytes.truncate(bytes.len() - TAG_BYTES);
+        self.0
+            .decrypt_inout_detached(&(*nonce).into(), aad, InOutBuf::from(bytes.as_mut_slice()), &tag.into())
+            .map_err(|_| NotAuthentic)?;
+        Ok(bytes)
+    }
+
+    fn seal_in_place(
+        &self,
+        nonce: [u8; NONCE_BYTES],
+        aad: &[u8],
+        mut ciphertext: Vec<u8>,
+    ) -> Result<Sealed, Error> {
         let tag = self
             .0
             .encrypt_inout_detached(&nonce.into(), aad, InOutBuf::from(ciphertext.as_mut_slice()))

@@ -10,4 +10,5 @@ mod ring;
 mod tampering;
 mod versions;
 mod wiping;
+mod runs;
 mod audit;
