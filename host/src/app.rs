@@ -2,11 +2,13 @@
 
 mod heads;
 mod admission;
+mod waiting;
 mod boot;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chassis::{Chassis, RuleSet};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -102,6 +104,8 @@ pub struct App {
     applied: Arc<Applied>,
     books: Arc<Bookkeeping>,
     meter: Arc<Meter>,
+    /// How often ended requests that waited are removed.
+    sweep: Duration,
     web: Listener,
     admin: Listener,
     runtime: tokio::runtime::Runtime,
@@ -140,7 +144,10 @@ impl App {
     /// [`BootError::Threads`].
     pub fn serve(self) -> Result<Serving, BootError> {
         let admin = AdminThread::start(self.admin)?;
-        Ok(Serving::start(self.books, self.meter, self.web, admin, self.runtime))
+        let serving = Serving::start(self.books, self.meter, self.web, admin, self.runtime);
+        serving.spawn(Arc::clone(serving.chassis()).tend());
+        serving.spawn(sweep(Arc::clone(serving.chassis()), self.sweep));
+        Ok(serving)
     }
 
     /// Serves until SIGTERM or SIGINT, then drains; `beside` starts what runs beside the heads.
@@ -168,6 +175,18 @@ impl App {
     pub(crate) fn hangups(&self) -> Result<Signal, BootError> {
         let _inside = self.runtime.enter();
         signal(SignalKind::hangup()).map_err(BootError::Threads)
+    }
+}
+
+/// Removes requests that waited and ended long ago, now and then.
+async fn sweep(chassis: Arc<Chassis>, period: Duration) {
+    loop {
+        match chassis.sweep().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "requests that waited, ended and are kept no longer"),
+            Err(error) => tracing::warn!(%error, "requests that waited could not be removed"),
+        }
+        tokio::time::sleep(period).await;
     }
 }
 

@@ -140,6 +140,16 @@ settings! {
     op_scope_ttl_max: u32 = "op-scope-ttl-max" "COUNT" ["500"] "How many stages one request may enter; 0 is no limit";
     max_fuel_per_request: u64 = "max-fuel-per-request" "COUNT" ["100000"] "What one request may use in all; 0 is no limit";
     op_repeat_penalty_ms: u32 = "op-repeat-penalty-ms" "COUNT" ["20"] "Milliseconds that a request waits which goes from one stage to another again";
+    async_runtime_default: Duration = "async-runtime-default" "TIME" ["10m"] "How long a worker may take for its job when its rule says nothing";
+    async_ack_timeout: Duration = "async-ack-timeout" "TIME" ["5s"] "How long a worker may take to accept a job";
+    continue_after_default: Duration = "continue-after-default" "TIME" ["5s"] "After what time the client of a continuable rule is told to come back";
+    continuable_timeout_default: Duration = "continuable-timeout-default" "TIME" ["10m"] "How long a continuable rule may take that says nothing about it, within --op-timeout-max";
+    continuation_callback_base_url: String = "continuation-callback-base-url" "URL" [""] "Where workers reach the web head, such as https://hooks.example.com; without it, the address it listens on";
+    continuation_sweep_period: Duration = "continuation-sweep-period" "TIME" ["900"] "How often requests that waited and ended are looked at, to be removed";
+    continuation_retention: Duration = "continuation-retention" "TIME" ["604800"] "How long the end of a request that waited is kept for its client; no job may take longer";
+    continuation_longpoll_ms: u32 = "continuation-longpoll-ms" "COUNT" ["12000"] "Milliseconds that a client waits for an end when it asks with format=json";
+    continuations_max: u64 = "continuations-max" "COUNT" ["10000"] "How many requests of a tenant may wait; 0 is no limit";
+    continuation_runs: u32 = "continuation-runs" "COUNT" ["256"] "How many requests that nobody waits for may run at once";
     mock: Mock = "mock" "allow|deny" ["allow"] "Whether a mock-response.json may stand for an op";
     op_size_max: Bytes = "op-size-max" "BYTES" ["20MiB"] "The largest component of an op that may be pushed";
     ops_max: u32 = "ops-max" "COUNT" ["200"] "How many ops a tenant may have";

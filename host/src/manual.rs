@@ -12,6 +12,9 @@ pub mod run {}
 #[doc = include_str!("../docs/egress.md")]
 pub mod egress {}
 
+#[doc = include_str!("../docs/continuations.md")]
+pub mod continuations {}
+
 #[doc = include_str!("../docs/audit.md")]
 pub mod audit {}
 

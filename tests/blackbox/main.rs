@@ -37,6 +37,7 @@ mod upstreams;
 mod egress;
 mod answers;
 mod run;
+mod continuations;
 mod many_at_once;
 mod restart;
 mod go_database;

@@ -15,6 +15,7 @@ use vault::{CodeCacheKey, KeyProvider, LateVault, Vault};
 
 use super::admission::{self, Admission, Tls};
 use super::heads::Listener;
+use super::waiting::waiting;
 use super::{App, BootError, Role};
 use crate::admin::{
     Admin, Applied, Checking, Demand, OpBounds, Ops, SecretBounds, SecretsUse, ServedFrom, TenantOps,
@@ -98,7 +99,6 @@ impl App {
             RequirePolicy::Yes => Demand::Policy,
             RequirePolicy::No => Demand::Nothing,
         };
-        let settings = settings(config);
         let secret_bounds = secret_bounds(config)?;
         let egress = egress_settings(config)?;
         let kept = keys.kept();
@@ -110,6 +110,9 @@ impl App {
         let admin_socket = bind("admin", config.admin_addr)?;
         let web_socket = bind("web", config.web_addr)?;
         let own_admin = admin_socket.local_addr().map_err(BootError::Threads)?;
+        let own_web = web_socket.local_addr().map_err(BootError::Threads)?;
+        let waiting = waiting(config, own_web, web_tls.is_some())?;
+        let settings = chassis::Settings { waiting, ..settings(config) };
         if let Some(secret) = &admission.told {
             say_first(secret, own_admin, admin_tls.is_some());
         }
@@ -155,6 +158,7 @@ impl App {
             body_within: BODY_WITHIN,
             detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
             mock_header: config.web_mock_header,
+            longpoll: Duration::from_millis(config.continuation_longpoll_ms.into()),
         })
         .merge(ready::router(&readiness));
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -169,6 +173,7 @@ impl App {
             applied,
             books,
             meter,
+            sweep: config.continuation_sweep_period,
             web: Listener { socket: web_socket, router: web_router, tls: server(&web_tls) },
             admin: Listener { socket: admin_socket, router: admin_router, tls: server(&admin_tls) },
             certificates: [admin_tls, web_tls].into_iter().flatten().map(|tls| tls.certificate).collect(),

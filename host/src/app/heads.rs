@@ -166,8 +166,13 @@ impl Serving {
             }
         };
         runtime.block_on(async {
+            let all = async {
+                let _ended = web.await;
+                // What nobody waits for is finished too; the next start goes on with the rest.
+                books.chassis.rest().await;
+            };
             tokio::select! {
-                _ = web => {}
+                () = all => {}
                 () = tokio::time::sleep(DRAIN) => {
                     tracing::warn!(seconds = DRAIN.as_secs(), "requests were cut off that did not end in time");
                 }

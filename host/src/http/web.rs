@@ -3,6 +3,7 @@
 mod inlet;
 mod outlet;
 mod stream;
+mod waiting;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chassis::{Chassis, NoRoute};
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
@@ -38,6 +39,8 @@ pub(crate) struct Web {
     pub(crate) detail: Detail,
     /// Whether a client may choose mocks.
     pub(crate) mock_header: WebMockHeader,
+    /// How long a client waits that asks how its request is.
+    pub(crate) longpoll: Duration,
 }
 
 /// The routes of the web head: `/healthz`, and everything else is an event.
@@ -45,6 +48,7 @@ pub(crate) fn router(web: Web) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/_txc/healthz", get(healthz))
+        .route(waiting::COMPLETE, post(waiting::complete))
         .fallback(event)
         .with_state(Arc::new(web))
 }
@@ -90,6 +94,9 @@ impl Web {
             Err(NoRoute::NoStack) => return refuse(StatusCode::NOT_FOUND, "stack_unknown"),
             Err(NoRoute::Broken) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "rules_broken"),
         };
+        if let Some(asked) = waiting::asked(parts) {
+            return waiting::poll(self, &asked, &route, id, parts).await;
+        }
         let body = match read(&parts.headers, body, self.max_body, self.body_within).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
@@ -124,10 +131,18 @@ impl Web {
                     Err(failure) => self.unshaped(&failure, id, parts),
                 };
             }
+            Step::Ticket(ticket) => {
+                // It has a place of its own, which the end of the chassis waits for.
+                drop(tokio::spawn(running.run_out(id.clone())));
+                return waiting::accepted(&ticket, parts);
+            }
             Step::Panicked => return self.panicked(id, &parts.method),
         };
         if let Some(failed) = &outcome.failure {
             return outlet::failed(&failed.failure, Some(&failed.rule), id, &parts.method, self.detail);
+        }
+        if let Some(ticket) = &outcome.ticket {
+            return waiting::accepted(ticket, parts);
         }
         outlet::shape(&outcome.envelope, &parts.method)
             .unwrap_or_else(|failure| self.unshaped(&failure, id, parts))

@@ -10,18 +10,18 @@ use egress::Reply;
 use jiff::Timestamp;
 use model::{Envelope, Failure, Fault, Object, OpName, SecretRef, Value};
 use sandbox::{Op, OpInput, Randomness, Waiting};
-use tokio::sync::OwnedSemaphorePermit;
 use txcl::{Clock, Exec, Prepared, Rule};
 use vault::{Caller, Credentials, OpBags, SecretBag};
 
 use crate::fuel::{self, Fuel};
-use crate::grant::{grant, store_off};
+use crate::grant::grant;
+use crate::life::Carried;
 use crate::merge::weight;
 use crate::mock;
-use crate::outbound::{OnError, Outbound, outbound, timeout};
+use crate::outbound::{Outbound, outbound, timeout, usual};
 use crate::protect::{check_op_field, project};
 use crate::registry::Builds;
-use crate::reply::{is_upstreams, received};
+use crate::reply::received;
 use crate::request::Request;
 use crate::rooms::Rooms;
 use crate::ruleset::RuleSet;
@@ -38,6 +38,7 @@ pub(crate) struct Place<'a> {
     pub(crate) request: &'a Request,
     pub(crate) credentials: &'a Arc<Credentials>,
     pub(crate) fuel: &'a Fuel,
+    pub(crate) carried: &'a Carried,
     /// The stack that owns the rule.
     pub(crate) stack: &'a model::StackName,
     pub(crate) scope: u32,
@@ -49,7 +50,7 @@ pub(crate) struct Done {
     pub(crate) step: Step,
     /// What the op was called with; absent when that could not be evaluated.
     pub(crate) prepared: Option<Prepared>,
-    /// What it adds to the envelope; present when it did not fail.
+    /// What it adds to the envelope; absent when it failed, and when a worker is to say it.
     pub(crate) output: Option<Object>,
 }
 
@@ -80,7 +81,7 @@ impl Place<'_> {
         };
         step.elapsed = began.elapsed();
         let output = match result {
-            Ok(output) => Some(output),
+            Ok(output) => output,
             Err(failure) => {
                 self.report(&step, &failure);
                 step.failure = Some(failure);
@@ -97,7 +98,7 @@ impl Place<'_> {
         mock: Option<&Object>,
         prepared: &Prepared,
         step: &mut Step,
-    ) -> Result<Object, Failure> {
+    ) -> Result<Option<Object>, Failure> {
         if rule.exec().is_some_and(|exec| *exec != Exec::Noop) {
             self.fuel.pay(fuel::EXEC)?;
         }
@@ -114,6 +115,7 @@ impl Place<'_> {
             Some(Exec::Op { name, .. }) => {
                 (self.op(rule, name, self.tenants(name)?, prepared, step).await?, None)
             }
+            Some(Exec::Http(_)) if rule.waits().for_worker() => return Ok(None),
             Some(Exec::Http(url)) => self.http(rule, url, prepared, step).await?,
             other if !rule.secrets().is_empty() => {
                 let what = other.map_or_else(|| "no EXEC".to_owned(), operand);
@@ -131,6 +133,17 @@ impl Place<'_> {
                 ));
             }
         };
+        self.overlaid(rule, prepared, output, upstream).map(Some)
+    }
+
+    /// What an op's output is to the envelope: EMIT over it, and the record of the upstream.
+    pub(crate) fn overlaid(
+        &self,
+        rule: &Rule,
+        prepared: &Prepared,
+        output: Object,
+        upstream: Option<Object>,
+    ) -> Result<Object, Failure> {
         let output = rule.overlay(Value::Object(output), prepared, &self.clock)?;
         let Value::Object(mut output) = output else {
             return Err(Failure::new(Fault::Internal, "EMIT made something other than an object"));
@@ -157,7 +170,7 @@ impl Place<'_> {
             request_id = %self.request.id, stack = %step.stack, scope = step.scope, rule = %step.rule, "using mock"
         );
         let Exec::Http(url) = exec else { return Ok((project(mock.clone()), None)) };
-        let Outbound { into, .. } = outbound(url, rule.secrets(), prepared, &self.rooms.settings)?;
+        let Outbound { into, .. } = outbound(url, rule, prepared, &self.rooms.settings)?;
         let reply = Reply::mocked(Value::Object(mock.clone()).to_json().into_bytes());
         received(Some(reply), None, into.as_ref())
     }
@@ -231,7 +244,7 @@ impl Place<'_> {
             randomness: Randomness::System,
         };
         let began = Instant::now();
-        let until = began + self.time(prepared)?;
+        let until = began + self.time(rule, prepared)?;
         let waiting = Waiting::default();
         let leash = waiting.leash(until);
         let mut heard = Vec::new();
@@ -272,69 +285,23 @@ impl Place<'_> {
     }
 
     /// How long an op may take: what the rule says, or what is usual.
-    fn time(&self, prepared: &Prepared) -> Result<Duration, Failure> {
+    fn time(&self, rule: &Rule, prepared: &Prepared) -> Result<Duration, Failure> {
         let said = prepared.params.as_object().and_then(|params| params.get("timeout"));
-        timeout(said, &self.rooms.settings)
+        timeout(said, usual(rule, &self.rooms.settings), &self.rooms.settings)
     }
 
-    async fn http(
-        &self,
-        rule: &Rule,
-        url: &str,
-        prepared: &Prepared,
-        step: &mut Step,
-    ) -> Result<(Object, Option<Object>), Failure> {
-        let Outbound { draft, on_error, into } =
-            outbound(url, rule.secrets(), prepared, &self.rooms.settings)?;
-        let destination = draft.destination().clone();
-        self.remember(step, rule.secrets(), "splice", &destination.to_string());
-        let bag = match self.rooms.vault.get() {
-            _ if rule.secrets().is_empty() => SecretBag::<vault::Splice>::empty(destination),
-            None => return Err(store_off()),
-            Some(vault) => {
-                vault.pack_splice(&self.caller(), &destination, rule.secrets()).map_err(|e| e.failure())?
-            }
-        };
-        versions(step, &bag, "splice");
-        self.rooms.counts.opened(&self.request.tenant, &self.request.tenant_slug, step);
-        let (_place, left) = self.place_to_call(draft.time()).await?;
-        let sent = self.rooms.egress.send(draft.timeout(left), bag, self.credentials).await;
-        let (reply, failure) = match sent {
-            Ok(reply) => {
-                notes(step, &reply);
-                let verdict = reply.verdict().err();
-                (Some(reply), verdict)
-            }
-            Err(error) => (None, Some(error.failure())),
-        };
-        match (failure, on_error) {
-            // A request that could not be made right is no upstream's error: never go on.
-            (Some(failure), OnError::Halt) => Err(failure),
-            (Some(failure), OnError::Continue) if !is_upstreams(failure.fault) => Err(failure),
-            (failure, _) => received(reply, failure, into.as_ref()),
-        }
-    }
-
-    /// One of the tenant's places for requests to upstreams, and what is left of `time` then.
-    async fn place_to_call(&self, time: Duration) -> Result<(OwnedSemaphorePermit, Duration), Failure> {
-        let began = Instant::now();
-        let places = self.rooms.calls(&self.request.tenant_slug);
-        match tokio::time::timeout(time, places.acquire_owned()).await {
-            Ok(Ok(place)) => Ok((place, time.saturating_sub(began.elapsed()))),
-            Ok(Err(_closed)) => Err(Failure::new(Fault::UpstreamBusy, "the chassis is shutting down")),
-            Err(_elapsed) => Err(Failure::new(
-                Fault::UpstreamBusy,
-                format!("{} are under way (--egress-calls)", self.rooms.settings.calls),
-            )),
-        }
-    }
-
-    fn caller(&self) -> Caller<'_> {
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { tenant: &self.request.tenant, stack: Some(self.stack) }
     }
 
     /// The secrets a step declares, before it is known whether it gets them.
-    fn remember(&self, step: &mut Step, refs: &[SecretRef], mode: &'static str, destination: &str) {
+    pub(crate) fn remember(
+        &self,
+        step: &mut Step,
+        refs: &[SecretRef],
+        mode: &'static str,
+        destination: &str,
+    ) {
         step.secrets.extend(refs.iter().map(|r| SecretUse {
             slot: r.slot.clone(),
             name: r.name.clone(),
@@ -345,7 +312,7 @@ impl Place<'_> {
     }
 
     /// The log lines of a rule that failed: one for operators, one per secret it did not get.
-    fn report(&self, step: &Step, failure: &Failure) {
+    pub(crate) fn report(&self, step: &Step, failure: &Failure) {
         tracing::warn!(
             request_id = %self.request.id,
             tenant = %self.request.tenant_slug,
@@ -360,22 +327,8 @@ impl Place<'_> {
     }
 }
 
-fn notes(step: &mut Step, reply: &Reply) {
-    step.notes.extend(reply.not_sent.iter().map(|path| format!("credential_not_sent {path}")));
-    step.notes.extend(reply.arrived.iter().map(|(path, _)| format!("credential_arrived {path}")));
-    if reply.attempts > 1 {
-        step.notes.push(format!("attempts {}", reply.attempts));
-    }
-    if reply.masked > 0 {
-        step.notes.push(format!("echo_masked {}", reply.masked));
-    }
-    if reply.echo_unmasked_short {
-        step.notes.push("echo_unmasked_short".to_owned());
-    }
-}
-
 /// Fills in the versions that were really opened, and how.
-fn versions<P>(step: &mut Step, bag: &SecretBag<P>, mode: &'static str) {
+pub(crate) fn versions<P>(step: &mut Step, bag: &SecretBag<P>, mode: &'static str) {
     for granted in bag.granted() {
         for used in step.secrets.iter_mut().filter(|used| used.slot == *granted.slot) {
             used.version = Some(granted.version);

@@ -36,6 +36,11 @@ impl Fuel {
         Self { most, used: AtomicU64::new(0) }
     }
 
+    /// The same, of which `used` was used before.
+    pub(crate) fn having(self, used: u64) -> Self {
+        Self { used: AtomicU64::new(used), ..self }
+    }
+
     /// Pays `amount` for something that is about to be done.
     pub(crate) fn pay(&self, amount: u64) -> Result<(), Failure> {
         let used = self.used.fetch_add(amount, Relaxed).saturating_add(amount);
@@ -79,6 +84,11 @@ impl<'a> Way<'a> {
             gone: HashSet::new(),
             last: VecDeque::new(),
         }
+    }
+
+    /// The way of a request that goes on at `stage`, with so many entries left.
+    pub(crate) fn again(self, stage: String, left: Option<u32>) -> Self {
+        Self { at: stage, left: left.or(self.left), ..self }
     }
 
     /// Enters `stage`. The answer is how long to wait first: who goes in circles goes slowly.

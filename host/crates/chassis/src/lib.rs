@@ -18,7 +18,8 @@
 //! 3. The bytes of a credential end with the request: `Credentials` is dropped in `run`.
 //! 4. Which bytes an `op://NAME` means is settled when rules are loaded, and stays so for
 //!    every request that runs under them.
-//! 5. Nothing but `trace` writes about a request, and it writes names, never values.
+//! 5. What waits for a worker holds no credential, is stored sealed, and goes on once.
+//! 6. Nothing but `trace` writes about a request, and it writes names, never values.
 //!
 //! Tests: beside the code; `tests/blackbox` runs whole workspaces.
 
@@ -28,6 +29,8 @@ mod settings;
 mod merge;
 mod workspace;
 mod mock;
+mod modes;
+mod snapshot;
 mod known;
 mod registry;
 mod trace;
@@ -38,6 +41,7 @@ mod protect;
 mod reply;
 mod request;
 mod count;
+mod life;
 mod rooms;
 mod outbound;
 mod fuel;
@@ -45,20 +49,27 @@ mod walk;
 mod flow;
 mod lint;
 mod dispatch;
+mod calling;
 mod references;
 mod scope;
+mod held;
+mod suspend;
 mod chassis;
+mod walking;
+mod resume;
+mod waiting;
 
 pub use chassis::{Chassis, Parts};
 pub use count::{Counted, Totals, Use};
 pub use lint::Lint;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::OpSource;
-pub use request::{Outcome, Piece, Request, RequestFailure};
+pub use request::{Outcome, Piece, Request, RequestFailure, Ticket};
 pub use ruleset::{LoadErrors, Missing, RuleSet};
-pub use settings::{Mocks, Settings};
+pub use settings::{Mocks, Settings, Waiting};
 pub use space::{NoRoute, Route, Space, Unbound};
 pub use trace::{Retention, SecretUse, Step, Trace, TraceMode, TraceSettings, traced_requests};
+pub use waiting::{Delivery, RunStatus};
 pub use workspace::{Misplaced, RulePlace, Source, rule_place, sources};
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use egress::{Draft, DraftBody};
-use model::{Failure, Fault, Object, Path, SecretRef, Value};
-use txcl::{HTTP_PARAMS, IDEMPOTENCY_KEY, Prepared};
+use model::{Failure, Fault, Object, Path, SecretRef, Segment, Slot, Value};
+use txcl::{HTTP_PARAMS, IDEMPOTENCY_KEY, Prepared, Rule, Waits};
 
 use crate::settings::Settings;
 
@@ -26,37 +26,90 @@ pub(crate) struct Outbound {
 /// Makes the request that `exec` and `prepared` describe.
 pub(crate) fn outbound(
     exec: &str,
-    secrets: &[SecretRef],
+    rule: &Rule,
     prepared: &Prepared,
     settings: &Settings,
+) -> Result<Outbound, Failure> {
+    made(exec, rule, prepared, settings, None)
+}
+
+/// What a rule says about its reply: whether an error is one, and where it goes.
+pub(crate) fn after_reply(prepared: &Prepared) -> Result<(OnError, Option<Path>), Failure> {
+    let nothing = Object::new();
+    let with = prepared.params.as_object().unwrap_or(&nothing);
+    let on_error = match text(with, "on_error")? {
+        None | Some("halt") => OnError::Halt,
+        Some("continue") => OnError::Continue,
+        Some(other) => return Err(failed(format!("WITH on_error = {other:?} (\"halt\" or \"continue\")"))),
+    };
+    let into = text(with, "into")?.map(|place| writable("into", place)).transpose()?;
+    Ok((on_error, into))
+}
+
+/// Makes the request that hands a job to a worker: as any other, only that the body has the
+/// rule's own below `input`, beside the contract, and a header has the worker's token.
+pub(crate) fn job(
+    exec: &str,
+    rule: &Rule,
+    prepared: &Prepared,
+    settings: &Settings,
+    job: Job<'_>,
+) -> Result<(Outbound, Vec<SecretRef>), Failure> {
+    let secrets: Vec<_> = rule.secrets().iter().map(below_input).collect();
+    Ok((made(exec, rule, prepared, settings, Some((job, &secrets)))?, secrets))
+}
+
+/// What a worker is told of its job beside the input.
+pub(crate) struct Job<'a> {
+    pub(crate) contract: Value,
+    pub(crate) token: &'a str,
+}
+
+/// The header with which a worker proves that the job is its own.
+const TOKEN_HEADER: &str = "x-txco-continuation-token";
+/// The member of a job's body that is the rule's own.
+const INPUT: &str = "input";
+
+fn made(
+    exec: &str,
+    rule: &Rule,
+    prepared: &Prepared,
+    settings: &Settings,
+    job: Option<(Job<'_>, &[SecretRef])>,
 ) -> Result<Outbound, Failure> {
     let nothing = Object::new();
     let with = prepared.params.as_object().unwrap_or(&nothing);
     refuse_unknown(with)?;
     let url = text(with, "url")?.map_or(exec, |url| url.trim());
     let method = text(with, "method")?.map_or_else(|| "POST".to_owned(), |m| m.trim().to_ascii_uppercase());
-    let on_error = match text(with, "on_error")? {
-        None | Some("halt") => OnError::Halt,
-        Some("continue") => OnError::Continue,
-        Some(other) => return Err(failed(format!("WITH on_error = {other:?} (\"halt\" or \"continue\")"))),
-    };
-    let into = match text(with, "into")? {
-        None => None,
-        Some(place) => Some(writable("into", place)?),
-    };
+    let (on_error, into) = after_reply(prepared)?;
     let (body, root) = body(with, &method, prepared)?;
-    let (headers, query) = (headers(with, prepared)?, query(with)?);
+    let (mut headers, query) = (headers(with, prepared)?, query(with)?);
+    let (contract, secrets) = match job {
+        None => (None, rule.secrets()),
+        Some(_) if !matches!(body, DraftBody::Json(_)) => {
+            return Err(failed("WITH mode = \"async\": the body of a job is JSON".to_owned()));
+        }
+        Some((job, secrets)) => {
+            headers.push((TOKEN_HEADER.to_owned(), Value::from(job.token)));
+            (Some(job.contract), secrets)
+        }
+    };
+    let wrapped = |draft: Draft| match contract {
+        None => draft,
+        Some(contract) => draft.inside(INPUT, "_txc", contract),
+    };
     let retries =
         with.get("retries").map_or(Ok(0), txcl::retries).map_err(|why| failed(format!("WITH {why}")))?;
     let arriving = with.get("credential").map_or_else(|| Ok(Vec::new()), txcl::credentials);
     let arriving = arriving.map_err(|why| failed(format!("WITH credential: {why}")))?;
     let draft = Draft::new(url, &method)
         .and_then(|draft| draft.query(&query).headers(headers))
-        .and_then(|draft| draft.body(body).own_below(&prepared.own, &root).secrets(secrets))
+        .and_then(|draft| wrapped(draft.body(body).own_below(&prepared.own, &root)).secrets(secrets))
         .and_then(|draft| draft.retries(retries))
         .map_err(|e| e.failure())?
         .arriving(arriving)
-        .timeout(timeout(with.get("timeout"), settings)?);
+        .timeout(timeout(with.get("timeout"), usual(rule, settings), settings)?);
     Ok(Outbound { draft, on_error, into })
 }
 
@@ -64,14 +117,20 @@ pub(crate) fn outbound(
 fn refuse_unknown(with: &Object) -> Result<(), Failure> {
     match with.keys().find(|key| !HTTP_PARAMS.contains(&key.as_str())) {
         None => Ok(()),
-        Some(key) if matches!(key.as_str(), "mode" | "continue_after" | "join_at_scope" | "max_duration") => {
-            Err(Failure::new(
-                Fault::OpUnsupported,
-                format!("WITH {key}: continuations are not in this release"),
-            ))
-        }
         Some(key) => Err(failed(format!("WITH {key}: an http op knows {}", HTTP_PARAMS.join(", ")))),
     }
+}
+
+/// The same reference for a job's body: a place of the rule's own body lies below `input` there.
+fn below_input(one: &SecretRef) -> SecretRef {
+    let place = one.slot.path().strip_prefix(&["body"]).and_then(|below| inside(INPUT, &below));
+    let slot = place.and_then(|place| Slot::new(inside("body", &place)?).ok());
+    SecretRef { slot: slot.unwrap_or_else(|| one.slot.clone()), ..one.clone() }
+}
+
+fn inside(member: &str, path: &Path) -> Option<Path> {
+    let segments = path.segments().iter().map(Segment::as_str);
+    Path::from_segments(std::iter::once(member).chain(segments)).ok()
 }
 
 /// The body, and the place of the input that it is the value of.
@@ -152,10 +211,24 @@ fn query(with: &Object) -> Result<Vec<(String, String)>, Failure> {
     Ok(all)
 }
 
+/// How long a rule's op may take when the rule says nothing: of a worker that is the time to
+/// accept the job.
+pub(crate) fn usual(rule: &Rule, settings: &Settings) -> Duration {
+    match rule.waits() {
+        Waits::Here => settings.op_timeout,
+        Waits::Worker { .. } => settings.waiting.accept,
+        Waits::Promised { .. } => settings.waiting.promised.min(settings.op_timeout_max),
+    }
+}
+
 /// More than the maximum is an error, not a request that silently does not happen (weakness
 /// H12).
-pub(crate) fn timeout(value: Option<&Value>, settings: &Settings) -> Result<Duration, Failure> {
-    let Some(value) = value else { return Ok(settings.op_timeout) };
+pub(crate) fn timeout(
+    value: Option<&Value>,
+    usual: Duration,
+    settings: &Settings,
+) -> Result<Duration, Failure> {
+    let Some(value) = value else { return Ok(usual) };
     let asked = txcl::duration(value).map_err(|why| failed(format!("WITH {why}")))?;
     if asked > settings.op_timeout_max {
         let most = settings.op_timeout_max.as_secs();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::{Envelope, Failure, Path, RequestId, StackName, TenantId, TenantSlug, Value};
+use vault::Token;
 
 use crate::ruleset::RuleSet;
 use crate::space::Route;
@@ -34,12 +35,31 @@ impl Request {
     }
 }
 
-/// A part of an answer that is sent while the request goes on: `_txc.web.res` of `envelope`
-/// has its bytes, and the first has status and headers.
+/// What a client is told while its request goes on.
 #[derive(Debug)]
-pub struct Piece {
-    /// The envelope as the scope left it.
-    pub envelope: Envelope,
+pub enum Piece {
+    /// A part of the answer: `_txc.web.res` of the envelope, as a scope left it, has its
+    /// bytes, and the first has status and headers.
+    Part(Envelope),
+    /// There will be an answer, and this is what to ask for it with. The last piece.
+    Ticket(Ticket),
+}
+
+/// What a client asks for its answer with, later; not printable.
+pub struct Ticket(pub(crate) Token);
+
+impl Ticket {
+    /// The text for the client, and for nobody else: who has it may read the answer.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.text()
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticket")
+    }
 }
 
 /// What became of a request.
@@ -51,6 +71,10 @@ pub struct Outcome {
     pub failure: Option<RequestFailure>,
     /// Whether pieces of the answer were sent before: what is left is its last piece.
     pub begun: bool,
+    /// Whether it waits for a worker: then it is not over, and the envelope is not an answer.
+    pub waits: bool,
+    /// What its client asks with when it waits, unless the client has been told already.
+    pub ticket: Option<Ticket>,
     /// What each rule did, in the order of scopes and names.
     pub steps: Vec<Step>,
 }
@@ -65,9 +89,13 @@ pub struct RequestFailure {
 }
 
 impl Outcome {
+    pub(crate) fn of(envelope: Envelope) -> Self {
+        Self { envelope, failure: None, begun: false, waits: false, ticket: None, steps: Vec::new() }
+    }
+
     pub(crate) fn failed(envelope: Envelope, failure: Failure) -> Self {
         let failure = Some(RequestFailure { failure, rule: String::new() });
-        Self { envelope, failure, begun: false, steps: Vec::new() }
+        Self { failure, ..Self::of(envelope) }
     }
 
     pub(crate) fn fail(&mut self, failure: Failure, rule: String) {

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use vault::LateVault;
 
 use crate::count::Counts;
+use crate::life::Life;
 use crate::registry::Registry;
 use crate::settings::Settings;
 
@@ -18,6 +19,7 @@ pub(crate) struct Rooms {
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,
     pub(crate) counts: Counts,
+    pub(crate) life: Life,
     pub(crate) places: Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,
     /// Each tenant's places for requests to upstreams.
     pub(crate) callers: Mutex<BTreeMap<TenantSlug, Arc<Semaphore>>>,

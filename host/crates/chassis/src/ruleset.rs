@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use model::{Object, OpName, StackName};
 use txcl::{Color, Diagnostics, Exec, Mode, Rule, RuleFile};
 
 use crate::known::{Absent, Embedded};
 use crate::mock;
+use crate::modes;
 use crate::registry::Builds;
+use crate::snapshot::Snapshot;
 use crate::trace::Hiding;
 use crate::workspace::{self, Found, Misplaced, Source};
 
@@ -21,6 +23,8 @@ pub(crate) struct File {
     calls: Vec<(OpName, usize)>,
     /// Below the workspace.
     pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 type Scopes = BTreeMap<u32, Vec<Arc<File>>>;
@@ -38,6 +42,9 @@ pub struct RuleSet {
     /// By stack: each is applied by itself, and pinned by itself.
     ops: BTreeMap<String, BTreeMap<OpName, Builds>>,
     hiding: Arc<Hiding>,
+    mode: Mode,
+    /// Made when a request first waits under these rules.
+    snapshot: OnceLock<Snapshot>,
 }
 
 /// A rule that calls an op of the tenant which cannot be had.
@@ -150,18 +157,27 @@ impl RuleSet {
             if !findings.is_empty() {
                 let_pass.push(findings);
             }
-            stacks
-                .entry(file.stack.as_str().to_owned())
-                .or_default()
-                .entry(file.scope)
-                .or_default()
-                .push(Arc::new(File { calls: calls(&rules, &file.text), rules, path: file.shown }));
+            stacks.entry(file.stack.as_str().to_owned()).or_default().entry(file.scope).or_default().push(
+                Arc::new(File {
+                    calls: calls(&rules, &file.text),
+                    rules,
+                    path: file.shown,
+                    name: file.name,
+                    text: file.text,
+                }),
+            );
         }
         if !broken.is_empty() {
             return Err(LoadErrors::Rules(broken));
         }
         let hiding = Arc::new(hiding(&stacks));
-        Ok(Self { stacks, files, let_pass, mocks, hiding, ..Self::default() })
+        let rules = Self { stacks, files, let_pass, mocks, hiding, mode, ..Self::default() };
+        let impossible = rules.stages().flat_map(|(_, _, files)| {
+            let files: Vec<_> = files.iter().map(|f| (f.path.as_str(), f.rules.as_slice())).collect();
+            modes::impossible(&files)
+        });
+        let impossible: Vec<_> = impossible.collect();
+        if impossible.is_empty() { Ok(rules) } else { Err(LoadErrors::Misplaced(impossible)) }
     }
 
     /// What its rules ask traces not to show.
@@ -179,6 +195,10 @@ impl RuleSet {
         self.ops.extend(other.ops);
         self.let_pass.extend(other.let_pass);
         self.files += other.files;
+        if other.mode == Mode::Lenient {
+            self.mode = Mode::Lenient;
+        }
+        self.snapshot = OnceLock::new();
         self
     }
 
@@ -220,6 +240,7 @@ impl RuleSet {
         &mut self,
         mut load: impl FnMut(&OpName) -> Result<Builds, String>,
     ) -> Result<(), LoadErrors> {
+        self.snapshot = OnceLock::new();
         let mut missing = Vec::new();
         for (stack, scopes) in &self.stacks {
             for (file, (op, line)) in
@@ -261,6 +282,37 @@ impl RuleSet {
         let all: BTreeSet<_> =
             self.ops.values().flat_map(BTreeMap::values).flat_map(Builds::references).collect();
         all.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    /// These rules, to be kept beside a request that waits.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        self.snapshot.get_or_init(|| {
+            let files = self.stages().flat_map(|(stack, scope, files)| {
+                files.iter().filter_map(move |file| {
+                    let (name, shown) = (file.name.clone(), file.path.clone());
+                    Some(Found {
+                        stack: StackName::parse(stack).ok()?,
+                        scope,
+                        name,
+                        shown,
+                        text: file.text.clone(),
+                    })
+                })
+            });
+            Snapshot::of(self.mode, files, &self.mocks, &self.ops())
+        })
+    }
+
+    /// The rules that a kept content has; nothing when it is none, or when they call ops of the
+    /// tenant, which are pinned to bytes that only the running set has.
+    pub(crate) fn of_snapshot(content: &str) -> Option<Self> {
+        let (found, mocks, mode) = Snapshot::read(content)?;
+        Self::of_found(found, mocks, mode).ok().filter(|rules| rules.called().is_empty())
+    }
+
+    /// The files of a stage.
+    pub(crate) fn stage(&self, stack: &StackName, scope: u32) -> Option<&[Arc<File>]> {
+        self.stacks.get(stack.as_str())?.get(&scope).map(Vec::as_slice)
     }
 
     /// The answer that is kept beside `file` for its ops.

@@ -2,10 +2,11 @@
 
 use futures_util::future::join_all;
 use model::{Envelope, Failure, Fault, Object};
-use txcl::{Clock, Rule, Written};
+use txcl::{Clock, Prepared, Rule, Written};
 
 use crate::dispatch::{Done, Place};
 use crate::merge::{merge, weight};
+use crate::modes::{may_wait, promised};
 use crate::ruleset::File;
 use crate::trace::{Recording, Step};
 
@@ -17,6 +18,35 @@ pub(crate) struct ScopeEnd {
     pub(crate) failure: Option<(Failure, String)>,
 }
 
+/// How a scope ends.
+pub(crate) enum Came<'r> {
+    /// To its end.
+    End(ScopeEnd),
+    /// To workers, who are to say what some of its rules add to the envelope.
+    Waits(Pending<'r>),
+}
+
+/// A scope that waits: its envelope when it was entered, and what its rules came to, in order.
+pub(crate) struct Pending<'r> {
+    pub(crate) envelope: Envelope,
+    pub(crate) parts: Vec<Part<'r>>,
+    /// Of the rules that are done.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// What one rule of a scope came to.
+pub(crate) enum Part<'r> {
+    Added(Added<'r>),
+    Waits(Box<Job<'r>>),
+}
+
+/// A rule whose job is for a worker.
+pub(crate) struct Job<'r> {
+    pub(crate) rule: &'r Rule,
+    pub(crate) prepared: Prepared,
+    pub(crate) step: Step,
+}
+
 /// Whether a file runs beside others. Alone in its scope it has already merged what it
 /// added; beside others that is done again, in order, once all have finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +56,13 @@ enum Company {
 }
 
 /// What a rule adds to the envelope.
-struct Added<'r> {
-    rule: &'r Rule,
-    output: Object,
+pub(crate) struct Added<'r> {
+    pub(crate) rule: &'r Rule,
+    pub(crate) output: Object,
     /// What its SET after SELECT wrote and later rules of the file have seen: an `&uuid`
     /// they saw is the one that stays. Absent for the file's last rule: its SETs wait for
     /// the merged envelope.
-    written: Option<Written>,
+    pub(crate) written: Option<Written>,
 }
 
 /// What one file did: its rules run one after the other (R8).
@@ -43,42 +73,81 @@ struct FileEnd<'r> {
     envelope: Envelope,
     steps: Vec<Step>,
     failure: Option<(Failure, String)>,
+    /// The file's last rule, when its job is for a worker.
+    job: Option<Box<Job<'r>>>,
     /// For the trace: why each of its rules fired or did not.
     considered: Vec<serde_json::Value>,
 }
 
 /// Runs the files of a scope on `envelope`.
-pub(crate) async fn run_scope(
+pub(crate) async fn run_scope<'r>(
     place: &Place<'_>,
-    files: &[std::sync::Arc<File>],
+    files: &'r [std::sync::Arc<File>],
     envelope: Envelope,
     recording: &Recording,
-) -> ScopeEnd {
+) -> Came<'r> {
+    let failed = |envelope, steps, failure| Came::End(ScopeEnd { envelope, steps, failure: Some(failure) });
     let best = match foremost(files, &envelope, &place.clock) {
         Ok(best) => best,
-        Err(failure) => return ScopeEnd { envelope, steps: Vec::new(), failure: Some(failure) },
+        Err(failure) => return failed(envelope, Vec::new(), failure),
     };
     let chosen: Vec<&File> = match best {
         Some((file, _)) => vec![file],
         None => files.iter().map(AsRef::as_ref).collect(),
     };
-    let company = if chosen.len() == 1 { Company::Alone } else { Company::Others };
+    if let Err(failure) = alone(&chosen, &envelope, &place.clock) {
+        return failed(envelope, Vec::new(), failure);
+    }
+    let waits = may_wait(chosen.iter().flat_map(|file| &file.rules));
+    let company = if chosen.len() == 1 && !waits { Company::Alone } else { Company::Others };
     let mut ends =
         join_all(chosen.iter().map(|file| run_file(place, file, &envelope, company, recording))).await;
     tell(place, files, best, &mut ends, recording);
     let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
     let failure = ends.iter_mut().find_map(|end| end.failure.take());
-    if failure.is_some() {
-        return ScopeEnd { envelope, steps, failure };
+    if let Some(failure) = failure {
+        return failed(envelope, steps, failure);
+    }
+    if ends.iter().any(|end| end.job.is_some()) {
+        let parts = ends
+            .into_iter()
+            .flat_map(|end| end.outputs.into_iter().map(Part::Added).chain(end.job.map(Part::Waits)));
+        return Came::Waits(Pending { envelope, parts: parts.collect(), steps });
     }
     let merged = match company {
         Company::Alone => Ok(ends.pop().map_or(envelope, |end| end.envelope)),
-        Company::Others => merge_all(&ends, envelope, place),
+        Company::Others => {
+            let added: Vec<_> = ends.into_iter().flat_map(|end| end.outputs).collect();
+            merge_all(&added, envelope, place)
+        }
     };
+    Came::End(ended(place, merged, steps))
+}
+
+/// The end of a scope whose rules waited, and are all done now.
+pub(crate) fn joined(place: &Place<'_>, envelope: Envelope, added: &[Added<'_>]) -> ScopeEnd {
+    ended(place, merge_all(added, envelope, place), Vec::new())
+}
+
+fn ended(place: &Place<'_>, merged: Result<Envelope, (Failure, String)>, steps: Vec<Step>) -> ScopeEnd {
     match merged.and_then(|envelope| within(place, envelope)) {
         Ok(envelope) => ScopeEnd { envelope, steps, failure: None },
-        Err((failure, rule)) => {
-            ScopeEnd { envelope: Envelope::default(), steps, failure: Some((failure, rule)) }
+        Err(failure) => ScopeEnd { envelope: Envelope::default(), steps, failure: Some(failure) },
+    }
+}
+
+/// A continuable rule that applies is the only one: its client leaves in the middle of the
+/// scope. What rules further down in a file come to see is not known yet and not counted.
+fn alone(files: &[&File], envelope: &Envelope, clock: &Clock) -> Result<(), (Failure, String)> {
+    let all = || files.iter().flat_map(|file| &file.rules);
+    let Some(rule) = promised(all()) else { return Ok(()) };
+    let applies = |rule: &&Rule| rule.matches(envelope, clock).unwrap_or(false);
+    let other = all().find(|other| other.name() != rule.name() && applies(other));
+    match other.filter(|_| applies(&rule)) {
+        None => Ok(()),
+        Some(other) => {
+            let why = format!("a continuable rule is alone in its scope, and {} applies too", other.name());
+            Err((Failure::new(Fault::RuleFailed, why), rule.name().to_owned()))
         }
     }
 }
@@ -140,6 +209,7 @@ async fn run_file<'r>(
         envelope: envelope.clone(),
         steps: Vec::new(),
         failure: None,
+        job: None,
         considered: Vec::new(),
     };
     for (at, rule) in file.rules.iter().enumerate() {
@@ -155,6 +225,13 @@ async fn run_file<'r>(
             }
         }
         let Done { step, prepared, output } = place.run(rule, place.rules.mock(file), &end.envelope).await;
+        let (output, prepared) = match (output, prepared) {
+            (None, Some(prepared)) if step.failure.is_none() => {
+                end.job = Some(Box::new(Job { rule, prepared, step }));
+                return end;
+            }
+            other => other,
+        };
         recording.step(&step, rule.text(), prepared.as_ref().map(|p| &p.input), output.as_ref());
         let failure = step.failure.clone();
         end.steps.push(step);
@@ -183,15 +260,14 @@ async fn run_file<'r>(
 
 /// Outputs in the order of files and rules, then each rule's SET after SELECT.
 fn merge_all(
-    ends: &[FileEnd<'_>],
+    all: &[Added<'_>],
     mut envelope: Envelope,
     place: &Place<'_>,
 ) -> Result<Envelope, (Failure, String)> {
-    let all = || ends.iter().flat_map(|end| &end.outputs);
-    for added in all() {
+    for added in all {
         envelope.absorb(added.output.clone(), merge);
     }
-    for Added { rule, written, .. } in all() {
+    for Added { rule, written, .. } in all {
         let done = match written {
             Some(written) => written.again(&mut envelope),
             None => rule.after(&mut envelope, &place.clock).map(drop),

@@ -35,6 +35,29 @@ pub struct Settings {
     pub large_ops: usize,
     /// The largest envelope, in bytes of text and keys, that a scope may leave behind.
     pub envelope_bytes: usize,
+    /// About requests that wait while their client does not.
+    pub waiting: Waiting,
+}
+
+/// How long workers may take, and how clients and workers find their way back.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// How long a worker may take to accept a job (`--async-ack-timeout`).
+    pub accept: Duration,
+    /// How long it may take for the job when its rule says nothing (`--async-runtime-default`).
+    pub most: Duration,
+    /// When the client of a continuable rule is told to come back (`--continue-after-default`).
+    pub after: Duration,
+    /// How long a continuable rule may take when it says nothing (`--continuable-timeout-default`).
+    pub promised: Duration,
+    /// How long the end of a request is kept (`--continuation-retention`); no job takes longer.
+    pub retention: Duration,
+    /// Where workers call back: scheme, host and port (`--continuation-callback-base-url`).
+    pub callback: String,
+    /// How many requests of a tenant may wait (`--continuations-max`); 0 is no limit.
+    pub runs: u64,
+    /// How many requests that nobody waits for may run at once (`--continuation-runs`).
+    pub at_once: usize,
 }
 
 impl Default for Settings {
@@ -50,6 +73,16 @@ impl Default for Settings {
             calls: 256,
             large_ops: 4,
             envelope_bytes: 128 << 20,
+            waiting: Waiting {
+                accept: Duration::from_secs(5),
+                most: Duration::from_secs(600),
+                after: Duration::from_secs(5),
+                promised: Duration::from_secs(600),
+                retention: Duration::from_secs(604_800),
+                callback: "http://127.0.0.1:8080".to_owned(),
+                runs: 10_000,
+                at_once: 256,
+            },
         }
     }
 }

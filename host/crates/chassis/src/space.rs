@@ -90,6 +90,11 @@ impl Space {
         self.tenants.get(tenant).map(|(_, rules)| rules)
     }
 
+    /// A tenant's name for people, and its rules.
+    pub(crate) fn tenant(&self, tenant: &TenantId) -> Option<(&TenantSlug, &Arc<RuleSet>)> {
+        self.tenants.get(tenant).map(|(slug, rules)| (slug, rules))
+    }
+
     /// Whether there is a rule at all.
     #[must_use]
     pub fn has_rules(&self) -> bool {

@@ -369,6 +369,11 @@ fn what_this_release_does_not_do_is_said() {
     let line = Line::new(Secrets::Off);
     line.rules(&[("app/10/a.txcl", "EXEC \"ai://chat\"")]);
     assert_eq!(line.fault("{}").0, Fault::OpUnsupported);
+}
+
+#[test]
+fn what_cannot_be_sealed_does_not_wait() {
+    let line = Line::new(Secrets::Off);
     line.rules(&[("app/10/a.txcl", "EXEC \"http://127.0.0.1:1/\" WITH mode = \"async\"")]);
-    assert_eq!(line.fault("{}").0, Fault::OpUnsupported);
+    assert_eq!(line.fault("{}").0, Fault::SecretStoreUnavailable);
 }

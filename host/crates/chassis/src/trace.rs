@@ -119,10 +119,10 @@ impl Trace {
             broken: AtomicBool::new(false),
         })));
         recording.write(|open| {
-            let facts = open.facts(start);
+            let facts = (!start.again).then(|| open.facts(start));
             Box::new(move |open| {
                 private_folder(&open.folder.join("steps"))?;
-                write_private(&open.folder.join("in.json"), &facts)
+                facts.map_or(Ok(0), |facts| write_private(&open.folder.join("in.json"), &facts))
             })
         });
         recording
@@ -138,6 +138,8 @@ pub(crate) struct Start<'a> {
     pub(crate) envelope: &'a Envelope,
     /// What its rules ask not to show.
     pub(crate) hiding: &'a Arc<Hiding>,
+    /// Whether it began before, and goes on.
+    pub(crate) again: bool,
 }
 
 /// The record of one request, while it runs.

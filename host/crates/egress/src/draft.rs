@@ -199,6 +199,21 @@ impl Draft {
         self.own(below.collect())
     }
 
+    /// Makes a JSON body the member `name` of an object that has also `beside`.
+    #[must_use]
+    pub fn inside(mut self, name: &str, beside: &str, value: Value) -> Self {
+        if let DraftBody::Json(body) = self.body {
+            let members = [(name.to_owned(), body), (beside.to_owned(), value)];
+            self.body = DraftBody::Json(members.into_iter().collect());
+            let inner = |path: &Path| {
+                let segments = path.segments().iter().map(model::Segment::as_str);
+                Path::from_segments(std::iter::once(name).chain(segments)).ok()
+            };
+            self.own = self.own.iter().filter_map(inner).collect();
+        }
+        self
+    }
+
     /// Sets the time from the first packet to the last byte of the reply.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -217,6 +232,12 @@ impl Draft {
         }
         self.holes = refs.to_vec();
         Ok(self)
+    }
+
+    /// `GET`, `POST`, …
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.method.as_str()
     }
 
     /// The time that it has.

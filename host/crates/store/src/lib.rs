@@ -77,8 +77,8 @@ pub use row::{
     WrappedRow,
 };
 pub use runs::{
-    ClaimedRun, EndedWait, Ending, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState, SealedBytes,
-    TokenHash,
+    ClaimedRun, EndedWait, Ending, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState,
+    SealedBytes, TokenHash,
 };
 pub use stacks::{
     Activated, Activation, Base, Change, KEPT_VERSIONS, MOST_FILE_BYTES, MOST_FILES, MOST_STACKS, Managed,

@@ -160,7 +160,7 @@ const RUN: &str = "run_id, tenant_id, stack, request_id, step, rules, key_id, de
 
 impl Store {
     /// Notes a run that `owner` runs while its client does not wait, unless the tenant has `most`
-    /// open ones; whether it did. With a `step` it waits from the beginning, and nobody runs it.
+    /// open ones; whether it did. With a `step` it waits, once `owner` has let go of it.
     ///
     /// # Errors
     /// [`Error`] of the database.
@@ -175,14 +175,17 @@ impl Store {
             if let Some(most) = most {
                 let open: i64 = writing
                     .transaction
-                    .prepare_cached("SELECT COUNT(*) FROM txco_runs WHERE tenant_id = ?1 AND ended_at IS NULL")
+                    .prepare_cached(
+                        "SELECT COUNT(*) FROM txco_runs WHERE tenant_id = ?1 AND ended_at IS NULL",
+                    )
                     .and_then(|mut count| count.query_row([new.tenant.as_str()], |row| row.get(0)))
                     .map_err(Error::of)?;
                 if open.unsigned_abs() >= most {
                     return Ok(false);
                 }
             }
-            let sql = "INSERT INTO txco_runs (run_id, tenant_id, stack, request_id, poll_hash, key_id, dek_nonce,
+            let sql =
+                "INSERT INTO txco_runs (run_id, tenant_id, stack, request_id, poll_hash, key_id, dek_nonce,
                                               wrapped_dek, created_at, owner)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
             let row = params![
@@ -205,12 +208,28 @@ impl Store {
         })
     }
 
-    /// Lets a run that `owner` runs wait (again); whether it was `owner`'s.
+    /// Lets a run that `owner` runs wait (again), once he has let go of it; whether it was his.
     ///
     /// # Errors
     /// [`Error`] of the database.
     pub fn suspend_run(&self, run: &Id, owner: &str, step: &NewStep<'_>) -> Result<bool, Error> {
         self.write(|writing| suspend(writing, run, owner, step))
+    }
+
+    /// `owner` lets go of a run that waits; whether it is ready to go on already.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub fn release_run(&self, run: &Id, owner: &str) -> Result<bool, Error> {
+        self.write(|writing| {
+            let sql = "UPDATE txco_runs SET owner = NULL
+                       WHERE run_id = ?1 AND owner = ?2 AND ended_at IS NULL AND held IS NOT NULL
+                       RETURNING open_waits";
+            let row = (run.as_str(), owner);
+            let left: Option<i64> =
+                writing.transaction.query_row(sql, row, |row| row.get(0)).optional().map_err(Error::of)?;
+            Ok(left == Some(0))
+        })
     }
 
     /// A run that `owner` runs; nothing when it is not his (any more).
@@ -310,7 +329,8 @@ impl Store {
     /// [`Error`] of the database.
     pub fn touch_run(&self, run: &Id, owner: &str) -> Result<bool, Error> {
         self.write(|writing| {
-            let sql = "UPDATE txco_runs SET touched = 1 WHERE run_id = ?1 AND owner = ?2 AND ended_at IS NULL";
+            let sql =
+                "UPDATE txco_runs SET touched = 1 WHERE run_id = ?1 AND owner = ?2 AND ended_at IS NULL";
             Ok(writing.transaction.execute(sql, (run.as_str(), owner)).map_err(Error::of)? == 1)
         })
     }
@@ -320,12 +340,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn end_run(
-        &self,
-        run: &Id,
-        owner: &str,
-        result: Result<&SealedBytes, &str>,
-    ) -> Result<bool, Error> {
+    pub fn end_run(&self, run: &Id, owner: &str, result: Result<&SealedBytes, &str>) -> Result<bool, Error> {
         self.write(|writing| end(writing, run.as_str(), Some(owner), result))
     }
 
@@ -379,12 +394,11 @@ fn suspend(writing: &Writing<'_>, run: &Id, owner: &str, new: &NewStep<'_>) -> R
     let sql = "INSERT INTO txco_run_rules (digest, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     connection.execute(sql, (new.rules, new.content)).map_err(Error::of)?;
     connection.execute("DELETE FROM txco_waits WHERE run_id = ?1", [run.as_str()]).map_err(Error::of)?;
-    let sql = "UPDATE txco_runs SET step = step + 1, rules = ?3, held_nonce = ?4, held = ?5, open_waits = ?6, owner = NULL
+    let sql = "UPDATE txco_runs SET step = step + 1, rules = ?3, held_nonce = ?4, held = ?5, open_waits = ?6, touched = 0
                WHERE run_id = ?1 AND owner = ?2 AND ended_at IS NULL RETURNING step";
     let open = i64::try_from(new.waits.len()).unwrap_or(i64::MAX);
     let row = params![run.as_str(), owner, new.rules, new.held.nonce, new.held.bytes, open];
-    let step: Option<u32> =
-        connection.query_row(sql, row, |row| row.get(0)).optional().map_err(Error::of)?;
+    let step: Option<u32> = connection.query_row(sql, row, |row| row.get(0)).optional().map_err(Error::of)?;
     let Some(step) = step else { return Ok(false) };
     let sql = "INSERT INTO txco_waits (wait_id, run_id, step, ordinal, token_hash, expires_at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";

@@ -142,7 +142,8 @@ mod tests {
 
     fn said(with: &str) -> Result<Waits, String> {
         let text = format!("EXEC \"https://w.example/\"\nWITH {with}");
-        let (rules, findings) = check(&RuleFile { path: "t.txcl", name: "t", text: &text }, Mode::Strict, &AnyOps);
+        let (rules, findings) =
+            check(&RuleFile { path: "t.txcl", name: "t", text: &text }, Mode::Strict, &AnyOps);
         if findings.has_errors() { Err(findings.to_string()) } else { Ok(rules[0].waits()) }
     }
 

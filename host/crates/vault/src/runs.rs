@@ -55,6 +55,8 @@ fn hash(token: &str) -> TokenHash {
 
 /// A run that is about to begin.
 pub struct Run<'a> {
+    /// Its name, from [`Run::name`].
+    pub id: &'a Id,
     /// Whose it is.
     pub tenant: &'a TenantId,
     /// The stack that the request entered.
@@ -63,6 +65,16 @@ pub struct Run<'a> {
     pub request: &'a RequestId,
     /// How many open ones the tenant may have.
     pub most: Option<u64>,
+}
+
+impl Run<'_> {
+    /// A name for a new one.
+    ///
+    /// # Errors
+    /// [`Error::NoRandomness`].
+    pub fn name() -> Result<Id, Error> {
+        mint(IdKind::Run)
+    }
 }
 
 /// A worker's part: minted before anything is sent, so that nothing is sent that is not kept.
@@ -138,9 +150,9 @@ pub enum RunView {
 }
 
 impl Vault {
-    /// Notes a run that `owner` runs while its client does not wait; with a `step` it waits from
-    /// the beginning. Gives its name and what its client asks with; nothing when the tenant has
-    /// as many as it may.
+    /// Notes a run that `owner` runs while its client does not wait; with a `step` it waits, once
+    /// `owner` has [let go](Self::release_run) of it. Gives what its client asks with; nothing
+    /// when the tenant has as many as it may.
     ///
     /// # Errors
     /// [`Error::Store`], [`Error::NoRandomness`].
@@ -149,13 +161,13 @@ impl Vault {
         run: &Run<'_>,
         owner: &str,
         step: Option<Step<'_>>,
-    ) -> Result<Option<(Id, Token)>, Error> {
-        let (id, poll) = (mint(IdKind::Run)?, Token::mint("rc_")?);
+    ) -> Result<Option<Token>, Error> {
+        let (id, poll) = (run.id, Token::mint("rc_")?);
         let dek = Cleartext::random(KEY_BYTES)?;
         let ring = self.keeper.newest(&self.store);
-        let key = wrap(ring.active(), &id, run.tenant, &dek)?;
+        let key = wrap(ring.active(), id, run.tenant, &dek)?;
         let new = NewRun {
-            run: &id,
+            run: id,
             tenant: run.tenant,
             stack: run.stack,
             request: run.request,
@@ -164,11 +176,11 @@ impl Vault {
         };
         let begun = match step {
             None => self.store.begin_run(&new, owner, None, run.most)?,
-            Some(step) => sealed_step(&id, run.tenant, 1, &dek, step, |step| {
+            Some(step) => sealed_step(id, run.tenant, 1, &dek, step, |step| {
                 Ok(self.store.begin_run(&new, owner, Some(step), run.most)?)
             })?,
         };
-        Ok(begun.then_some((id, poll)))
+        Ok(begun.then_some(poll))
     }
 
     /// Lets a claimed run wait again; whether it is still `owner`'s.
@@ -181,6 +193,23 @@ impl Vault {
         sealed_step(run, &row.tenant, row.step.saturating_add(1), &dek, step, |step| {
             Ok(self.store.suspend_run(run, owner, step)?)
         })
+    }
+
+    /// `owner` lets go of a run that waits: its jobs are with their workers. Whether it is ready
+    /// to go on already.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn release_run(&self, run: &Id, owner: &str) -> Result<bool, Error> {
+        Ok(self.store.release_run(run, owner)?)
+    }
+
+    /// Whether a token is good for a wait now.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn is_waited_for(&self, wait: &str, token: &str) -> Result<bool, Error> {
+        Ok(self.store.waiting_run(wait, &hash(token))?.is_some())
     }
 
     /// Ends a wait with what its worker says. Nothing when the token is not good (any more);

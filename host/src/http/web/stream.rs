@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use chassis::{Chassis, Outcome, Piece, Request};
+use chassis::{Chassis, Outcome, Piece, Request, Ticket};
 use futures_util::{FutureExt as _, stream};
 use model::{Envelope, RequestId};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -27,10 +27,21 @@ pub(super) enum Answer {
 pub(super) enum Step {
     /// A piece of its answer; it goes on.
     Piece(Envelope),
+    /// There will be an answer; it goes on without its client.
+    Ticket(Ticket),
     /// Its end.
     End(Box<Outcome>),
     /// Its end by a bug.
     Panicked,
+}
+
+impl Step {
+    fn of(piece: Piece) -> Self {
+        match piece {
+            Piece::Part(envelope) => Self::Piece(envelope),
+            Piece::Ticket(ticket) => Self::Ticket(ticket),
+        }
+    }
 }
 
 /// A request under way; no outcome is a panic.
@@ -67,7 +78,7 @@ impl Running {
         if let Some(run) = &mut self.run {
             tokio::select! {
                 biased;
-                Some(piece) = self.pieces.recv() => return Step::Piece(piece.envelope),
+                Some(piece) = self.pieces.recv() => return Step::of(piece),
                 ended = run => {
                     self.run = None;
                     self.ended = ended;
@@ -77,10 +88,24 @@ impl Running {
         match (self.pieces.try_recv(), self.ended.take()) {
             (Ok(piece), ended) => {
                 self.ended = ended;
-                Step::Piece(piece.envelope)
+                Step::of(piece)
             }
             (Err(_), Some(outcome)) => Step::End(outcome),
             (Err(_), None) => Step::Panicked,
+        }
+    }
+
+    /// Runs it to its end, which it keeps itself.
+    pub(super) async fn run_out(mut self, request: RequestId) {
+        loop {
+            match self.step().await {
+                Step::Piece(_) | Step::Ticket(_) => {}
+                Step::End(_) => return,
+                Step::Panicked => {
+                    tracing::error!(request_id = %request, "request ended by a panic");
+                    return;
+                }
+            }
         }
     }
 
@@ -98,6 +123,8 @@ impl Running {
                 loop {
                     let (piece, rest) = match running.step().await {
                         Step::Piece(envelope) => (outlet::piece(&envelope), Some(running)),
+                        // No ticket is given behind a piece.
+                        Step::Ticket(_) => (Ok(Bytes::new()), Some(running)),
                         Step::End(outcome) => match &outcome.failure {
                             Some(failed) => (Err(failed.failure.clone()), None),
                             None => (outlet::piece(&outcome.envelope), None),
@@ -148,7 +175,7 @@ mod tests {
     fn end(envelope: Envelope, failure: Option<Fault>) -> Outcome {
         let failure = failure
             .map(|fault| chassis::RequestFailure { failure: Failure::new(fault, ""), rule: String::new() });
-        Outcome { envelope, failure, begun: true, steps: Vec::new() }
+        Outcome { envelope, failure, begun: true, waits: false, ticket: None, steps: Vec::new() }
     }
 
     fn running<F: Future<Output = Outcome> + Send + 'static>(
@@ -164,7 +191,7 @@ mod tests {
     }
 
     async fn send(out: &Sender<Piece>, text: &str) {
-        out.send(Piece { envelope: body(text) }).await.unwrap();
+        out.send(Piece::Part(body(text))).await.unwrap();
     }
 
     fn id() -> RequestId {

@@ -31,7 +31,7 @@ fn step(rule: &str) -> Step {
 
 fn begun(trace: &Trace, request: &RequestId, envelope: &Envelope) -> Recording {
     let (tenant, stack, started) = ("default", "shop", Timestamp::now());
-    trace.begin(&Start { request, tenant, stack, started, envelope, hiding: &Arc::default() })
+    trace.begin(&Start { request, tenant, stack, started, envelope, hiding: &Arc::default(), again: false })
 }
 
 fn recorded(mode: TraceMode) -> (tempfile::TempDir, PathBuf) {

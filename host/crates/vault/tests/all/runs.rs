@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::{RequestId, StackName, TenantId};
-use txco_vault::{Claimed, Ending, KeyRing, Progress, Run, RunView, SchemeOne, Step, Token, Unopened, Vault, Wait};
+use txco_vault::{
+    Claimed, Ending, KeyRing, Progress, Run, RunView, SchemeOne, Step, Token, Unopened, Vault, Wait,
+};
 
 use crate::house::{House, key, tenant};
 
@@ -23,8 +25,12 @@ fn step(waits: &[Wait]) -> Step<'_> {
 
 fn begun(vault: &Vault, waits: &[Wait]) -> Token {
     let (tenant, stack, request) = (tenant(), stack("web"), RequestId::mint().unwrap());
-    let run = Run { tenant: &tenant, stack: &stack, request: &request, most: None };
-    vault.begin_run(&run, "life-1", Some(step(waits))).ok().unwrap().unwrap().1
+    let id = Run::name().ok().unwrap();
+    let run = Run { id: &id, tenant: &tenant, stack: &stack, request: &request, most: None };
+    let poll = vault.begin_run(&run, "life-1", Some(step(waits))).ok().unwrap().unwrap();
+    assert!(!vault.release_run(&id, "life-2").ok().unwrap());
+    assert!(!vault.release_run(&id, "life-1").ok().unwrap(), "it waits");
+    poll
 }
 
 fn ended(vault: &Vault, wait: &Wait, token: &str) -> Option<bool> {
@@ -32,7 +38,7 @@ fn ended(vault: &Vault, wait: &Wait, token: &str) -> Option<bool> {
 }
 
 fn claimed(vault: &Vault, owner: &str) -> Claimed {
-    vault.claim_run(owner).ok().unwrap().expect("a run is ready")
+    vault.claim_run(owner).ok().unwrap().unwrap()
 }
 
 fn none_ready(vault: &Vault) -> bool {
@@ -91,7 +97,9 @@ fn a_run_goes_on_once_with_what_it_held() {
     let again = [wait(MINUTE)];
     assert!(house.vault.suspend_run(&one.run, "life-1", step(&again)).ok().unwrap());
     assert_eq!(ended(&house.vault, &waits[0], waits[0].token.text()), None);
-    assert_eq!(ended(&house.vault, &again[0], again[0].token.text()), Some(true));
+    assert_eq!(ended(&house.vault, &again[0], again[0].token.text()), Some(true), "called back at once");
+    assert!(none_ready(&house.vault), "other jobs of it may still be handed out");
+    assert!(house.vault.release_run(&one.run, "life-1").ok().unwrap());
     let run = claimed(&house.vault, "life-1").run;
     assert!(!house.vault.end_run(&run, "life-2", Ok(b"x".to_vec())).ok().unwrap(), "not its owner");
     assert!(house.vault.end_run(&run, "life-1", Ok(b"done".to_vec())).ok().unwrap());
@@ -157,14 +165,15 @@ fn runs_move_to_the_next_key() {
 fn a_tenant_has_a_bounded_number_and_ended_ones_go() {
     let house = House::new();
     let (tenant, stack, request) = (tenant(), stack("web"), RequestId::mint().unwrap());
-    let run = Run { tenant: &tenant, stack: &stack, request: &request, most: Some(1) };
-    let (id, _poll) = house.vault.begin_run(&run, "life-1", None).ok().unwrap().unwrap();
-    assert!(house.vault.begin_run(&run, "life-1", None).ok().unwrap().is_none(), "no room");
+    let (id, other) = (Run::name().ok().unwrap(), Run::name().ok().unwrap());
+    let run = |id| Run { id, tenant: &tenant, stack: &stack, request: &request, most: Some(1) };
+    assert!(house.vault.begin_run(&run(&id), "life-1", None).ok().unwrap().is_some());
+    assert!(house.vault.begin_run(&run(&other), "life-1", None).ok().unwrap().is_none(), "no room");
     assert!(house.vault.end_run(&id, "life-1", Err("worker_failed")).ok().unwrap());
     let now = Timestamp::now();
     assert_eq!(house.vault.purge_runs(now - MINUTE, 10).ok().unwrap(), 0);
     assert_eq!(house.vault.purge_runs(now + MINUTE, 10).ok().unwrap(), 1);
-    assert!(house.vault.begin_run(&run, "life-1", None).ok().unwrap().is_some());
+    assert!(house.vault.begin_run(&run(&other), "life-1", None).ok().unwrap().is_some());
 }
 
 fn is_in_files(house: &House, bytes: &[u8]) -> bool {

@@ -1,0 +1,122 @@
+//! What one life of the chassis knows of the requests that run while nobody waits for them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{Digest, Failure, Fault, Id};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast};
+use vault::{LateVault, Vault};
+
+use crate::ruleset::RuleSet;
+
+/// How many rule sets are remembered that are not served any more, for requests that wait.
+const REMEMBERED: usize = 32;
+/// How many ends may be told before a listener has to look itself.
+const ENDS: usize = 1024;
+
+/// One life: it owns what it runs, and the next one knows that it is over.
+pub(crate) struct Life {
+    /// Its name, which no other life has.
+    pub(crate) name: String,
+    /// Told when a request may be ready to go on.
+    pub(crate) ready: Notify,
+    /// Told when a request ended that somebody may ask for.
+    pub(crate) ends: broadcast::Sender<()>,
+    /// Places for requests that nobody waits for.
+    pub(crate) places: Arc<Semaphore>,
+    remembered: Mutex<Vec<(Digest, Arc<RuleSet>)>>,
+}
+
+impl Life {
+    pub(crate) fn new(places: usize) -> Self {
+        // An id of a request is nobody else's; without randomness nothing would be kept at all.
+        let name = model::RequestId::mint().map(|id| id.as_str().replace("req_", "life_"));
+        Self {
+            name: name.unwrap_or_default(),
+            ready: Notify::new(),
+            ends: broadcast::Sender::new(ENDS),
+            places: Arc::new(Semaphore::new(places)),
+            remembered: Mutex::default(),
+        }
+    }
+
+    /// Remembers rules under which a request waits: their ops are only here.
+    pub(crate) fn remember(&self, rules: &Arc<RuleSet>) {
+        let digest = rules.snapshot().digest;
+        let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.iter().any(|(known, _)| *known == digest) {
+            return;
+        }
+        if all.len() == REMEMBERED {
+            all.remove(0);
+        }
+        all.push((digest, Arc::clone(rules)));
+    }
+
+    /// The rules of this digest, when they are remembered.
+    pub(crate) fn rules(&self, digest: &[u8]) -> Option<Arc<RuleSet>> {
+        let all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|(known, _)| known.as_bytes() == digest).map(|(_, rules)| Arc::clone(rules))
+    }
+}
+
+/// What a request is in the database, once it is there.
+#[derive(Default)]
+pub(crate) struct Carried {
+    run: OnceCell<Id>,
+    /// Whether it could still be run again: said once, before the first thing that may not be
+    /// done twice.
+    touched: OnceCell<()>,
+    /// Whoever ends the chassis waits for it.
+    place: OnceCell<OwnedSemaphorePermit>,
+}
+
+impl Carried {
+    /// A request that went on from what the database held.
+    pub(crate) fn of(run: Id) -> Self {
+        Self { run: OnceCell::new_with(Some(run)), ..Self::default() }
+    }
+
+    /// Its name in the database, when it has one.
+    pub(crate) fn run(&self) -> Option<&Id> {
+        self.run.get()
+    }
+
+    /// From now on it has one, and a place to run without its client.
+    pub(crate) fn is(&self, run: Id, place: OwnedSemaphorePermit) {
+        // They are given once, by the one task that walks.
+        let _given = (self.run.set(run), self.place.set(place));
+    }
+
+    /// Whether it has done what may not be done twice.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched.initialized()
+    }
+
+    /// Says that it is about to do what may not be done twice: if this life ends now, the next
+    /// one must not begin again.
+    pub(crate) async fn touch(&self, vault: &LateVault, life: &Life) -> Result<(), Failure> {
+        let Some(run) = self.run() else { return Ok(()) };
+        let touching = || async {
+            let (run, owner) = (run.clone(), life.name.clone());
+            match blocking(vault, move |vault| vault.touch_run(&run, &owner)).await? {
+                true => Ok(()),
+                false => Err(Failure::new(Fault::Interrupted, "another life of the chassis runs it")),
+            }
+        };
+        self.touched.get_or_try_init(touching).await.map(drop)
+    }
+}
+
+/// Asks the vault for something that writes, on a thread that may wait for the disk.
+pub(crate) async fn blocking<T: Send + 'static>(
+    vault: &LateVault,
+    ask: impl FnOnce(&Vault) -> Result<T, vault::Error> + Send + 'static,
+) -> Result<T, Failure> {
+    let Some(vault) = vault.get().cloned() else {
+        let why = "the secret store is off: what waits is stored sealed or not at all";
+        return Err(Failure::new(Fault::SecretStoreUnavailable, why));
+    };
+    let asked = tokio::task::spawn_blocking(move || ask(&vault)).await;
+    let asked = asked.map_err(|_| Failure::new(Fault::Internal, "the vault's thread ended early"))?;
+    asked.map_err(|error| error.failure())
+}
