@@ -144,7 +144,7 @@ settings! {
     async_ack_timeout: Duration = "async-ack-timeout" "TIME" ["5s"] "How long a worker may take to accept a job";
     continue_after_default: Duration = "continue-after-default" "TIME" ["5s"] "After what time the client of a continuable rule is told to come back";
     continuable_timeout_default: Duration = "continuable-timeout-default" "TIME" ["10m"] "How long a continuable rule may take that says nothing about it, within --op-timeout-max";
-    continuation_callback_base_url: String = "continuation-callback-base-url" "URL" [""] "Where workers reach the web head, such as https://hooks.example.com; without it, the address it listens on";
+    continuation_callback_base_url: String = "continuation-callback-base-url" "URL" [""] "Where workers reach the web head: scheme, host and port; without it, the address it listens on";
     continuation_sweep_period: Duration = "continuation-sweep-period" "TIME" ["900"] "How often requests that waited and ended are looked at, to be removed";
     continuation_retention: Duration = "continuation-retention" "TIME" ["604800"] "How long the end of a request that waited is kept for its client; no job may take longer";
     continuation_longpoll_ms: u32 = "continuation-longpoll-ms" "COUNT" ["12000"] "Milliseconds that a client waits for an end when it asks with format=json";
