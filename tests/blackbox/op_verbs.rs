@@ -171,9 +171,9 @@ fn an_op_is_pushed_only_when_it_is_there_and_json_is_one_document() {
     let mut host = Host::serve(TXCO).start();
     let url = format!("http://{}", host.admin_address());
     for (args, words) in [
-        (&["show", "nope"][..], "nope"),
-        (&["rm", "nope", "--yes"], "nope"),
-        (&["list", "--tenant", "nobody"], "nobody"),
+        (&["show", "nope"][..], "op_not_found"),
+        (&["rm", "nope", "--yes"], "op_not_found"),
+        (&["list", "--tenant", "nobody"], "_not_found"),
     ] {
         let args = [&["op"], args, &["--url", &url]].concat();
         let stderr = host.txco(&args).fails(1);
