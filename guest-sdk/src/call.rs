@@ -123,8 +123,8 @@ impl Call {
     /// A handle to the newest version of the secret in `slot`.
     ///
     /// # Errors
-    /// [`Failure`] when the rule declares no such slot, the secret may not be used, or its
-    /// value does not read as `encoding`.
+    /// [`Failure`] when the rule declares no such slot, or the secret may not be used. Whether its
+    /// value reads as `encoding` is found out when it is used: the algorithm has a say in it.
     pub fn key(&self, slot: &str, encoding: Encoding) -> Result<Key, Failure> {
         self.key_version(slot, 0, encoding)
     }
@@ -152,7 +152,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Failure`] when the rule declares no such slot, the op may not have the secret, or its
-    /// value does not read as `encoding`.
+    /// value does not read as `encoding`; the last, with `use-keys`, when the key is used.
     #[inline]
     pub fn mac_key(&self, slot: &str, encoding: Encoding) -> Result<MacKey, Failure> {
         MacKey::open(self, slot, 0, encoding)

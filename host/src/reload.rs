@@ -54,6 +54,9 @@ impl Rules {
                 tracing::warn!(file = file.path(), line, column, "rule let pass: {}", finding.message);
             }
         }
+        for one in rules.cannot_wait() {
+            tracing::warn!(file = one.path, "{}; {}", one.message, one.hint);
+        }
         Ok(rules)
     }
 

@@ -342,6 +342,11 @@ fn a_request_with_a_credential_cannot_wait() {
     assert_eq!((reply.status, reply.text().contains("rule_failed")), (500, true), "{}", reply.text());
     assert!(host.wait_log("credential_cannot_wait").contains("_txc.computed.basic"));
     assert!(worker.received().is_empty(), "nothing was handed out");
+    // It could be known before.
+    let told = "rule job waits for a worker, and web/50/basic may have put a credential into the envelope";
+    assert!(host.log().contains(told), "{}", host.log());
+    let lint = host.txco(&["lint", "workspace"]);
+    assert!(format!("{}{}", lint.stdout, lint.stderr).contains(told), "{}{}", lint.stdout, lint.stderr);
     host.finish();
 }
 

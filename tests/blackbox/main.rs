@@ -58,6 +58,7 @@ mod demo;
 mod op_push;
 mod op_sign;
 mod op_new;
+mod op_verbs;
 mod op_verify;
 mod op_languages;
 mod op_weaknesses;

@@ -70,8 +70,7 @@ fn what_differs_is_told_by_name() {
     assert!(lines.len() == 1 && lines[0].starts_with("totp.use.wasm  "), "{}", output.stdout);
     assert!(output.fails(1).contains("totp.use.wasm: the source makes other bytes"));
     let output = host.run(&building(&args(&["--json"])));
-    // The report, and behind it what is wrong.
-    let records: Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
+    let records: Value = serde_json::from_str(&output.stdout).unwrap();
     let differing = records["ops"].as_array().unwrap().iter().filter(|one| one["same"] == false);
     assert_eq!(differing.map(|one| one["file"].clone()).collect::<Vec<_>>(), ["totp.use.wasm"]);
     assert_eq!(output.code, Some(1));

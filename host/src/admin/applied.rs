@@ -157,6 +157,9 @@ impl Applied {
                 finding.message
             );
         }
+        for one in rules.cannot_wait() {
+            tracing::warn!(tenant_id = %tenant, version, file = one.path, "{}; {}", one.message, one.hint);
+        }
         let source = match &pinned {
             Pinned::To(pins) => self.ops.pinned(tenant, pins),
             Pinned::Nowhere => self.ops.current(tenant),

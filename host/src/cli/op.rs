@@ -62,17 +62,17 @@ pub(super) fn run(verb: Option<Verb>, console: &mut Console<'_>) -> ExitCode {
     let Some(verb) = verb else { return usage::print(&["op"], console) };
     let (word, json, result) = match verb {
         Verb::Unknown(words) => return usage::unknown(&["op"], &words, LATER, console),
-        Verb::New(flags) => ("new", false, new::run(&flags, console)),
+        Verb::New(flags) => ("new", flags.json, new::run(&flags, console)),
         Verb::Build(flags) => ("build", flags.json, build::run(&flags, console)),
         Verb::Test(flags) => ("test", flags.json, test::run(&flags, console)),
-        Verb::Run(flags) => ("run", false, run::run(&flags, console)),
+        Verb::Run(flags) => ("run", flags.json, run::run(&flags, console)),
         Verb::Inspect(flags) => ("inspect", flags.json, inspect::run(&flags, console)),
         Verb::Bench(flags) => ("bench", flags.json, bench::run(&flags, console)),
         Verb::Push(flags) => ("push", flags.json, push::run(&flags, console)),
         Verb::List(flags) => ("list", flags.json, pushed::list(&flags, console)),
         Verb::Show(flags) => ("show", flags.json, pushed::show(&flags, console)),
         Verb::Rm(flags) => ("rm", flags.json, pushed::remove(&flags, console)),
-        Verb::Sign(flags) => ("sign", false, sign::run(&flags, console)),
+        Verb::Sign(flags) => ("sign", flags.json, sign::run(&flags, console)),
         Verb::Verify(flags) => ("verify", flags.json, verify::run(&flags, console)),
     };
     console.end(json, result.map_err(|complaint: Complaint| complaint.of(&format!("op {word}"))))

@@ -47,6 +47,7 @@ mod outbound;
 mod fuel;
 mod walk;
 mod flow;
+mod live;
 mod lint;
 mod dispatch;
 mod calling;

@@ -41,6 +41,7 @@ impl Lint {
         // Which stack events enter makes no difference: each may be the one.
         if let Ok(rules) = RuleSet::load(workspace, stack.as_ref(), mode) {
             lint.flow = flow(&rules);
+            lint.flow.extend(rules.cannot_wait());
         }
         lint
     }

@@ -44,8 +44,9 @@ impl Envelope {
     }
 
     /// Sets top-level `body` to `value` and remembers `received`, the bytes it came from.
-    pub fn receive_body(&mut self, value: Value, received: Arc<[u8]>) {
-        if let Value::Object(object) = Arc::make_mut(&mut self.document) {
+    /// Bytes that are no text have no value, and can be signed all the same.
+    pub fn receive_body(&mut self, value: impl Into<Option<Value>>, received: Arc<[u8]>) {
+        if let (Some(value), Value::Object(object)) = (value.into(), Arc::make_mut(&mut self.document)) {
             object.insert("body".to_owned(), value);
         }
         self.received = Some(received);
@@ -100,8 +101,8 @@ impl Envelope {
 
     /// Removes what is at `path`.
     pub fn remove(&mut self, path: &Path) -> Option<Value> {
-        self.document.get(path)?;
         self.forget_if_body(path);
+        self.document.get(path)?;
         Arc::make_mut(&mut self.document).remove(path)
     }
 
@@ -133,7 +134,7 @@ impl Envelope {
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         let members: Object =
             self.members().filter(|(k, _)| keep(k)).map(|(k, v)| (k.clone(), v.clone())).collect();
-        let received = self.received.clone().filter(|_| members.contains_key("body"));
+        let received = self.received.clone().filter(|_| keep("body"));
         Self { document: Arc::new(Value::Object(members)), received }
     }
 
@@ -199,6 +200,19 @@ mod tests {
         let mut envelope = envelope();
         envelope.set(&Path::parse("body.n").unwrap(), Value::from(1_i64)).unwrap();
         assert_eq!(bytes(&envelope, "body"), r#"{"b":[1,{"c":1.50}],"a":"xA","n":1}"#.replace("1.50", "1.5"));
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_is_signed_and_forgotten_like_any() {
+        let mut envelope = Envelope::default();
+        envelope.receive_body(None, Arc::from([0xff, 0].as_slice()));
+        let body = Path::parse("body").unwrap();
+        assert_eq!(envelope.get(&body), None, "rules see nothing of it");
+        assert_eq!(envelope.bytes(&body).as_deref(), Some([0xff, 0].as_slice()));
+        assert_eq!(envelope.filtered(|k| k == "body").bytes(&body).as_deref(), Some([0xff, 0].as_slice()));
+        assert_eq!(envelope.filtered(|k| k != "body").bytes(&body), None);
+        assert_eq!(envelope.remove(&body), None);
+        assert_eq!(envelope.bytes(&body), None, "what is taken away from an op is away");
     }
 
     #[test]

@@ -138,7 +138,8 @@ impl OpManifest {
         if text.len() > MAX_BYTES {
             return Err(ManifestError(format!("longer than {MAX_BYTES} bytes")));
         }
-        let manifest: Self = toml::from_str(text).map_err(|error| ManifestError(error.to_string()))?;
+        let manifest: Self =
+            toml::from_str(text).map_err(|error| ManifestError(error.to_string().trim_end().to_owned()))?;
         manifest.check()?;
         Ok(manifest)
     }

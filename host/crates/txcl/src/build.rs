@@ -44,6 +44,11 @@ pub(crate) fn rule(
         check_method(&with, &declared, findings);
     }
     let hidden = hidden::read(&with, findings);
+    let makes_credential = match exec {
+        Some(Exec::Http(_)) => with.iter().any(|pair| pair.path.first() == Some("credential")),
+        Some(exec) => ops.known(exec).makes_credential(),
+        None => false,
+    };
     let waits = waits::read(&with, exec, findings);
     let for_the_op = |pair: &Pair| {
         let name = pair.path.first().unwrap_or_default();
@@ -65,6 +70,7 @@ pub(crate) fn rule(
         after: writable(after, "SET after SELECT", findings),
         hidden,
         waits,
+        makes_credential,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the caller knows of the ops that rules run: a rule is checked against it at load.
 
-use model::OpManifest;
+use model::{Class, OpManifest};
 
 use crate::exec::Exec;
 
@@ -13,6 +13,13 @@ pub enum Known<'a> {
     Absent(Vec<String>),
     /// Nothing: the rule is not checked against it.
     Nothing,
+}
+
+impl Known<'_> {
+    /// Whether it may return a credential.
+    pub(crate) fn makes_credential(&self) -> bool {
+        matches!(self, Self::Op(manifest) if manifest.outputs.iter().any(|output| output.class == Class::Credential))
+    }
 }
 
 /// Knows ops; the chassis does, a formatter need not.

@@ -102,6 +102,7 @@ pub struct Rule {
     pub(crate) after: Vec<Assignment>,
     pub(crate) hidden: Hidden,
     pub(crate) waits: Waits,
+    pub(crate) makes_credential: bool,
 }
 
 impl Rule {
@@ -151,6 +152,22 @@ impl Rule {
     #[must_use]
     pub fn waits(&self) -> Waits {
         self.waits
+    }
+
+    /// Whether it may put a credential into the envelope: one that arrives in a reply, or one
+    /// that its op makes, as far as ops are known.
+    #[must_use]
+    pub fn makes_credential(&self) -> bool {
+        self.makes_credential
+    }
+
+    /// Whether it removes something from the envelope.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        let targets = self.emit.iter().chain(&self.after).map(|one| &one.path);
+        targets
+            .chain(self.choices.iter().map(|one| &one.target))
+            .any(|path| path.starts_with(&["_txc", "delete"]))
     }
 
     /// The tests that WHEN comes to, left to right and no further than needed: why it held

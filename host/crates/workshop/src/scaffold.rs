@@ -9,7 +9,9 @@ use crate::{Error, sdk};
 
 /// The text that stands for the op's name.
 const NAME: &str = "my-signer";
-/// The same as a constant: the name of its secret in the tenant.
+/// Its failure code.
+const CODE: &str = "my-signer-err";
+/// The name as a constant: that of its secret in the tenant.
 const SECRET: &str = "MY_SIGNER_KEY";
 
 macro_rules! files {
@@ -52,9 +54,10 @@ pub fn scaffold(name: &OpName, folder: &Path, language: Language) -> Result<Scaf
         Language::Python => PYTHON,
     };
     let secret = SECRET.replace("MY_SIGNER", &name.as_str().to_ascii_uppercase().replace('-', "_"));
+    let code = failure_code(name);
     let budget = if matches!(language, Language::Rust | Language::C) { "5" } else { "250" };
     let filled = |text: &str| {
-        let text = text.replace(SECRET, &secret).replace(NAME, name.as_str());
+        let text = text.replace(SECRET, &secret).replace(CODE, &code).replace(NAME, name.as_str());
         text.replace("{version}", sdk::version()).replace("{budget}", budget)
     };
     let taken = |path: &Path| Error::File { path: path.to_owned(), reason: "exists already".to_owned() };
@@ -73,6 +76,12 @@ pub fn scaffold(name: &OpName, folder: &Path, language: Language) -> Result<Scaf
         write(rule, filled(RULE).as_bytes())?;
     }
     Ok(Scaffold { folder: folder.to_owned(), rule, secret })
+}
+
+/// The code that an op of this name fails with: in the letters of codes, and no longer than one may be.
+fn failure_code(name: &OpName) -> String {
+    let word: String = name.as_str().to_ascii_lowercase().replace('_', "-").chars().take(60).collect();
+    format!("{word}-err")
 }
 
 /// Whether `folder` is `…/OPS/<stack>/<scope>/<name>`.
@@ -109,6 +118,19 @@ mod tests {
             let alone = scaffold(&name, &root.path().join(word).join("acme-sig"), language).unwrap();
             assert_eq!(alone.rule, None);
             assert_eq!(Source::read(&alone.folder).unwrap().language, language);
+        }
+    }
+
+    #[test]
+    fn every_name_makes_an_op_that_can_be_read() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["Bad_Name", "A-", &"n".repeat(64)] {
+            let folder = root.path().join(name);
+            scaffold(&OpName::parse(name).unwrap(), &folder, Language::C).unwrap();
+            let source = Source::read(&folder).unwrap();
+            assert_eq!(source.manifest.name.as_str(), name);
+            let code = &source.manifest.failures[0];
+            assert!(source.text("op.c").unwrap().contains(&format!("\"{code}\"")), "{code}");
         }
     }
 

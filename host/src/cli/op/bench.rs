@@ -50,11 +50,17 @@ const COLD: usize = 15;
 /// Measures every build.
 pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let fixtures = Fixture::all(&flags.path)?;
+    let names = fixtures.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
     let chosen = fixtures.into_iter().find(|one| flags.fixture.as_ref().is_none_or(|name| *name == one.name));
-    let fixture = chosen.ok_or_else(|| Complaint::failed("there is no such fixture"))?;
+    let fixture =
+        chosen.ok_or_else(|| Complaint::usage(format!("there is no such fixture; there are: {names}")))?;
     let place = Place::at(&flags.path, console)?;
     let limits = Limits::default();
-    let rehearsal = Rehearsal::new(forgetful(&limits)?, fixture.secrets.clone())?;
+    let rehearsal = Rehearsal::new(
+        forgetful(&limits)?,
+        fixture.secrets.clone(),
+        fixture.allow.and_then(|class| place.policy(class)).as_ref(),
+    )?;
     let bench = Bench { flags, rehearsal, scene: &fixture.scene, limits };
     let mut rows = vec![["BUILD", "GOAL", "WHAT", "MEASURED"].map(str::to_owned).to_vec()];
     let mut records = Vec::new();

@@ -35,11 +35,13 @@ struct Text {
     params: serde_json::Map<String, serde_json::Value>,
     /// Made-up values, by slot.
     #[serde(default)]
-    secrets: BTreeMap<String, Secret>,
+    secrets: BTreeMap<String, Written>,
+    /// What the secrets let the op return after it was shown them: `digest` or `data`.
+    allow: Option<Class>,
     #[serde(default)]
     input: serde_json::Map<String, serde_json::Value>,
     /// The body as it was received, byte for byte.
-    raw_body: Option<String>,
+    raw_body: Option<Written>,
     #[serde(default)]
     expect: Vec<Expected>,
     failure: Option<Failing>,
@@ -47,10 +49,10 @@ struct Text {
     fault: Option<String>,
 }
 
-/// A made-up secret.
+/// Bytes as a fixture writes them: a text, or what no text can say.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Secret {
+#[serde(untagged, expecting = "expected a text, { hex = \"…\" } or { base64 = \"…\" }")]
+enum Written {
     Text(String),
     Hex { hex: String },
     Base64 { base64: String },
@@ -91,12 +93,20 @@ pub(super) struct Fixture {
     pub(super) delivery: Option<Delivery>,
     pub(super) scene: Scene,
     pub(super) secrets: BTreeMap<String, Zeroizing<Vec<u8>>>,
+    pub(super) allow: Option<Class>,
     pub(super) outcome: Outcome,
 }
 
 impl Fixture {
     /// The fixtures of the op in `folder`, by name.
     pub(super) fn all(folder: &Path) -> Result<Vec<Self>, Complaint> {
+        if !folder.is_dir() {
+            let why = if folder.exists() { "it is no folder" } else { "there is no such folder" };
+            return Err(Complaint::failed(format!(
+                "{}: {why}; DIR is the one with op.toml",
+                folder.display()
+            )));
+        }
         let tests = folder.join("tests");
         let entries = fs::read_dir(&tests).into_iter().flatten().flatten();
         let is_fixture = |path: &PathBuf| path.extension().is_some_and(|e| e == "toml" || e == "json");
@@ -122,7 +132,7 @@ impl Fixture {
         let read: Text = if file.extension().is_some_and(|e| e == "json") {
             serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?
         } else {
-            toml::from_str(&text).map_err(|e| wrong(e.to_string()))?
+            toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().to_owned()))?
         };
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Self::of(name, read).map_err(wrong)
@@ -149,22 +159,25 @@ impl Fixture {
             let bytes = secret.bytes().map_err(|why| format!("secrets.{slot}: {why}"))?;
             Ok((slot, bytes))
         });
+        let raw_body = text.raw_body.map(Written::bytes).transpose();
+        let raw_body = raw_body.map_err(|why| format!("raw-body: {why}"))?;
         Ok(Self {
             name,
             delivery: delivery.transpose()?,
             scene: Scene {
                 now,
                 params: value_of(&text.params.into())?,
-                envelope: envelope(&input, text.raw_body.as_deref()).map_err(|e| e.message)?,
+                envelope: envelope(&input, raw_body.as_deref().map(Vec::as_slice)).map_err(|e| e.message)?,
                 randomness: Randomness::Seeded(text.seed),
             },
             secrets: secrets.collect::<Result<_, String>>()?,
+            allow: text.allow,
             outcome,
         })
     }
 }
 
-impl Secret {
+impl Written {
     fn bytes(self) -> Result<Zeroizing<Vec<u8>>, String> {
         let bytes = match self {
             Self::Text(text) => text.into_bytes(),
@@ -206,6 +219,13 @@ mod tests {
     }
 
     #[test]
+    fn a_body_need_not_be_text() {
+        let fixture = read("fault = \"x\"\nallow = \"digest\"\nraw-body = { hex = \"ff00fe\" }\n").unwrap();
+        let bytes = fixture.scene.envelope.bytes(&model::Path::parse("body").unwrap()).unwrap();
+        assert_eq!((&*bytes, fixture.allow), (&[0xff, 0, 0xfe][..], Some(Class::Digest)));
+    }
+
+    #[test]
     fn mistakes_are_told_with_the_file() {
         for (text, word) in [
             ("", "says nothing of what must come out"),
@@ -214,6 +234,9 @@ mod tests {
             ("delivery = \"both\"\nfault = \"x\"", "reveal or use"),
             ("colour = 1", "colour"),
             ("fault = \"x\"\n[secrets]\nkey = { hex = \"0\" }", "not hexadecimal"),
+            ("fault = \"x\"\nraw-body = { base64 = \"?\" }", "raw-body: not base64"),
+            ("fault = \"x\"\nraw-body = 1", "expected a text"),
+            ("fault = \"x\"\nallow = \"all\"", "unknown variant"),
         ] {
             let said = read(text).err().unwrap();
             assert!(said.contains(word) && said.contains("signs.toml"), "{said}");

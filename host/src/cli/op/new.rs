@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use model::OpName;
+use serde_json::json;
 use workshop::Language;
 
 use crate::cli::output::{Complaint, Console};
@@ -18,6 +19,9 @@ pub(crate) struct Flags {
     /// What to write it in: rust, js, c or python
     #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
     lang: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Makes it.
@@ -28,6 +32,14 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let language = Language::parse(&flags.lang)
         .ok_or_else(|| Complaint::usage(format!("--lang {}: expected rust, js, c or python", flags.lang)))?;
     let made = workshop::scaffold(&name, path, language).map_err(|e| Complaint::failed(e.to_string()))?;
+    if flags.json {
+        let (folder, rule) =
+            (made.folder.display().to_string(), made.rule.map(|rule| rule.display().to_string()));
+        return console.print(
+            &json!({ "op": name.as_str(), "folder": folder, "rule": rule, "secret": made.secret })
+                .to_string(),
+        );
+    }
     let (txco, folder) = (program(), quoted(&made.folder.to_string_lossy()));
     let mut said = format!("made {}", made.folder.display());
     let next = match &made.rule {

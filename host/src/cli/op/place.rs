@@ -1,11 +1,12 @@
 //! Where an op is: a folder of sources, built when it must be, or a component.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use model::{Delivery, OpManifest};
+use model::{Class, Delivery, OpManifest, OpRule, Policy};
 use sandbox::{CodeCache, Limits, Op, Sandbox, Trust};
 use vault::MasterKey;
 use workshop::{Facts, Source, Surroundings};
@@ -76,6 +77,13 @@ impl Place {
             )));
         }
         Ok(Self { manifest, components })
+    }
+
+    /// The policy of a secret that lets these builds return `class` after they were shown it (R21).
+    pub(super) fn policy(&self, class: Class) -> Option<Policy> {
+        let digests = self.components.iter().map(|one| one.facts.digest).collect();
+        let rule = OpRule::Tenant { name: self.manifest.name.clone(), returns: class, digests };
+        Policy::asked(BTreeSet::new(), BTreeSet::new(), BTreeSet::from([rule]))
     }
 
     /// Checks every component as a chassis does when it is pushed.

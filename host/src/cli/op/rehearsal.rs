@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::{
-    Class, Envelope, OpManifest, Path, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug, Value,
+    Class, Envelope, OpManifest, Path, Policy, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug,
+    Value,
 };
 use sandbox::{Op, OpInput, Randomness, Sandbox, Trust};
 use store::{By, SecretAddress, Store};
-use vault::{Caller, Credentials, MasterKey, OpBags, Origin, SecretValue, Terms, Vault, Wants};
+use vault::{Caller, Credentials, MasterKey, OpBags, Origin, PolicyChange, SecretValue, Terms, Vault, Wants};
 use zeroize::Zeroizing;
 
 use super::place::Component;
@@ -62,10 +63,11 @@ pub(super) enum Kind {
 }
 
 impl Rehearsal {
-    /// A stage in this sandbox, with secrets by slot.
+    /// A stage in this sandbox, with secrets by slot that have this policy.
     pub(super) fn new(
         sandbox: Sandbox,
         secrets: BTreeMap<String, Zeroizing<Vec<u8>>>,
+        policy: Option<&Policy>,
     ) -> Result<Self, Complaint> {
         let failed = |e: &dyn std::fmt::Display| Complaint::failed(format!("cannot rehearse: {e}"));
         let folder = tempfile::tempdir().map_err(|e| failed(&e))?;
@@ -83,7 +85,9 @@ impl Rehearsal {
             let name = SecretName::parse(&format!("SLOT_{at}")).map_err(|e| of_slot(&e))?;
             let value = SecretValue::new(value.to_vec()).map_err(|e| of_slot(&e))?;
             let address = SecretAddress { tenant: &tenant, stack: None, name: &name };
-            vault.create(&address, &Terms::of(By::Local), value).map_err(|e| of_slot(&e))?;
+            let policy = policy.cloned().map_or(PolicyChange::Keep, PolicyChange::Put);
+            let terms = Terms { policy, ..Terms::of(By::Local) };
+            vault.create(&address, &terms, value).map_err(|e| of_slot(&e))?;
             let slot = Path::parse(&slot)
                 .map_err(|e| of_slot(&e))
                 .and_then(|path| Slot::new(path).map_err(|e| of_slot(&e)))?;
@@ -158,13 +162,14 @@ fn shown(value: &Value, credentials: &Credentials) -> (Kind, serde_json::Value) 
 }
 
 /// The parameters and input of a call, from JSON.
-pub(super) fn envelope(input: &serde_json::Value, raw_body: Option<&str>) -> Result<Envelope, Complaint> {
+pub(super) fn envelope(input: &serde_json::Value, raw_body: Option<&[u8]>) -> Result<Envelope, Complaint> {
     let wrong = |why: String| Complaint::failed(format!("input: {why}"));
     let value = value_of(input).map_err(&wrong)?;
     let mut envelope = Envelope::new(value).map_err(|e| wrong(e.to_string()))?;
     if let Some(raw) = raw_body {
-        let body = Value::parse(raw.as_bytes()).unwrap_or_else(|_| Value::from(raw));
-        envelope.receive_body(body, Arc::from(raw.as_bytes()));
+        let text = || std::str::from_utf8(raw).ok().map(Value::from);
+        let body = Value::parse(raw).ok().or_else(text);
+        envelope.receive_body(body, Arc::from(raw));
     }
     Ok(envelope)
 }
@@ -172,6 +177,11 @@ pub(super) fn envelope(input: &serde_json::Value, raw_body: Option<&str>) -> Res
 /// JSON as a value of the envelope.
 pub(super) fn value_of(json: &serde_json::Value) -> Result<Value, String> {
     Value::parse(json.to_string().as_bytes()).map_err(|e| e.to_string())
+}
+
+/// Whether an op returned what its secrets' policies would have to allow (R21).
+pub(super) const fn needs_allow(error: &sandbox::Error) -> bool {
+    matches!(error, sandbox::Error::Output { why: sandbox::OutputFlaw::NotAllowed, .. })
 }
 
 /// The slots that a call cannot do without and has no secret for.

@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::place::{Place, sandbox};
-use super::rehearsal::{Failed, Kind, Rehearsal, Scene, envelope, missing, value_of};
+use super::rehearsal::{Failed, Kind, Rehearsal, Scene, envelope, missing, needs_allow, value_of};
 use crate::cli::output::{Complaint, Console};
-use crate::cli::prompt::read_whole;
-use model::Delivery;
+use crate::cli::prompt::{Unanswered, read_whole};
+use model::{Class, Delivery};
 
 /// The largest secret, as the chassis has it.
 const MOST_SECRET: usize = vault::MAX_VALUE_BYTES;
@@ -45,6 +45,13 @@ pub(crate) struct Flags {
     /// Which build: reveal or use [default: the one that reveals, when there is one]
     #[arg(long, value_name = "DELIVERY")]
     delivery: Option<String>,
+    /// What the secrets let the op return after it was shown them: digest or data, as their
+    /// `--allow-op op://NAME:digest` would [default: credentials only]
+    #[arg(long, value_name = "CLASS")]
+    allow: Option<String>,
+    /// Print JSON: the fields and the log
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Calls it.
@@ -54,6 +61,11 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
             .ok_or_else(|| Complaint::usage(format!("--delivery {word}: expected reveal or use")))
     });
     let delivery = delivery.transpose()?;
+    let allow = flags.allow.as_deref().map(|word| {
+        let class = Class::parse(word).filter(|class| *class != Class::Credential);
+        class.ok_or_else(|| Complaint::usage(format!("--allow {word}: expected digest or data")))
+    });
+    let allow = allow.transpose()?;
     let params = params(&flags.param)?;
     let scene = Scene {
         now: Timestamp::now(),
@@ -63,18 +75,27 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     };
     let place = Place::at(&flags.path, console)?;
     let component = place.components.iter().find(|one| delivery.is_none_or(|wanted| wanted == one.delivery));
-    let component = component.ok_or_else(|| Complaint::failed("the op has no such build"))?;
+    let component = component.ok_or_else(|| {
+        let builds = place.components.iter().map(|one| one.delivery.word()).collect::<Vec<_>>();
+        Complaint::usage(format!("the op has no such build; it has: {}", builds.join(", ")))
+    })?;
+    known(&place, &scene.params)?;
     let secrets = secrets(flags, &place, console)?;
-    let rehearsal = Rehearsal::new(sandbox(&Limits::default(), console.environment)?, secrets)?;
+    let policy = allow.and_then(|class| place.policy(class));
+    let sandbox = sandbox(&Limits::default(), console.environment)?;
+    let rehearsal = Rehearsal::new(sandbox, secrets, policy.as_ref())?;
     let op = rehearsal.op(component)?;
     let answer = match rehearsal.call(&op, &scene)? {
         Ok(answer) => answer,
         Err(Failed { error, log }) => {
             log.iter().for_each(|line| console.note(&format!("log: {line}")));
-            return Err(Complaint::failed(format!("{}: {error}", error.failure().fault.code())));
+            let remedy = needs_allow(&error).then_some("\n--allow digest calls it as if they did");
+            let code = error.failure().fault.code();
+            return Err(Complaint::failed(format!("{code}: {error}{}", remedy.unwrap_or_default())));
         }
     };
-    for line in &answer.log {
+    let log = if flags.json { &[][..] } else { &answer.log };
+    for line in log {
         console.note(&format!("log: {line}"));
     }
     let fields = answer.fields.iter().map(|(path, kind, value)| {
@@ -85,7 +106,23 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         (path.to_string(), json!({ "class": class, "value": value }))
     });
     let fields: Map<String, Value> = fields.collect();
+    if flags.json {
+        let whole = json!({ "fields": fields, "log": answer.log, "log_dropped": answer.log_dropped });
+        return console.print(&whole.to_string());
+    }
     console.print(&serde_json::to_string_pretty(&fields).unwrap_or_default())
+}
+
+/// Whether the op declares every parameter, as a chassis asks of a rule.
+fn known(place: &Place, params: &model::Value) -> Result<(), Complaint> {
+    let declared = &place.manifest.params;
+    let given = params.as_object().into_iter().flat_map(|params| params.keys());
+    let Some(unknown) = given.into_iter().find(|name| !declared.contains_key(name.as_str())) else {
+        return Ok(());
+    };
+    let names: Vec<_> = declared.keys().map(String::as_str).collect();
+    let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Err(Complaint::usage(format!("the op has no parameter {unknown}; it has: {has}")))
 }
 
 fn params(typed: &[String]) -> Result<Map<String, Value>, Complaint> {
@@ -105,16 +142,25 @@ fn pair<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), Complaint> 
 
 fn input(flags: &Flags) -> Result<model::Envelope, Complaint> {
     let read = |path: &std::path::Path| {
-        let cannot = |e: std::io::Error| Complaint::failed(format!("cannot read {}: {e}", path.display()));
-        let mut text = String::new();
-        File::open(path).and_then(|file| file.take(MOST_INPUT).read_to_string(&mut text)).map_err(cannot)?;
-        Ok(text)
+        let cannot =
+            |e: &dyn std::fmt::Display| Complaint::failed(format!("cannot read {}: {e}", path.display()));
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(|e| cannot(&e))?;
+        file.take(MOST_INPUT + 1).read_to_end(&mut bytes).map_err(|e| cannot(&e))?;
+        if bytes.len() as u64 > MOST_INPUT {
+            return Err(cannot(&format!("it has more than {MOST_INPUT} bytes")));
+        }
+        Ok(bytes)
     };
     let text = match flags.input.strip_prefix('@') {
         Some(path) => read(path.as_ref())?,
-        None => flags.input.clone(),
+        None => flags.input.clone().into_bytes(),
     };
-    let json: Value = serde_json::from_str(&text).map_err(|e| Complaint::usage(format!("--input: {e}")))?;
+    let wrong = |why: &dyn std::fmt::Display| Complaint::usage(format!("--input: {why}"));
+    let json: Value = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
+    if !json.is_object() {
+        return Err(wrong(&"expected a JSON object, such as {\"body\": \"text\"}"));
+    }
     let raw = flags.body.as_deref().map(read).transpose()?;
     envelope(&json, raw.as_deref())
 }
@@ -127,18 +173,22 @@ fn secrets(
     console: &mut Console<'_>,
 ) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Complaint> {
     let mut secrets = BTreeMap::new();
+    let mut take = |slot: &str, value| match secrets.insert(slot.to_owned(), value) {
+        Some(_) => Err(Complaint::usage(format!("slot {slot} is given twice"))),
+        None => Ok(()),
+    };
     for text in &flags.secret_fd {
         let (slot, number) = pair(text, "--secret-fd SLOT=N")?;
         let number: u32 = number.parse().map_err(|_| Complaint::usage("expected --secret-fd SLOT=N"))?;
         let cannot = |e: std::io::Error| Complaint::failed(format!("cannot read descriptor {number}: {e}"));
         let mut file = File::open(format!("/dev/fd/{number}")).map_err(cannot)?;
-        secrets.insert(slot.to_owned(), trimmed(read_whole(&mut file, MOST_SECRET).map_err(cannot)?));
+        take(slot, trimmed(read_whole(&mut file, MOST_SECRET).map_err(cannot)?))?;
     }
     for text in &flags.secret_env {
         let (slot, name) = pair(text, "--secret-env SLOT=VARIABLE")?;
         let value = console.environment.variable(name);
         let value = value.ok_or_else(|| Complaint::failed(format!("the variable {name} is not set")))?;
-        secrets.insert(slot.to_owned(), Zeroizing::new(value.into_bytes()));
+        take(slot, Zeroizing::new(value.into_bytes()))?;
     }
     if let Some(unknown) = secrets.keys().find(|slot| !place.manifest.slots.contains_key(*slot)) {
         let slots: Vec<_> = place.manifest.slots.keys().map(String::as_str).collect();
@@ -153,7 +203,15 @@ fn secrets(
         }
         let prompt = format!("secret for slot {slot}: ");
         let value = console.input.hidden(&prompt, MOST_SECRET, console.err);
-        secrets.insert(slot, value.map_err(|e| Complaint::failed(e.to_string()))?);
+        let value = value.map_err(|e| {
+            Complaint::failed(match e {
+                Unanswered::Aborted | Unanswered::Terminal(_) => e.to_string(),
+                Unanswered::SeveralLines | Unanswered::TooLong => {
+                    format!("slot {slot}: one line can be typed; hand anything else over with --secret-fd {slot}=N")
+                }
+            })
+        });
+        secrets.insert(slot, value?);
     }
     Ok(secrets)
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::place::{Component, signature_file};
@@ -27,17 +28,24 @@ pub(crate) struct Flags {
     /// Mint a key into this file first, and print what --op-trust-key takes
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     new_key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Signs.
 pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    let mut minted = None;
     let key = match (&flags.key, &flags.new_key) {
         (Some(file), _) => read(file)?,
         (None, Some(file)) => {
             let key = mint(file)?;
             let public = key.public().map(|key| key.to_string()).unwrap_or_default();
             console.note(&format!("minted {}; run the chassis with --op-trust-key and", file.display()));
-            console.print(&public)?;
+            if !flags.json {
+                console.print(&public)?;
+            }
+            minted = Some(public);
             key
         }
         (None, None) => {
@@ -47,15 +55,24 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     if flags.files.is_empty() && flags.new_key.is_none() {
         return Err(Complaint::usage("FILE is required"));
     }
+    let mut signed = Vec::new();
     for file in &flags.files {
         let component = Component::read(file)?;
         let signature = key.sign(&component.facts.digest).ok_or_else(|| Complaint::failed("cannot sign"))?;
         let beside = signature_file(file);
         let cannot = |e: std::io::Error| Complaint::failed(format!("cannot write {}: {e}", beside.display()));
         std::fs::write(&beside, format!("{signature}\n")).map_err(cannot)?;
-        console.print(&format!("signed {}: {}", component.facts.manifest.name, beside.display()))?;
+        let (name, beside) = (component.facts.manifest.name.as_str(), beside.display().to_string());
+        if !flags.json {
+            console.print(&format!("signed {name}: {beside}"))?;
+        }
+        signed.push(json!({ "op": name, "digest": component.facts.digest.to_string(), "signature": beside }));
     }
-    Ok(())
+    if flags.json {
+        console.print(&json!({ "trust_key": minted, "signed": signed }).to_string())
+    } else {
+        Ok(())
+    }
 }
 
 fn mint(file: &Path) -> Result<SigningKey, Complaint> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{Expected, Fixture, Outcome};
 use super::place::{Component, Place, sandbox};
-use super::rehearsal::{Answer, Failed, Kind, Rehearsal, missing};
+use super::rehearsal::{Answer, Failed, Kind, Rehearsal, missing, needs_allow};
 use crate::cli::output::{Complaint, Console};
 
 /// Flags of `txco op test`.
@@ -41,7 +41,11 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         if let Some(slot) = missing(&place.manifest, &fixture.secrets).first() {
             return Err(Complaint::failed(format!("{}: [secrets] has no value for {slot}", fixture.name)));
         }
-        let rehearsal = Rehearsal::new(sandbox(&limits, console.environment)?, fixture.secrets.clone())?;
+        let rehearsal = Rehearsal::new(
+            sandbox(&limits, console.environment)?,
+            fixture.secrets.clone(),
+            fixture.allow.and_then(|class| place.policy(class)).as_ref(),
+        )?;
         for component in builds {
             let verdict = try_one(&rehearsal, &fixture, component, &place)?;
             let name = format!("{} ({})", fixture.name, component.delivery);
@@ -88,7 +92,9 @@ fn try_one(
         (_, Ok(answer)) => Err(format!("  it answered\n{}", listed(&answer))),
         (_, Err((error, log))) => {
             let said = log.iter().map(|line| format!("\n  log: {line}"));
-            Err(format!("  {} ({error}){}", error.failure().fault.code(), said.collect::<String>()))
+            let remedy = needs_allow(&error).then_some("; `allow = \"digest\"` in the fixture says so");
+            let (code, remedy) = (error.failure().fault.code(), remedy.unwrap_or_default());
+            Err(format!("  {code} ({error}{remedy}){}", said.collect::<String>()))
         }
     })
 }

@@ -15,7 +15,7 @@ pub(crate) struct Flags {
     /// Build them from source and compare byte for byte
     #[arg(long)]
     rebuild: bool,
-    /// A checkout of the sources [default: the current folder]
+    /// A checkout of the sources
     #[arg(long, value_name = "DIR", default_value = ".")]
     source: PathBuf,
     /// Print JSON
@@ -64,6 +64,8 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     }
     match (differing.is_empty(), other_compiler) {
         (true, _) => Ok(()),
+        // The report says which.
+        (false, _) if flags.json => Err(Complaint::silent()),
         (false, Some(_)) => {
             Err(Complaint::failed(format!("{} cannot be confirmed with this compiler", differing.join(", "))))
         }

@@ -58,8 +58,8 @@ impl Arrived<'_> {
         .into();
         // An object is always an envelope.
         let mut envelope = Envelope::new(Value::Object(document)).unwrap_or_default();
-        if let Some(body) = body(&self.parts.headers, &self.body) {
-            envelope.receive_body(body, Arc::from(self.body.as_ref()));
+        if !self.body.is_empty() {
+            envelope.receive_body(body(&self.parts.headers, &self.body), Arc::from(self.body.as_ref()));
         }
         Ok(envelope)
     }
@@ -77,11 +77,8 @@ pub(super) fn choose_mocks(envelope: &mut Envelope, headers: &HeaderMap) {
 }
 
 /// The body as rules see it: parsed where the client says JSON and it is, otherwise text;
-/// nothing when it is empty or not text (its base64 is in `_txc.web.req.body`).
+/// nothing when it is not text (its base64 is in `_txc.web.req.body`, and ops read its bytes).
 fn body(headers: &HeaderMap, bytes: &[u8]) -> Option<Value> {
-    if bytes.is_empty() {
-        return None;
-    }
     if says_json(headers)
         && let Ok(value) = Value::parse(bytes)
     {
