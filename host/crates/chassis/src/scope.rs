@@ -8,7 +8,7 @@ use crate::dispatch::{Done, Place};
 use crate::merge::{merge, weight};
 use crate::modes::{may_wait, promised};
 use crate::ruleset::File;
-use crate::trace::{Recording, Step};
+use crate::trace::{Recording, Shown, Step};
 
 /// What a scope left behind.
 pub(crate) struct ScopeEnd {
@@ -100,8 +100,9 @@ pub(crate) async fn run_scope<'r>(
     }
     let waits = may_wait(chosen.iter().flat_map(|file| &file.rules));
     let company = if chosen.len() == 1 && !waits { Company::Alone } else { Company::Others };
-    let mut ends =
-        join_all(chosen.iter().map(|file| run_file(place, file, &envelope, company, recording))).await;
+    let shown = Shown::new();
+    let running = chosen.iter().map(|file| run_file(place, file, &envelope, &shown, company, recording));
+    let mut ends = join_all(running).await;
     tell(place, files, best, &mut ends, recording);
     let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
     let failure = ends.iter_mut().find_map(|end| end.failure.take());
@@ -189,8 +190,10 @@ fn tell(
         let others = files.iter().filter(|file| !std::ptr::eq(file.as_ref(), chosen));
         rules.extend(others.flat_map(|f| &f.rules).filter_map(|rule| recording.passed_over(rule, &because)));
     }
-    let facts = serde_json::json!({ "stack": place.stack.as_str(), "scope": place.scope, "rules": rules });
-    recording.event("stage.rules", facts);
+    recording.event(
+        "stage.rules",
+        || serde_json::json!({ "stack": place.stack.as_str(), "scope": place.scope, "rules": rules }),
+    );
 }
 
 fn matches(rule: &Rule, envelope: &Envelope, clock: &Clock) -> Result<bool, (Failure, String)> {
@@ -201,6 +204,7 @@ async fn run_file<'r>(
     place: &Place<'_>,
     file: &'r File,
     envelope: &Envelope,
+    shown: &Shown,
     company: Company,
     recording: &Recording,
 ) -> FileEnd<'r> {
@@ -212,10 +216,13 @@ async fn run_file<'r>(
         job: None,
         considered: Vec::new(),
     };
+    // Of the envelope that the file's own rules have changed.
+    let mut changed: Option<Shown> = None;
     for (at, rule) in file.rules.iter().enumerate() {
         let held = matches(rule, &end.envelope, &place.clock);
         let fired = held.as_ref().is_ok_and(|held| *held);
-        end.considered.extend(recording.considered(rule, &end.envelope, &place.clock, fired));
+        let shown = changed.as_ref().unwrap_or(shown);
+        end.considered.extend(recording.considered(rule, &end.envelope, shown, &place.clock, fired));
         match held {
             Ok(true) => {}
             Ok(false) => continue,
@@ -245,6 +252,7 @@ async fn run_file<'r>(
         }
         let kept = (company == Company::Others).then(|| output.clone());
         end.envelope.absorb(output, merge);
+        changed = Some(Shown::new());
         match rule.after(&mut end.envelope, &place.clock) {
             Ok(written) => {
                 end.outputs.extend(kept.map(|output| Added { rule, output, written: Some(written) }));

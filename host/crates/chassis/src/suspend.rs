@@ -61,10 +61,10 @@ impl Place<'_> {
             let until = wait.expires.to_string();
             json!({ "name": one.job.rule.name(), "wait": wait.id.as_str(), "until": until })
         };
-        let told: Vec<_> = ready.iter().zip(&waits).map(told).collect();
-        let facts =
-            json!({ "stack": self.stack.as_str(), "scope": self.scope, "run": run.as_str(), "waits": told });
-        recording.event("stage.suspend", facts);
+        recording.event("stage.suspend", || {
+            let told: Vec<_> = ready.iter().zip(&waits).map(told).collect();
+            json!({ "stack": self.stack.as_str(), "scope": self.scope, "run": run.as_str(), "waits": told })
+        });
         let handed =
             join_all(ready.into_iter().zip(&waits).map(|(one, wait)| self.hand_out(one, wait))).await;
         for part in &pending.parts {

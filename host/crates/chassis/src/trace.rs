@@ -19,8 +19,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use model::{Envelope, Failure, Object, RequestId, Value};
@@ -156,15 +156,19 @@ struct Open {
     broken: AtomicBool,
 }
 
+/// An envelope's document as its trace shows it. Made when a rule first needs it: hiding copies
+/// the whole document, and the rules of a stage look at the same one.
+pub(crate) type Shown = OnceLock<Value>;
+
 /// Writes to files, and says how many bytes.
 type Write = Box<dyn FnOnce(&Open) -> io::Result<usize> + Send>;
 
 impl Recording {
-    /// A line of the timeline; `facts` is an object.
-    pub(crate) fn event(&self, event: &str, facts: serde_json::Value) {
+    /// A line of the timeline; `facts` makes an object, and is only asked when it is written.
+    pub(crate) fn event(&self, event: &str, facts: impl FnOnce() -> serde_json::Value) {
         self.write(|_| {
             let mut line = json!({ "ts": Timestamp::now().to_string(), "event": event });
-            if let (Some(line), serde_json::Value::Object(facts)) = (line.as_object_mut(), facts) {
+            if let (Some(line), serde_json::Value::Object(facts)) = (line.as_object_mut(), facts()) {
                 line.extend(facts);
             }
             let mut text = line.to_string();
@@ -175,8 +179,10 @@ impl Recording {
 
     /// One rule's step: its facts, and in full mode its text, input and output.
     pub(crate) fn step(&self, step: &Step, text: &str, input: Option<&Envelope>, output: Option<&Object>) {
-        self.event("step.end", json!({ "stack": step.stack, "scope": step.scope, "name": step.rule,
-            "status": step.status(), "duration_ms": step.millis(), "error": step.failure.as_ref().map(|f| f.fault.code()) }));
+        self.event("step.end", || {
+            json!({ "stack": step.stack, "scope": step.scope, "name": step.rule, "status": step.status(),
+                "duration_ms": step.millis(), "error": step.failure.as_ref().map(|f| f.fault.code()) })
+        });
         self.write(|open| {
             let input = input.map(|input| open.shown(input.document()).to_json()).unwrap_or_default();
             let output = output.map(|output| open.shown(&Value::Object(output.clone())).to_json());
@@ -200,20 +206,22 @@ impl Recording {
 
     /// Why a rule fired or did not: the tests its WHEN came to, or in `because` what else
     /// stood in its way; and in full mode what the tests found. Nothing when nothing is traced.
+    /// `shown` belongs to this very `envelope`, whose rules share it.
     pub(crate) fn considered(
         &self,
         rule: &Rule,
         envelope: &Envelope,
+        shown: &Shown,
         clock: &Clock,
         fired: bool,
     ) -> Option<serde_json::Value> {
         let open = self.0.as_ref()?;
         let tests = rule.explain(envelope, clock);
-        let shown =
-            (open.mode == TraceMode::Full && !tests.is_empty()).then(|| open.shown(envelope.document()));
+        let shown = (open.mode == TraceMode::Full && !tests.is_empty())
+            .then(|| shown.get_or_init(|| open.shown(envelope.document())));
         let told = |test: &Tested<'_>| {
             let mut told = json!({ "line": test.line, "test": test.text, "held": test.held });
-            if let (Some(shown), Some(members)) = (&shown, told.as_object_mut()) {
+            if let (Some(shown), Some(members)) = (shown, told.as_object_mut()) {
                 let found = shown.get(test.path).map_or_else(|| "nothing".to_owned(), Value::to_json);
                 let (found, cut) = cap(&found, FOUND_CAP);
                 members.insert(
@@ -240,14 +248,13 @@ impl Recording {
 
     /// The end of the request.
     pub(crate) fn end(&self, envelope: &Envelope, failure: Option<&Failure>, elapsed: std::time::Duration) {
-        self.event(
-            "request.end",
+        self.event("request.end", || {
             json!({
                 "status": if failure.is_some() { "error" } else { "ok" },
                 "error": failure.map(|f| f.fault.code()),
                 "duration_ms": millis(elapsed),
-            }),
-        );
+            })
+        });
         if self.0.as_ref().is_some_and(|open| open.mode == TraceMode::Full) {
             self.write(|open| {
                 let text = open.shown(envelope.document()).to_json();

@@ -48,8 +48,8 @@ impl Chassis {
             again: held.is_some(),
         });
         match carried.run() {
-            None => recording.event("request.start", json!({ "tenant": request.tenant_slug.as_str() })),
-            Some(run) => recording.event("continuation.resume", json!({ "run": run.as_str() })),
+            None => recording.event("request.start", || json!({ "tenant": request.tenant_slug.as_str() })),
+            Some(run) => recording.event("continuation.resume", || json!({ "run": run.as_str() })),
         }
         // Wiped when this function ends, on every path.
         let credentials = Arc::new(Credentials::new());
@@ -153,7 +153,7 @@ impl Chassis {
             match way.enter(format!("{owner}/{scope}")) {
                 Ok(wait) if wait.is_zero() => {}
                 Ok(wait) => {
-                    recording.event("stage.penalty", json!({ "stack": owner, "scope": scope }));
+                    recording.event("stage.penalty", || json!({ "stack": owner, "scope": scope }));
                     tokio::time::sleep(wait).await;
                 }
                 Err(failure) => {
@@ -165,10 +165,9 @@ impl Chassis {
             if recording.is_on() {
                 seen.insert((owner.as_str().to_owned(), scope));
             }
-            recording.event(
-                "stage.enter",
-                json!({ "stack": owner.as_str(), "scope": scope, "fuel_used": fuel.used(), "ttl": way.left() }),
-            );
+            recording.event("stage.enter", || {
+                json!({ "stack": owner.as_str(), "scope": scope, "fuel_used": fuel.used(), "ttl": way.left() })
+            });
             let place = run.place(&self.rooms, &owner, scope);
             let envelope = std::mem::take(&mut outcome.envelope);
             let came = self.scope(run, &place, files, envelope, outcome.begun).await;
@@ -208,7 +207,7 @@ impl Chassis {
         if recording.is_on() {
             let unreached = unreached(&request.stack, rules, &seen);
             if !unreached.is_empty() {
-                recording.event("stages.unreached", json!({ "stages": unreached }));
+                recording.event("stages.unreached", || json!({ "stages": unreached }));
             }
         }
         outcome
@@ -256,9 +255,10 @@ impl Chassis {
         });
         match begun.await {
             Ok(Some((name, token))) => {
-                let facts =
-                    json!({ "stack": place.stack.as_str(), "scope": place.scope, "run": name.as_str() });
-                run.recording.event("stage.suspend", facts);
+                run.recording.event(
+                    "stage.suspend",
+                    || json!({ "stack": place.stack.as_str(), "scope": place.scope, "run": name.as_str() }),
+                );
                 run.carried.is(name, held);
                 // A client that left takes its request along.
                 let _left = pieces.send(Piece::Ticket(Ticket(token))).await;
@@ -322,20 +322,20 @@ impl<'a> Run<'a> {
         scope: u32,
     ) -> Result<Option<(StackName, u32)>, Failure> {
         let recording = self.recording;
-        recording.event("stage.merge", json!({ "stack": owner.as_str(), "scope": scope }));
+        recording.event("stage.merge", || json!({ "stack": owner.as_str(), "scope": scope }));
         said_ttl(&mut outcome.envelope).map_or(Ok(()), |said| way.lower(&said))?;
         match next(&mut outcome.envelope, self.rules, stack, scope)? {
             Next::Scope { stack: to, from: first } => {
                 if to != *stack || first != scope.saturating_add(1) {
-                    let facts =
-                        json!({ "stack": owner.as_str(), "scope": scope, "to": to.as_str(), "from": first });
-                    recording.event("stage.jump", facts);
+                    recording.event("stage.jump", || {
+                        json!({ "stack": owner.as_str(), "scope": scope, "to": to.as_str(), "from": first })
+                    });
                 }
                 let sent = self.send_on(outcome, &to, first).await;
                 Ok((sent == Sent::GoOn).then_some((to, first)))
             }
             Next::Halt => {
-                recording.event("request.halt", json!({ "stack": owner.as_str(), "scope": scope }));
+                recording.event("request.halt", || json!({ "stack": owner.as_str(), "scope": scope }));
                 Ok(None)
             }
         }
@@ -343,7 +343,7 @@ impl<'a> Run<'a> {
 
     fn halted(&self, outcome: &mut Outcome, failure: Failure, rule: &str, owner: &StackName, scope: u32) {
         let rule = if rule.is_empty() { String::new() } else { format!("{owner}/{scope}/{rule}") };
-        self.recording.event("request.halt", json!({ "rule": rule, "error": failure.fault.code() }));
+        self.recording.event("request.halt", || json!({ "rule": rule, "error": failure.fault.code() }));
         outcome.fail(failure, rule);
     }
 
@@ -365,7 +365,7 @@ impl<'a> Run<'a> {
         let piece = Piece::Part(outcome.envelope.clone());
         outcome.envelope.remove(&body);
         outcome.begun = true;
-        self.recording.event("stage.stream", json!({ "before": format!("{stack}/{from}") }));
+        self.recording.event("stage.stream", || json!({ "before": format!("{stack}/{from}") }));
         match pieces.send(piece).await {
             Ok(()) => Sent::GoOn,
             Err(_closed) => Sent::NobodyListens,
@@ -415,7 +415,7 @@ impl Drop for Ending<'_> {
         if !self.ended {
             self.give_up();
             self.rooms.counts.request(&self.request.tenant_slug, CANCELLED);
-            self.recording.event("request.end", json!({ "status": CANCELLED }));
+            self.recording.event("request.end", || json!({ "status": CANCELLED }));
         }
     }
 }

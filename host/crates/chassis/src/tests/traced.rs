@@ -78,3 +78,25 @@ fn the_timeline_tells_why_each_rule_fired_or_did_not() {
     let unreached = serde_json::json!([{ "stack": "s", "scope": 3, "rules": ["never"] }]);
     assert_eq!(events(&line, "stages.unreached")[0]["stages"], unreached);
 }
+
+/// What a trace shows of an envelope is made once for all rules that look at it, and again when a rule changed it.
+#[test]
+fn each_rule_is_told_what_it_found_itself() {
+    let line = Line::new(Secrets::Off);
+    line.rules(&[
+        (
+            "s/1/a.txcl",
+            "WHEN .n == 1 EXEC \"txco://noop\" EMIT .n = 2\nWHEN .n == 1 EXEC \"txco://noop\" EMIT .m = 1",
+        ),
+        ("s/1/b.txcl", "WHEN .n == 9\nEMIT .c = 1"),
+        ("s/2/c.txcl", "WHEN .n == 9\nEMIT .d = 1"),
+    ]);
+    line.run(r#"{"n":1}"#);
+    let found: Vec<_> = events(&line, "stage.rules")
+        .iter()
+        .flat_map(|scope| scope["rules"].as_array().unwrap().clone())
+        .map(|rule| format!("{} {}", rule["name"], rule["tests"][0]["found"]))
+        .collect();
+    let told = [("a.1", 1), ("a.2", 2), ("b", 1), ("c", 2)];
+    assert_eq!(found, told.map(|(name, n)| format!("\"{name}\" \"{n}\"")));
+}

@@ -89,7 +89,13 @@ fn off_writes_nothing() {
     let trace = Trace::open(settings(TraceMode::Off, Some(3)), &root.path().join("t")).unwrap();
     let request = RequestId::mint().unwrap();
     let envelope = envelope();
-    begun(&trace, &request, &envelope);
+    let recording = begun(&trace, &request, &envelope);
+    let mut asked = false;
+    recording.event("request.start", || {
+        asked = true;
+        json!({})
+    });
+    assert!(!asked, "facts were made that nobody keeps");
     assert!(!root.path().join("t").exists());
 }
 
