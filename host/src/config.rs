@@ -89,6 +89,7 @@ settings! {
     env: String = "env" "NAME" ["dev"] "Names the database files: runtime-NAME.db";
     web_addr: Listen = "web-addr" "ADDR" [":8080"] "Where the web head listens";
     web_max_body_bytes: Bytes = "web-max-body-bytes" "BYTES" ["31457280"] "The largest request body; 0 is no limit";
+    web_write_timeout: Duration = "web-write-timeout" "TIME" ["60s"] "How long a client may take nothing of its answer before it is cut off";
     web_tls_cert: Option<PathBuf> = "web-tls-cert" "FILE" [""] "Certificate chain of the web head, in PEM; with --web-tls-key it speaks https";
     web_tls_key: Option<PathBuf> = "web-tls-key" "FILE" [""] "Private key of the web head, in PEM";
     web_mock_header: WebMockHeader = "web-mock-header" "YES|NO" ["no"] "Let callers choose mocks by X-Txco-Mocks: for tests, never where strangers call";

@@ -1,6 +1,7 @@
 //! The two heads: admin and web, thin adapters over the rooms below.
 
 mod problem;
+mod stall;
 pub(crate) mod ready;
 mod open_dev;
 pub(crate) mod authentication;
@@ -24,18 +25,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use stall::Unstalled;
+
 /// The most that names and values of a request's headers may weigh together.
 pub(crate) const MAX_HEADER_BYTES: u32 = 256 << 10;
 /// How long a client may take to send the header of a request, and to answer a ping of
 /// HTTP/2: who only holds connections open holds them no longer than this.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// How often a silent HTTP/2 client is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
 /// How long to wait when the system has no more descriptors for connections.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(500);
 
 /// Serves `router`, inside TLS when there is some, until `stop` and then until the requests
-/// under way have ended.
+/// under way have ended. A client that takes nothing of an answer for `write_within` is cut off.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -43,6 +46,7 @@ pub(crate) async fn serve(
     listener: std::net::TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
     router: Router,
+    write_within: Duration,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
@@ -65,7 +69,7 @@ pub(crate) async fn serve(
                 let watcher = connections.watcher();
                 let (server, tls) = (Arc::clone(&server), tls.clone());
                 tokio::spawn(async move {
-                    let Some(stream) = prepared(stream, tls).await else { return };
+                    let Some(stream) = prepared(stream, tls, write_within).await else { return };
                     let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
                     if let Err(error) = watcher.watch(connection).await {
                         tracing::debug!(%peer, %error, "connection ended early");
@@ -89,9 +93,14 @@ trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// The connection, once a TLS handshake has ended; nothing when it failed or took too long.
-async fn prepared(stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Box<dyn Transport>> {
+async fn prepared(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    write_within: Duration,
+) -> Option<Box<dyn Transport>> {
     // Small answers are not to wait for more; when refused, they only come later.
     let _later: io::Result<()> = stream.set_nodelay(true);
+    let stream = Unstalled::new(stream, write_within);
     let Some(tls) = tls else { return Some(Box::new(stream)) };
     let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await.ok()?.ok()?;
     Some(Box::new(stream))

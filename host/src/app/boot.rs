@@ -26,6 +26,7 @@ use crate::config::{
     self, Config, ConfigError, EgressPolicy, Listen, MissAction, Mock, RequirePolicy, StackFallback,
     TraceMode, WebMockHeader,
 };
+use crate::http::PATIENCE;
 use crate::http::admin::{self, AdminHead, Aside};
 use crate::http::metrics;
 use crate::http::ready::{self, Readiness};
@@ -174,8 +175,18 @@ impl App {
             books,
             meter,
             sweep: config.continuation_sweep_period,
-            web: Listener { socket: web_socket, router: web_router, tls: server(&web_tls) },
-            admin: Listener { socket: admin_socket, router: admin_router, tls: server(&admin_tls) },
+            web: Listener {
+                socket: web_socket,
+                router: web_router,
+                tls: server(&web_tls),
+                write_within: config.web_write_timeout,
+            },
+            admin: Listener {
+                socket: admin_socket,
+                router: admin_router,
+                tls: server(&admin_tls),
+                write_within: PATIENCE,
+            },
             certificates: [admin_tls, web_tls].into_iter().flatten().map(|tls| tls.certificate).collect(),
             runtime,
         })

@@ -25,6 +25,8 @@ pub(super) struct Listener {
     pub(super) socket: std::net::TcpListener,
     pub(super) router: Router,
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+    /// How long a client may take nothing of its answer.
+    pub(super) write_within: Duration,
 }
 
 impl Listener {
@@ -47,7 +49,8 @@ impl AdminThread {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BootError::Threads)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let head = move || {
-            let served = runtime.block_on(serve(listener.socket, listener.tls, listener.router, async {
+            let Listener { socket, router, tls, write_within } = listener;
+            let served = runtime.block_on(serve(socket, tls, router, write_within, async {
                 let _ = stopped.await;
             }));
             if let Err(error) = served {
@@ -93,7 +96,7 @@ impl Serving {
             let stop = async {
                 let _ = stopped.await;
             };
-            if let Err(error) = serve(web.socket, web.tls, web.router, stop).await {
+            if let Err(error) = serve(web.socket, web.tls, web.router, web.write_within, stop).await {
                 tracing::error!(%error, "web head ended");
             }
         });

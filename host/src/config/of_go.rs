@@ -36,7 +36,6 @@ const VALUES: &[&str] = &[
     "web-pass",
     "web-read-timeout",
     "web-user",
-    "web-write-timeout",
 ];
 
 /// Settings that are on or off; alone they mean on.
