@@ -110,7 +110,7 @@ mod tests {
         let reading = async {
             let (mut piece, mut read) = (vec![0; 1 << 20], 0);
             while read < MUCH {
-                tokio::time::sleep(Duration::from_millis(30)).await;
+                sleep(Duration::from_millis(30)).await;
                 client.read_exact(&mut piece).await.unwrap();
                 read += piece.len();
             }
@@ -127,7 +127,7 @@ mod tests {
         for _ in 0..3 {
             server.write_all(b"x").await.unwrap();
             assert_eq!(client.read_u8().await.unwrap(), b'x');
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            sleep(Duration::from_millis(60)).await;
         }
     }
 }
