@@ -18,6 +18,8 @@ use crate::space::Route;
 
 /// How often the clock is looked at for workers whose time is over.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often is looked for lives of the chassis that ended.
+const RECOVER: Duration = Duration::from_secs(30);
 /// How long somebody who waits for an end lets pass between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How many rows one look or sweep changes at once.
@@ -124,11 +126,16 @@ impl Chassis {
     /// Carries on what is ready, for as long as it is polled: first what the last life of the
     /// chassis left behind.
     pub async fn tend(self: Arc<Self>) {
-        let mut recovered = false;
+        let (mut living, mut recovered) = (None, None::<Instant>);
         loop {
             if self.rooms.vault.get().is_some() {
-                if !recovered {
-                    recovered = self.recover().await;
+                if living.is_none() {
+                    let owner = self.rooms.life.name.clone();
+                    living = blocking(&self.rooms.vault, move |vault| vault.live(&owner)).await.ok();
+                }
+                // Another chassis on this database may end while this one goes on.
+                if recovered.is_none_or(|last| last.elapsed() >= RECOVER) && self.recover().await {
+                    recovered = Some(Instant::now());
                 }
                 if let Err(error) = self.carry_on().await {
                     tracing::warn!(%error, "requests that wait cannot be looked at");

@@ -77,7 +77,7 @@ pub use row::{
     WrappedRow,
 };
 pub use runs::{
-    ClaimedRun, EndedWait, Ending, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState,
+    ClaimedRun, EndedWait, Ending, Living, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState,
     SealedBytes, TokenHash,
 };
 pub use stacks::{

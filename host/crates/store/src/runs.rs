@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use crate::error::Error;
 use crate::row::{KeyId, NONCE_BYTES, WRAPPED_DEK_BYTES};
 use crate::store::{Store, Writing};
-pub use sweep::Recovered;
+pub use sweep::{Living, Recovered};
 
 /// The SHA-256 of a token; the token itself is never stored.
 pub type TokenHash = [u8; 32];

@@ -80,6 +80,8 @@ pub use ring::{KeyProvider, KeyRing};
 pub use runs::{Claimed, Run, RunView, Step, Token, Wait, WaitEnd};
 pub use sealed_key::{Passphrase, SEALED_KEY_BYTES, Unlocked, is_sealed};
 pub use seen::MIN_SEEN_BYTES;
-pub use store::{By, Ending, KeyId, Metadata, PolicyRow, Recovered, Retiring, SecretAddress, VersionFacts};
+pub use store::{
+    By, Ending, KeyId, Living, Metadata, PolicyRow, Recovered, Retiring, SecretAddress, VersionFacts,
+};
 pub use terms::{PolicyChange, Terms};
 pub use vault::{KeyReport, Vault, key_needed};

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use model::{Id, IdKind, RequestId, StackName, TenantId};
 use sha2::{Digest as _, Sha256};
 use store::{
-    Ending, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState, SealedBytes, Store, TokenHash,
+    Ending, Living, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState, SealedBytes, Store,
+    TokenHash,
 };
 use zeroize::Zeroizing;
 
@@ -310,7 +311,15 @@ impl Vault {
         Ok(self.store.run_rules(digest)?)
     }
 
-    /// Lets go of what another life of the chassis ran.
+    /// Says to other chassis on this database that the life of this name goes on.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn live(&self, owner: &str) -> Result<Living, Error> {
+        Ok(self.store.live(owner)?)
+    }
+
+    /// Lets go of what lives of the chassis ran that are over.
     ///
     /// # Errors
     /// [`Error::Store`].

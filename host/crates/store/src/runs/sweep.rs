@@ -1,9 +1,14 @@
 //! What time and the end of a chassis do to runs.
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 
 use super::{Ending, counted, end};
 use crate::error::Error;
+use crate::folder;
 use crate::store::Store;
 
 /// What the last life of the chassis left behind.
@@ -15,8 +20,34 @@ pub struct Recovered {
     pub interrupted: u64,
 }
 
+/// A life that goes on.
+#[derive(Debug)]
+pub struct Living {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        let _in_the_way = std::fs::remove_file(&self.path);
+    }
+}
+
 impl Store {
-    /// Lets go of runs that another life of the chassis ran, which is over: those that had
+    /// Says to other chassis on this database that the life of this name goes on, for as long as
+    /// what is returned exists: the operating system gives the lock back also after a kill.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn live(&self, owner: &str) -> Result<Living, Error> {
+        let path = self.life(owner);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(Error::file(&path))?;
+        file.try_lock().map_err(|error| Error::file(&path)(error.into()))?;
+        Ok(Living { path, _locked: file })
+    }
+
+    /// Lets go of runs that other lives of the chassis ran which are over: those that had
     /// done nothing yet that must not be done twice go on from where they waited, the others
     /// end with the fault of the code `interrupted`.
     ///
@@ -25,19 +56,43 @@ impl Store {
     pub fn recover_runs(&self, owner: &str, interrupted: &str) -> Result<Recovered, Error> {
         self.write(|writing| {
             let connection = writing.transaction;
-            let sql = "UPDATE txco_runs SET owner = NULL
-                       WHERE ended_at IS NULL AND owner IS NOT NULL AND owner <> ?1 AND touched = 0 AND held IS NOT NULL";
-            let again = connection.execute(sql, [owner]).map_err(Error::of)?;
-            let sql = "SELECT run_id FROM txco_runs WHERE ended_at IS NULL AND owner IS NOT NULL AND owner <> ?1";
-            let mut statement = connection.prepare(sql).map_err(Error::of)?;
-            let lost = statement.query_map([owner], |row| row.get::<_, String>(0)).map_err(Error::of)?;
-            let lost = lost.collect::<rusqlite::Result<Vec<_>>>().map_err(Error::of)?;
-            for run in &lost {
-                end(writing, run, None, Err(interrupted))?;
-            }
+            let texts = |sql: &str, owner: &str| {
+                let mut statement = connection.prepare(sql).map_err(Error::of)?;
+                let rows = statement.query_map([owner], |row| row.get::<_, String>(0)).map_err(Error::of)?;
+                rows.collect::<rusqlite::Result<Vec<_>>>().map_err(Error::of)
+            };
+            let others = "SELECT DISTINCT owner FROM txco_runs
+                          WHERE ended_at IS NULL AND owner IS NOT NULL AND owner <> ?1";
+            let mut recovered = Recovered::default();
             let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-            Ok(Recovered { again: count(again), interrupted: count(lost.len()) })
+            for dead in texts(others, owner)?.iter().filter(|other| self.is_over(other)) {
+                let sql = "UPDATE txco_runs SET owner = NULL
+                           WHERE ended_at IS NULL AND owner = ?1 AND touched = 0 AND held IS NOT NULL";
+                recovered.again += count(connection.execute(sql, [dead]).map_err(Error::of)?);
+                let lost = texts("SELECT run_id FROM txco_runs WHERE ended_at IS NULL AND owner = ?1", dead)?;
+                for run in &lost {
+                    end(writing, run, None, Err(interrupted))?;
+                }
+                recovered.interrupted += count(lost.len());
+            }
+            Ok(recovered)
         })
+    }
+
+    /// Whether a life is over: nobody holds its lock.
+    fn is_over(&self, owner: &str) -> bool {
+        let path = self.life(owner);
+        let Ok(file) = File::open(&path) else { return true };
+        let over = file.try_lock().is_ok();
+        if over {
+            // A file of nobody's is only in the way.
+            let _in_the_way = std::fs::remove_file(&path);
+        }
+        over
+    }
+
+    fn life(&self, owner: &str) -> PathBuf {
+        folder::with_suffix(self.path(), &format!(".{owner}"))
     }
 
     /// Ends at most `most` waits whose time is over; how many.

@@ -119,6 +119,13 @@ fn another_life_goes_on_with_what_was_not_touched() {
     let touched = claimed(&house.vault, "life-1").run;
     assert!(house.vault.touch_run(&touched, "life-1").ok().unwrap());
     assert_eq!(house.vault.recover_runs("life-1", "interrupted").ok().unwrap(), Default::default());
+    let living = house.vault.live("life-1").ok().unwrap();
+    assert_eq!(
+        house.vault.recover_runs("life-2", "interrupted").ok().unwrap(),
+        Default::default(),
+        "it lives"
+    );
+    drop(living);
     let left = house.vault.recover_runs("life-2", "interrupted").ok().unwrap();
     assert_eq!((left.again, left.interrupted), (1, 1));
     claimed(&house.vault, "life-2");
