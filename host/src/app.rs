@@ -16,7 +16,7 @@ use tokio::task::block_in_place;
 
 use crate::admin::{Applied, TenantOps};
 use crate::bookkeeping::Bookkeeping;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Otel, Sampler};
 use crate::meter::Meter;
 use admission::Certificate;
 use boot::Late;
@@ -136,6 +136,15 @@ impl App {
     pub fn install(&self, rules: RuleSet) -> Result<Arc<RuleSet>, chassis::LoadErrors> {
         self.applied.give_way();
         self.ops.install(rules)
+    }
+
+    /// Sends what requests do to a collector of traces, from the first request on; once. A
+    /// collector that cannot be is a warning.
+    pub fn export_spans(&self, otel: Otel, sampler: Sampler) {
+        match self.meter.spans().start(otel, sampler) {
+            Ok(()) => drop(self.runtime.spawn(Arc::clone(self.meter.spans()).run())),
+            Err(error) => tracing::warn!(%error, "spans are not exported"),
+        }
     }
 
     /// Serves both heads, in the background, and says where.

@@ -4,6 +4,7 @@ mod env;
 pub(crate) mod of_go;
 mod setting;
 mod otel;
+mod sampler;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use model::StackName;
 
 pub use env::{Environment, ProcessEnvironment, variable_of};
-pub use otel::Otel;
+pub use otel::{Otel, Signal};
+pub use sampler::Sampler;
 pub use setting::{
     AuthMode, Bytes, ConnectTo, EgressPolicy, InlineKey, Listen, LogLevel, Logger, MissAction, Mock,
     OnlySigned, Password, RequirePolicy, RuleMode, SecretsUse, Setting, StackFallback, StackSize, Switch,

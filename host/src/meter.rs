@@ -2,7 +2,11 @@
 
 mod process;
 mod prometheus;
+mod protobuf;
 mod otlp;
+mod parent;
+mod span;
+mod spans;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,6 +15,7 @@ use chassis::Chassis;
 use store::{Actors, Store};
 
 pub(crate) use otlp::Exporter;
+pub(crate) use spans::{RequestSpan, Spans};
 
 /// What a family's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,19 +63,25 @@ pub(crate) struct Meter {
     chassis: Arc<Chassis>,
     store: Arc<Store>,
     actors: Arc<Actors>,
+    spans: Arc<Spans>,
     started: SystemTime,
 }
 
 impl Meter {
     #[must_use]
     pub(crate) fn new(chassis: Arc<Chassis>, store: Arc<Store>, actors: Arc<Actors>) -> Self {
-        Self { chassis, store, actors, started: SystemTime::now() }
+        Self { chassis, store, actors, spans: Arc::default(), started: SystemTime::now() }
     }
 
     /// The numbers as Prometheus reads them.
     #[must_use]
     pub(crate) fn page(&self) -> String {
         prometheus::page(&self.read())
+    }
+
+    /// What requests did, for a collector of traces.
+    pub(crate) const fn spans(&self) -> &Arc<Spans> {
+        &self.spans
     }
 
     /// When counting began.
@@ -130,6 +141,14 @@ impl Meter {
                 help: "Memory of ops and keys that should be locked and is not: RLIMIT_MEMLOCK is too small.",
                 kind: Kind::Gauge,
                 points: Point::bare(pages::unlocked_bytes() as f64),
+            },
+            Family {
+                name: "chassis.spans.dropped",
+                prometheus: "chassis_spans_dropped_total",
+                unit: "1",
+                help: "Spans that no collector got: too many waited, or it did not take them.",
+                kind: Kind::Counter,
+                points: self.spans.dropped().map(|dropped| Point::bare(dropped as f64)).unwrap_or_default(),
             },
         ];
         families.extend(self.audit());

@@ -29,6 +29,7 @@ mod admin_api;
 mod admin_access;
 mod identity;
 mod listings;
+mod spans;
 mod signing;
 mod basic_auth;
 mod ops_manual;

@@ -160,6 +160,7 @@ impl App {
             detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
             mock_header: config.web_mock_header,
             longpoll: Duration::from_millis(config.continuation_longpoll_ms.into()),
+            spans: Arc::clone(meter.spans()),
         })
         .merge(ready::router(&readiness));
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -159,7 +159,7 @@ impl Serving {
     /// Ends: refuses new requests, finishes those under way (30 seconds at most, less at a
     /// second signal), and only then closes the admin head.
     pub fn drain(self) {
-        let Self { books, exporter, stop_web, web, admin, runtime, .. } = self;
+        let Self { books, meter, exporter, stop_web, web, admin, runtime, .. } = self;
         let _ = stop_web.send(());
         let again = Ending::caught(&runtime);
         let second = async {
@@ -184,6 +184,7 @@ impl Serving {
         });
         admin.end();
         books.close();
+        runtime.block_on(meter.spans().flush());
         if let Some(exporter) = exporter.get()
             && let Err(error) = runtime.block_on(exporter.send())
         {

@@ -10,7 +10,7 @@ use workshop::Surroundings;
 
 use super::output::{Complaint, Console};
 use super::passphrase::ask;
-use super::serve::otel;
+use super::serve::{export_metrics, export_spans};
 use super::typed::{program, quoted};
 use crate::app::{App, Role, Serving};
 use crate::config::{Config, Defaults, ServeFlags};
@@ -69,11 +69,9 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         }
     };
     let ops = app.ops().clone();
-    let otel = otel(console);
+    export_spans(console.environment, &app);
     let served = app.serve_until_signal(|serving| {
-        if let Some(otel) = otel {
-            serving.export_metrics(otel);
-        }
+        export_metrics(console.environment, serving);
         greet(console, &rules, &serving_what, serving);
         serving.spawn(rules.on_change(ops, watch, io::stderr()));
     });

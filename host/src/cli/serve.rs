@@ -6,8 +6,8 @@ use txcl::Color;
 
 use super::output::{Complaint, Console};
 use super::passphrase::ask;
-use crate::app::{App, Role};
-use crate::config::{Config, Otel, ServeFlags};
+use crate::app::{App, Role, Serving};
+use crate::config::{Config, Environment, Otel, Sampler, ServeFlags, Signal};
 use crate::reload::{OwnOps, Rules, entry};
 use crate::telemetry;
 
@@ -58,11 +58,9 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     }
     let hangups = app.hangups().map_err(|error| Complaint::failed(error.to_string()))?;
     let (ops, applied) = (app.ops().clone(), app.applied().clone());
-    let otel = otel(console);
+    export_spans(console.environment, &app);
     let served = app.serve_until_signal(|serving| {
-        if let Some(otel) = otel {
-            serving.export_metrics(otel);
-        }
+        export_metrics(console.environment, serving);
         match rules {
             Some(rules) => serving.spawn(rules.on_hangup(hangups, ops, std::io::stderr())),
             None => serving.spawn(applied.on_hangup(hangups)),
@@ -71,13 +69,22 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     served.map_err(|error| Complaint::failed(error.to_string()))
 }
 
-/// The collector that the environment names. What is wrong with it is a warning: telemetry
-/// does not keep a chassis from starting.
-pub(super) fn otel(console: &Console<'_>) -> Option<Otel> {
-    Otel::read(console.environment).unwrap_or_else(|error| {
-        tracing::warn!(%error, "metrics are not exported");
-        None
-    })
+/// Exports numbers to the collector that the environment names. What is wrong with it is a
+/// warning: telemetry does not keep a chassis from starting.
+pub(super) fn export_metrics(environment: &dyn Environment, serving: &Serving) {
+    match Otel::read(environment, Signal::Metrics) {
+        Ok(otel) => otel.into_iter().for_each(|otel| serving.export_metrics(otel)),
+        Err(error) => tracing::warn!(%error, "metrics are not exported"),
+    }
+}
+
+/// The same for spans, before the first request.
+pub(super) fn export_spans(environment: &dyn Environment, app: &App) {
+    let sampled = |otel: Option<Otel>| otel.map(|otel| Ok((otel, Sampler::read(environment)?))).transpose();
+    match Otel::read(environment, Signal::Traces).and_then(sampled) {
+        Ok(traces) => traces.into_iter().for_each(|(otel, sampler)| app.export_spans(otel, sampler)),
+        Err(error) => tracing::warn!(%error, "spans are not exported"),
+    }
 }
 
 /// The diagnostics are shown as they are, coloured or not, above the complaint.

@@ -1,4 +1,4 @@
-//! Where metrics are exported to, as the standard `OTEL_*` variables say.
+//! Where metrics and spans are exported to, as the standard `OTEL_*` variables say.
 
 use std::time::Duration;
 
@@ -8,7 +8,27 @@ use super::ConfigError;
 use super::env::Environment;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Numbers.
+    Metrics,
+    /// Spans.
+    Traces,
+}
+
+impl Signal {
+    /// Its name in variables, its path at a collector, and how often it is sent: the variable, and without it.
+    const fn names(self) -> (&'static str, &'static str, &'static str, Duration) {
+        match self {
+            Self::Metrics => {
+                ("METRICS", "v1/metrics", "OTEL_METRIC_EXPORT_INTERVAL", Duration::from_secs(60))
+            }
+            Self::Traces => ("TRACES", "v1/traces", "OTEL_BSP_SCHEDULE_DELAY", Duration::from_secs(5)),
+        }
+    }
+}
 
 /// A collector and how it is talked to. Its headers often hold a key, so it cannot be printed.
 ///
@@ -16,7 +36,7 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 /// fn f(o: txco::config::Otel) { let _ = format!("{o:?}"); }
 /// ```
 pub struct Otel {
-    /// Where metrics are sent.
+    /// Where they are sent.
     pub endpoint: String,
     /// What is sent along.
     pub headers: Vec<(String, Zeroizing<String>)>,
@@ -29,25 +49,27 @@ pub struct Otel {
 }
 
 impl Otel {
-    /// Reads the variables; none when they name no collector or switch it off.
+    /// Reads the variables for `signal`; none when they name no collector or switch it off.
     ///
     /// # Errors
     /// [`ConfigError`] names the first variable that cannot be.
-    pub fn read(environment: &dyn Environment) -> Result<Option<Self>, ConfigError> {
+    pub fn read(environment: &dyn Environment, signal: Signal) -> Result<Option<Self>, ConfigError> {
+        let (name, path, interval, default_interval) = signal.names();
         let variable = |name: &str| environment.variable(name).map(|text| text.trim().to_owned());
-        // The variable for metrics wins over the one for all signals.
+        // The variable for one signal wins over the one for all signals.
+        let own = format!("OTEL_EXPORTER_OTLP_{name}_");
         let either = |end: &str| {
-            let names = [format!("OTEL_EXPORTER_OTLP_METRICS_{end}"), format!("OTEL_EXPORTER_OTLP_{end}")];
+            let names = [format!("{own}{end}"), format!("OTEL_EXPORTER_OTLP_{end}")];
             names.into_iter().find_map(|name| variable(&name).map(|text| (name, text)))
         };
         let off = variable("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
-        if off || variable("OTEL_METRICS_EXPORTER").is_some_and(|text| text == "none") {
+        if off || variable(&format!("OTEL_{name}_EXPORTER")).is_some_and(|text| text == "none") {
             return Ok(None);
         }
         let Some((place, text)) = either("ENDPOINT") else { return Ok(None) };
-        let endpoint = match place.contains("METRICS") {
+        let endpoint = match place.starts_with(&own) {
             true => text,
-            false => format!("{}/v1/metrics", text.trim_end_matches('/')),
+            false => format!("{}/{path}", text.trim_end_matches('/')),
         };
         if let Some((place, protocol)) = either("PROTOCOL").filter(|(_, text)| text != "http/protobuf") {
             let reason = if protocol.starts_with("grpc") { " (port 4318 as a rule, not 4317)" } else { "" };
@@ -71,13 +93,12 @@ impl Otel {
                 _ => Err(wrong(&place, "expected a number of milliseconds")),
             },
         };
-        let interval = variable("OTEL_METRIC_EXPORT_INTERVAL");
-        let interval = interval.map(|text| ("OTEL_METRIC_EXPORT_INTERVAL".to_owned(), text));
+        let interval = variable(interval).map(|text| (interval.to_owned(), text));
         Ok(Some(Self {
             endpoint,
             headers,
             timeout: millis(either("TIMEOUT"), DEFAULT_TIMEOUT)?,
-            interval: millis(interval, DEFAULT_INTERVAL)?,
+            interval: millis(interval, default_interval)?,
             resource: named(variable("OTEL_SERVICE_NAME"), resource),
         }))
     }
@@ -134,7 +155,7 @@ mod tests {
 
     fn read(variables: &[(&'static str, &'static str)]) -> Result<Option<Otel>, String> {
         let map: BTreeMap<&str, &str> = variables.iter().copied().collect();
-        Otel::read(&map).map_err(|error| error.to_string())
+        Otel::read(&map, Signal::Metrics).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -151,9 +172,13 @@ mod tests {
         let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318/");
         let otel = read(&[all]).unwrap().unwrap();
         assert_eq!(otel.endpoint, "http://localhost:4318/v1/metrics");
-        assert_eq!((otel.timeout, otel.interval), (DEFAULT_TIMEOUT, DEFAULT_INTERVAL));
+        assert_eq!((otel.timeout, otel.interval), (DEFAULT_TIMEOUT, Duration::from_secs(60)));
         let metrics = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "https://c.example/otlp");
         assert_eq!(read(&[all, metrics]).unwrap().unwrap().endpoint, "https://c.example/otlp");
+        let both = BTreeMap::from([all, metrics, ("OTEL_METRICS_EXPORTER", "none")]);
+        let spans = Otel::read(&both, Signal::Traces).unwrap().unwrap();
+        assert_eq!(spans.endpoint, "http://localhost:4318/v1/traces");
+        assert_eq!(spans.interval, Duration::from_secs(5));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use stream::{Answer, Running, Step};
 
 use super::MAX_HEADER_BYTES;
 use crate::config::WebMockHeader;
+use crate::meter::{RequestSpan, Spans};
 
 /// What the web head needs to know.
 pub(crate) struct Web {
@@ -41,6 +42,8 @@ pub(crate) struct Web {
     pub(crate) mock_header: WebMockHeader,
     /// How long a client waits that asks how its request is.
     pub(crate) longpoll: Duration,
+    /// Where what requests did is told.
+    pub(crate) spans: Arc<Spans>,
 }
 
 /// The routes of the web head: `/healthz`, and everything else is an event.
@@ -66,9 +69,13 @@ async fn event(State(web): State<Arc<Web>>, request: Request<Body>) -> Response<
             .body(Body::empty())
             .unwrap_or_default();
     };
+    let span = web.spans.begin(&id, &parts);
     // A bug below must cost this one answer, not the connection or the process (E2).
-    let answer = AssertUnwindSafe(web.answer(&id, &parts, body)).catch_unwind().await;
+    let answer = AssertUnwindSafe(web.answer(&id, &parts, body, span.clone())).catch_unwind().await;
     let mut response = answer.unwrap_or_else(|_panic| web.panicked(&id, &parts.method));
+    if let Some(span) = span {
+        span.answered(response.status());
+    }
     outlet::stamp(&mut response, &id);
     response
 }
@@ -82,7 +89,13 @@ enum BodyError {
 }
 
 impl Web {
-    async fn answer(&self, id: &RequestId, parts: &Parts, body: Body) -> Response<Body> {
+    async fn answer(
+        &self,
+        id: &RequestId,
+        parts: &Parts,
+        body: Body,
+        span: Option<Arc<RequestSpan>>,
+    ) -> Response<Body> {
         let refuse = |status, code| outlet::refused(status, code, id, &parts.method);
         if weight(&parts.headers) > usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX) {
             return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large");
@@ -119,7 +132,7 @@ impl Web {
         }
         let request = chassis::Request::new(id.clone(), route, envelope);
         let answer = if parts.method == Method::HEAD { Answer::AtOnce } else { Answer::InPieces };
-        let mut running = Running::start(Arc::clone(&self.chassis), request, answer);
+        let mut running = Running::start(Arc::clone(&self.chassis), request, answer, span);
         let outcome = match running.step().await {
             Step::End(outcome) => outcome,
             Step::Piece(envelope) => {

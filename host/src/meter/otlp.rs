@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use egress::{OtlpClient, OtlpError};
 
+use super::protobuf::{Message, key_value, nanos, resource as resource_of, scope};
 use super::{Family, Kind, Meter, Point};
 use crate::config::Otel;
 
@@ -69,21 +70,15 @@ fn request(
     now: SystemTime,
 ) -> Vec<u8> {
     let mut scope_metrics = Message::default();
-    let mut scope = Message::default();
-    scope.text(1, "txco").text(2, env!("CARGO_PKG_VERSION"));
-    scope_metrics.message(1, &scope);
+    scope_metrics.message(1, &scope());
     for family in families.iter().filter(|family| !family.points.is_empty()) {
         scope_metrics.message(2, &metric(family, nanos(started), nanos(now)));
     }
-    let mut attributes = Message::default();
-    for (name, value) in resource {
-        attributes.message(1, &key_value(name, value));
-    }
     let mut resource_metrics = Message::default();
-    resource_metrics.message(1, &attributes).message(2, &scope_metrics);
+    resource_metrics.message(1, &resource_of(resource)).message(2, &scope_metrics);
     let mut request = Message::default();
     request.message(1, &resource_metrics);
-    request.0
+    request.into_bytes()
 }
 
 fn metric(family: &Family, started: u64, now: u64) -> Message {
@@ -107,60 +102,6 @@ fn data_point(point: &Point, started: u64, now: u64) -> Message {
         data_point.message(7, &key_value(name, value));
     }
     data_point
-}
-
-fn key_value(name: &str, value: &str) -> Message {
-    let (mut any_value, mut key_value) = (Message::default(), Message::default());
-    any_value.text(1, value);
-    key_value.text(1, name).message(2, &any_value);
-    key_value
-}
-
-fn nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A message in the Protobuf wire format, as far as it is needed here.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.0.push((number & 0x7f) as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-    }
-
-    fn number(&mut self, field: u64, number: u64) -> &mut Self {
-        self.varint(field << 3);
-        self.varint(number);
-        self
-    }
-
-    /// `fixed64` and `double`.
-    fn fixed(&mut self, field: u64, bits: u64) -> &mut Self {
-        self.varint(field << 3 | 1);
-        self.0.extend_from_slice(&bits.to_le_bytes());
-        self
-    }
-
-    fn bytes(&mut self, field: u64, bytes: &[u8]) -> &mut Self {
-        self.varint(field << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn text(&mut self, field: u64, text: &str) -> &mut Self {
-        self.bytes(field, text.as_bytes())
-    }
-
-    fn message(&mut self, field: u64, message: &Self) -> &mut Self {
-        self.bytes(field, &message.0)
-    }
 }
 
 #[cfg(test)]
@@ -193,14 +134,5 @@ mod tests {
 
     fn version_hex() -> String {
         env!("CARGO_PKG_VERSION").bytes().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    #[test]
-    fn numbers_are_varints() {
-        for (number, bytes) in [(0, vec![0]), (127, vec![127]), (128, vec![0x80, 1]), (300, vec![0xac, 2])] {
-            let mut message = Message::default();
-            message.varint(number);
-            assert_eq!(message.0, bytes);
-        }
     }
 }

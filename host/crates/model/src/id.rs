@@ -110,6 +110,18 @@ impl RequestId {
         // 16 bytes are 16 to 22 characters in base58; `1` is its zero digit.
         Ok(Self(format!("req_{text:1>22}")))
     }
+
+    /// The 16 bytes that it stands for: as many as a trace id of OpenTelemetry has.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 16] {
+        let digits = self.0.strip_prefix("req_").unwrap_or_default();
+        let decoded = bs58::decode(digits).into_vec().unwrap_or_default();
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().rev().zip(decoded.iter().rev()) {
+            *to = *from;
+        }
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +144,19 @@ mod tests {
         sorted.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         assert!(sorted.windows(2).all(|two| two[0] != two[1]), "each is another");
         assert!(sorted != minted, "and they do not count up");
+    }
+
+    #[test]
+    fn a_request_id_is_sixteen_bytes() {
+        let bytes = |digits: &str| RequestId::parse(&format!("req_{digits}")).unwrap().to_bytes();
+        assert_eq!(bytes("1111111111111111111111"), [0; 16]);
+        let mut two = [0; 16];
+        two[14..].copy_from_slice(&[1, 0]);
+        // 256 is 4 times 58 and 24.
+        assert_eq!(bytes("111111111111111111115R"), two);
+        let id = RequestId::mint().unwrap();
+        let text = bs58::encode(id.to_bytes()).into_string();
+        assert_eq!(format!("req_{text:1>22}"), id.as_str());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use model::{Envelope, RequestId};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::outlet;
+use crate::meter::RequestSpan;
 
 /// Pieces that may wait for a slow client; the request waits with them.
 const WAITING: usize = 1;
@@ -55,13 +56,25 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn start(chassis: Arc<Chassis>, request: Request, answer: Answer) -> Self {
+    pub(super) fn start(
+        chassis: Arc<Chassis>,
+        request: Request,
+        answer: Answer,
+        span: Option<Arc<RequestSpan>>,
+    ) -> Self {
         let (out, pieces) = channel(WAITING);
         let run = async move {
-            match answer {
+            if let Some(span) = &span {
+                span.entered(&request);
+            }
+            let outcome = match answer {
                 Answer::InPieces => chassis.run_streaming(request, out).await,
                 Answer::AtOnce => chassis.run(request).await,
+            };
+            if let Some(span) = &span {
+                span.ran(&outcome);
             }
+            outcome
         };
         Self::of(run, pieces)
     }

@@ -1,0 +1,344 @@
+//! What requests did, on its way to a collector of traces.
+//!
+//! Spans are a copy; the trace files are the evidence. So nothing waits for a collector: a queue
+//! holds so many, and what does not fit is dropped and counted.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use chassis::{Outcome, Request, Step};
+use egress::OtlpClient;
+use model::RequestId;
+
+use super::otlp::ExporterError;
+use super::parent::Parent;
+use super::span::{Kind, Span, request};
+use crate::config::{Otel, Sampler};
+
+/// Spans that may wait, as the specification has it.
+const QUEUE: usize = 2048;
+/// Spans sent at once, as the specification has it.
+const BATCH: usize = 512;
+
+/// The spans that wait for a collector; none before there is one.
+#[derive(Default)]
+pub(crate) struct Spans(OnceLock<Collector>);
+
+struct Collector {
+    client: OtlpClient,
+    resource: Vec<(String, String)>,
+    interval: Duration,
+    sampler: Sampler,
+    waiting: Mutex<VecDeque<Vec<u8>>>,
+    dropped: AtomicU64,
+    /// A batch is full.
+    full: tokio::sync::Notify,
+    /// Held while sending: the last flush waits for the one under way.
+    sending: tokio::sync::Mutex<Failing>,
+}
+
+/// Whether the last sending failed: only the first failure in a row is logged.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Failing(bool);
+
+impl Spans {
+    /// From now on there is a collector; a second one changes nothing.
+    ///
+    /// # Errors
+    /// [`ExporterError`]: an endpoint or a header that is none.
+    pub(crate) fn start(&self, otel: Otel, sampler: Sampler) -> Result<(), ExporterError> {
+        let client = OtlpClient::new(&otel.endpoint, &otel.headers, otel.timeout)?;
+        self.0.get_or_init(|| Collector {
+            client,
+            resource: otel.resource,
+            interval: otel.interval,
+            sampler,
+            waiting: Mutex::default(),
+            dropped: AtomicU64::new(0),
+            full: tokio::sync::Notify::new(),
+            sending: tokio::sync::Mutex::default(),
+        });
+        Ok(())
+    }
+
+    /// How many spans no collector got; none when there is none.
+    pub(crate) fn dropped(&self) -> Option<u64> {
+        self.0.get().map(|collector| collector.dropped.load(Ordering::Relaxed))
+    }
+
+    /// The span of a request that begins now, when it is to be exported.
+    pub(crate) fn begin(self: &Arc<Self>, id: &RequestId, parts: &Parts) -> Option<Arc<RequestSpan>> {
+        let collector = self.0.get()?;
+        let parent = Parent::of(&parts.headers);
+        let trace = parent.map_or_else(|| id.to_bytes(), |parent| parent.trace);
+        if !collector.sampler.takes(trace, parent.map(|parent| parent.sampled)) {
+            return None;
+        }
+        let mut own = [0; 8];
+        getrandom::fill(&mut own).ok()?;
+        Some(Arc::new(RequestSpan {
+            spans: Arc::clone(self),
+            request: id.clone(),
+            trace,
+            parent: parent.map(|parent| parent.span),
+            own: u64::from_be_bytes(own),
+            method: known(&parts.method),
+            path: parts.uri.path().to_owned(),
+            started: SystemTime::now(),
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// Sends for as long as it is polled: every interval, and as soon as a batch is full.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let Some(collector) = self.0.get() else { return };
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(collector.interval) => {}
+                () = collector.full.notified() => {}
+            }
+            collector.flush().await;
+        }
+    }
+
+    /// Sends what waits.
+    pub(crate) async fn flush(&self) {
+        if let Some(collector) = self.0.get() {
+            collector.flush().await;
+        }
+    }
+
+    fn push(&self, spans: Vec<Vec<u8>>) {
+        if let Some(collector) = self.0.get() {
+            collector.push(spans);
+        }
+    }
+}
+
+impl Collector {
+    /// Spans of one request; those that do not fit are dropped.
+    fn push(&self, spans: Vec<Vec<u8>>) {
+        let mut waiting = locked(&self.waiting);
+        let (all, free) = (spans.len(), QUEUE.saturating_sub(waiting.len()));
+        waiting.extend(spans.into_iter().take(free));
+        let full = waiting.len() >= BATCH;
+        drop(waiting);
+        self.drop_some(all.saturating_sub(free));
+        if full {
+            self.full.notify_one();
+        }
+    }
+
+    fn drop_some(&self, spans: usize) {
+        self.dropped.fetch_add(u64::try_from(spans).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Batch after batch, until none waits or one is not taken.
+    async fn flush(&self) {
+        let mut failing = self.sending.lock().await;
+        loop {
+            let batch: Vec<_> = {
+                let mut waiting = locked(&self.waiting);
+                let most = waiting.len().min(BATCH);
+                waiting.drain(..most).collect()
+            };
+            if batch.is_empty() {
+                return;
+            }
+            match (self.client.send(request(&batch, &self.resource)).await, *failing) {
+                (Ok(()), Failing(true)) => {
+                    tracing::info!("spans are exported again");
+                    *failing = Failing(false);
+                }
+                (Ok(()), Failing(false)) => {}
+                (Err(error), before) => {
+                    self.drop_some(batch.len());
+                    if before == Failing(false) {
+                        tracing::warn!(%error, "spans could not be exported");
+                    }
+                    *failing = Failing(true);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The span of one request, while it runs; it ends when nobody has it any more, also when the
+/// client has left or the answer is broken off.
+pub(crate) struct RequestSpan {
+    spans: Arc<Spans>,
+    request: RequestId,
+    trace: [u8; 16],
+    parent: Option<[u8; 8]>,
+    own: u64,
+    method: &'static str,
+    path: String,
+    started: SystemTime,
+    seen: Mutex<Seen>,
+}
+
+/// What is known of a request later than its beginning.
+#[derive(Default)]
+struct Seen {
+    /// Tenant and stack.
+    place: Option<(String, String)>,
+    steps: Vec<Step>,
+    failure: Option<&'static str>,
+    status: Option<StatusCode>,
+}
+
+impl RequestSpan {
+    /// The request goes through rules.
+    pub(crate) fn entered(&self, request: &Request) {
+        let place = (request.tenant_slug.as_str().to_owned(), request.stack.as_str().to_owned());
+        locked(&self.seen).place = Some(place);
+    }
+
+    /// It has gone through them.
+    pub(crate) fn ran(&self, outcome: &Outcome) {
+        let mut seen = locked(&self.seen);
+        seen.steps.clone_from(&outcome.steps);
+        seen.failure = outcome.failure.as_ref().map(|failed| failed.failure.fault.code());
+    }
+
+    /// Its answer begins.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        locked(&self.seen).status = Some(status);
+    }
+
+    /// The id of the span `at` places behind the request's own. Zero is no id.
+    fn id(&self, at: usize) -> [u8; 8] {
+        self.own.wrapping_add(at as u64).max(1).to_be_bytes()
+    }
+
+    fn encoded(&self) -> Vec<Vec<u8>> {
+        let seen = locked(&self.seen);
+        let own = self.id(0);
+        let mut span = Span::new(self.trace, own, self.parent, self.method, Kind::Server);
+        span.times(self.started, SystemTime::now())
+            .text("http.request.method", self.method)
+            .text("url.path", &self.path)
+            .text("txco.request_id", self.request.as_str());
+        if let Some((tenant, stack)) = &seen.place {
+            span.text("txco.tenant.slug", tenant).text("txco.stack", stack);
+        }
+        if let Some(status) = seen.status {
+            span.number("http.response.status_code", u64::from(status.as_u16()));
+        }
+        let failed = match (seen.failure, &seen.status) {
+            (Some(code), _) => Some(code),
+            (None, Some(status)) => status.is_server_error().then(|| status.as_str()),
+            (None, None) => Some("cancelled"),
+        };
+        if let Some(code) = failed {
+            span.failed(code);
+        }
+        let steps = seen.steps.iter().enumerate();
+        let steps =
+            steps.map(|(at, step)| Span::of_step(step, self.trace, self.id(at + 1), own).into_bytes());
+        std::iter::once(span.into_bytes()).chain(steps).collect()
+    }
+}
+
+impl Drop for RequestSpan {
+    fn drop(&mut self) {
+        self.spans.push(self.encoded());
+    }
+}
+
+/// The methods that the semantic conventions know; a client must not make up names of spans.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "CONNECT" => "CONNECT",
+        "OPTIONS" => "OPTIONS",
+        "TRACE" => "TRACE",
+        "PATCH" => "PATCH",
+        _ => "_OTHER",
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use axum::http;
+
+    use super::*;
+    use crate::config::Signal;
+
+    fn started() -> Arc<Spans> {
+        let variables = BTreeMap::from([("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]);
+        let otel = Otel::read(&variables, Signal::Traces).unwrap().unwrap();
+        let spans = Arc::new(Spans::default());
+        spans.start(otel, Sampler::read(&variables).unwrap()).unwrap();
+        spans
+    }
+
+    fn begin(spans: &Arc<Spans>, parent: &str) -> Option<Arc<RequestSpan>> {
+        let request = http::Request::get("/a?q=s3cret").header("traceparent", parent).body(()).unwrap();
+        spans.begin(&RequestId::mint().unwrap(), &request.into_parts().0)
+    }
+
+    #[test]
+    fn without_a_collector_there_are_none() {
+        let none = Arc::new(Spans::default());
+        assert!(begin(&none, "").is_none());
+        assert_eq!(none.dropped(), None);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted() {
+        let spans = started();
+        for _ in 0..QUEUE + 3 {
+            drop(begin(&spans, ""));
+        }
+        assert_eq!(spans.dropped(), Some(3));
+        assert_eq!(locked(&spans.0.get().unwrap().waiting).len(), QUEUE);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_taken_is_counted() {
+        let spans = started();
+        drop(begin(&spans, ""));
+        spans.flush().await;
+        assert_eq!(spans.dropped(), Some(1));
+    }
+
+    #[test]
+    fn a_request_is_of_its_callers_trace_or_of_its_own() {
+        let spans = started();
+        let of = begin(&spans, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+        assert_eq!((of.trace[0], of.parent.unwrap()[1]), (0x4b, 0xf0));
+        assert!(begin(&spans, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00").is_none());
+        let own = begin(&spans, "not one").unwrap();
+        assert_eq!((own.trace, own.parent), (own.request.to_bytes(), None));
+    }
+
+    #[test]
+    fn a_span_says_how_its_request_ended() {
+        let spans = started();
+        let told = |span: &RequestSpan| String::from_utf8_lossy(&span.encoded()[0]).into_owned();
+        let span = begin(&spans, "").unwrap();
+        assert!(told(&span).contains("cancelled"), "nobody has answered");
+        span.answered(StatusCode::BAD_GATEWAY);
+        let text = told(&span);
+        assert!(text.contains("error.type") && text.contains("502") && !text.contains("cancelled"), "{text}");
+        span.answered(StatusCode::NOT_FOUND);
+        let text = told(&span);
+        assert!(!text.contains("error.type") && text.contains("/a") && !text.contains("s3cret"), "{text}");
+    }
+}
