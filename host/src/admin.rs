@@ -11,6 +11,7 @@ mod secrets;
 mod tenants;
 mod people;
 mod ops;
+mod governing;
 mod applied;
 mod checked;
 mod stacks;

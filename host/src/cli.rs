@@ -17,6 +17,7 @@ mod value;
 mod usage;
 mod secrets;
 mod tenants;
+mod governing;
 mod hostnames;
 mod audit;
 mod init_key;

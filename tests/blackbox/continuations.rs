@@ -420,3 +420,28 @@ fn it_goes_on_under_the_rules_that_it_began_with() {
     host.allow(&key, "upstream worker header authorization", 1);
     host.finish();
 }
+
+/// What waits for a worker goes on only when its tenant may: its work is kept until then.
+#[test]
+fn what_waits_of_a_suspended_tenant_goes_on_when_it_is_resumed() {
+    let worker = worker();
+    let after = "EXEC \"https://work.example/after\"\nSELECT .sum AS .sum\n";
+    let mut host = chassis(&worker).rule("OPS/web/200/after.txcl", after).start();
+    host.store("KEY");
+    let ticket = ticket(&host.event("/orders", &json!({ "n": 1 })));
+    let (job, token) = only_job(&worker);
+    let tenant = |host: &mut Host, verb: &str| {
+        let reply =
+            host.admin(&Request::new("POST", &format!("/v1/tenants/default/{verb}")).json(&json!({})));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    tenant(&mut host, "suspend");
+    assert_eq!(ask(&mut host, &ticket, "").status, 403);
+    assert_eq!(call(&mut host, &job, &token, &done(&json!({ "sum": 2 }))).status, 200);
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(worker.received().len(), 1, "no rule ran");
+    tenant(&mut host, "resume");
+    let reply = ended(&mut host, &ticket);
+    assert_eq!((reply.status, worker.received().len()), (200, 2), "{}", reply.text());
+    host.finish();
+}

@@ -307,3 +307,31 @@ fn rules_that_name_a_new_secret_need_somebody_who_may_use_it() {
     assert!(denied.contains("opstack:*:activate"), "{denied}");
     host.finish();
 }
+
+/// With the enrolment secret a new key needs no word of the old one: it is somebody new, and the
+/// old key ends all the same.
+#[test]
+fn a_key_is_rotated_by_the_enrolment_secret() {
+    let mut host = Host::serve(TXCO).flags(&["--auth-dev-enroll-secret", "open-sesame"]).start();
+    let url = url(&host);
+    ALICE.does(&mut host, &format!("auth bootstrap-local --url {url} --secret open-sesame")).succeeds();
+    let who = |host: &mut Host| {
+        let who = ALICE.does(host, &format!("auth whoami --url {url}")).succeeds();
+        (field(&who, "actor_id:"), field(&who, "key_id:"))
+    };
+    let (actor, key) = who(&mut host);
+    let wrong = ALICE.does(&mut host, &format!("auth rotate-key --url {url} --secret wrong")).fails(1);
+    assert!(wrong.contains("invalid_enrollment_secret"), "{wrong}");
+    assert_eq!(who(&mut host), (actor.clone(), key.clone()), "the old key is in use");
+    let rotated =
+        ALICE.does(&mut host, &format!("auth rotate-key --url {url} --secret open-sesame --json")).succeeds();
+    let rotated: serde_json::Value = serde_json::from_str(&rotated).unwrap();
+    assert_eq!(rotated["revoked_key_id"], key.as_str());
+    let (new_actor, new_key) = who(&mut host);
+    assert_eq!(
+        (&rotated["actor_id"], &rotated["key_id"]),
+        (&new_actor.as_str().into(), &new_key.as_str().into())
+    );
+    assert!(new_actor != actor && new_key != key, "somebody new: {new_actor} {new_key}");
+    host.finish();
+}

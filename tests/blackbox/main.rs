@@ -25,6 +25,7 @@ mod secret_policy;
 mod doctor;
 mod typed_secret;
 mod tenants;
+mod tenant_runtime;
 mod admin_api;
 mod admin_access;
 mod identity;

@@ -10,6 +10,7 @@ use tokio::signal::unix::Signal;
 use tokio::task::block_in_place;
 use txcl::{Color, Mode};
 
+use super::governing;
 use super::ops::Ops;
 
 /// Where the rules come from that this chassis serves.
@@ -63,6 +64,7 @@ impl Applied {
     /// # Errors
     /// [`store::Error`]; what was served stays so.
     pub(crate) fn renew(&self) -> Result<(), store::Error> {
+        self.govern()?;
         self.serve(|_| true)
     }
 
@@ -72,6 +74,16 @@ impl Applied {
     /// [`store::Error`]; what was served stays so.
     pub(crate) fn renew_tenant(&self, tenant: &TenantId) -> Result<(), store::Error> {
         self.serve(|one| one == tenant)
+    }
+
+    /// Reads which tenants are suspended and which have limits; that holds for the next request.
+    ///
+    /// # Errors
+    /// [`store::Error`]; what held stays.
+    pub(crate) fn govern(&self) -> Result<(), store::Error> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ops.chassis().rule(governing::terms(&self.store)?);
+        Ok(())
     }
 
     /// Says in the log what is served.

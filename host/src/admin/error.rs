@@ -123,6 +123,9 @@ pub(crate) enum AdminError {
     /// A slug of the chassis's own.
     #[error("tenant slugs that begin with _ are the chassis's own")]
     ReservedSlug,
+    /// Not a state that a tenant can be in.
+    #[error("{0}")]
+    InvalidRuntime(String),
     /// A slug that somebody has.
     #[error("the slug is taken")]
     SlugTaken,
@@ -275,6 +278,7 @@ impl AdminError {
             Self::TenantNotFound(_) => (404, "tenant_not_found"),
             Self::InvalidSlug(_) => (400, "invalid_slug"),
             Self::ReservedSlug => (400, "reserved_slug"),
+            Self::InvalidRuntime(_) => (400, "invalid_runtime"),
             Self::SlugTaken => (409, "tenant_slug_taken"),
             Self::StoreOff => (503, "secret_store_unavailable"),
             Self::MissingName => (400, "missing_name"),
@@ -385,6 +389,7 @@ impl AdminError {
             | Self::InvalidKeep
             | Self::BodyTooLarge
             | Self::InvalidByteLength
+            | Self::InvalidRuntime(_)
             | Self::TooManyAtOnce { .. } => Extra::Detail(json!({ "hint": said })),
             Self::InvalidBody(_)
             | Self::Store(_)

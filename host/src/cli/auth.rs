@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::identity::{self, Verb as Oneself};
 use super::output::{Complaint, Console};
 use super::people::{self, Verb as Others};
-use super::{audit, hostnames, keys, secrets, tenants, usage};
+use super::{audit, governing, hostnames, keys, secrets, tenants, usage};
 
 /// Words that the command line will know in a later release.
 const LATER: &[&str] = &["login", "sessions"];
@@ -107,6 +107,14 @@ pub(crate) struct TenantLine {
 pub(crate) enum Tenant {
     /// Create a tenant
     Create(tenants::CreateFlags),
+    /// Refuse the tenant's requests from now on
+    Suspend(governing::SuspendFlags),
+    /// Let the tenant's requests in again
+    Resume(governing::ChangeFlags),
+    /// Limit the tenant's requests
+    Limits(governing::LimitFlags),
+    /// Whether the tenant is suspended, its limits, what runs
+    Runtime(governing::ShowFlags),
     /// List the members
     Members(people::LookFlags),
     /// Say what an actor may do in the tenant
@@ -192,6 +200,10 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
                 let result = tenants::create(&flags, console);
                 ended("auth tenant create", flags.json, result, console)
             }
+            Some(Tenant::Suspend(flags)) => governing::run(&governing::Verb::Suspend(flags), console),
+            Some(Tenant::Resume(flags)) => governing::run(&governing::Verb::Resume(flags), console),
+            Some(Tenant::Limits(flags)) => governing::run(&governing::Verb::Limit(flags), console),
+            Some(Tenant::Runtime(flags)) => governing::run(&governing::Verb::Show(flags), console),
             Some(Tenant::Hostnames(line)) => hostnames::run(line.verb, console),
             Some(Tenant::Secrets(line)) => match line.verb {
                 None => usage::print(&["auth", "tenant", "secrets"], console),

@@ -21,7 +21,12 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         "unknown_key" | "revoked_key" | "actor_revoked" | "unknown_capability" | "throttled" => Said,
         "invalid_slug" | "invalid_name" | "invalid_stack" | "invalid_op_name" | "name_immutable" => Said,
         "invalid_byte_len" | "too_many_at_once" | "value_too_large" | "description_too_long" => Said,
-        "invalid_policy" | "invalid_time" | "invalid_key_encoding" | "invalid_keep" | "invalid_body" => Said,
+        "invalid_policy"
+        | "invalid_time"
+        | "invalid_key_encoding"
+        | "invalid_keep"
+        | "invalid_body"
+        | "invalid_runtime" => Said,
         "op_too_large" | "too_many_ops" | "quota_reached" | "secret_store_unavailable" => Said,
         "invalid JSON body" | "unsupported algorithm" | "invalid public key" => Said,
 

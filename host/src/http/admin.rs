@@ -5,6 +5,7 @@ mod doors;
 mod gate;
 mod secrets;
 mod tenants;
+mod governing;
 mod people;
 mod enrolment;
 mod ops;
@@ -92,7 +93,7 @@ pub(crate) fn router(head: AdminHead, aside: Aside) -> Router {
         Door::new(Method::GET, "/metrics", "The numbers, for whoever works on this machine", Who::Anybody);
     let doors = audit::open(doors.beside(&[metrics.ends(200)], aside.metrics));
     let doors = secrets::open(people::open(tenants::open(enrolment::open(ops::open(doors)))));
-    let doors = hostnames::open(versions::open(stacks::open(doors)));
+    let doors = governing::open(hostnames::open(versions::open(stacks::open(doors))));
     doors
         .close()
         .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })

@@ -13,9 +13,9 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::routing::{get, post};
-use chassis::{Chassis, NoRoute};
+use chassis::{Chassis, NoRoute, NotAdmitted};
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use model::{Failure, Fault, RequestId};
@@ -27,6 +27,9 @@ use stream::{Answer, Running, Step};
 use super::MAX_HEADER_BYTES;
 use crate::config::WebMockHeader;
 use crate::meter::{RequestSpan, Spans};
+
+/// Why a tenant's request was not let in, as the Go chassis says it.
+const DENY_REASON: HeaderName = HeaderName::from_static("x-txc-deny-reason");
 
 /// What the web head needs to know.
 pub(crate) struct Web {
@@ -80,6 +83,27 @@ async fn event(State(web): State<Arc<Web>>, request: Request<Body>) -> Response<
     response
 }
 
+/// The answer to a request whose tenant may have none, or no more now.
+fn not_admitted(refused: &NotAdmitted, id: &RequestId, method: &Method) -> Response<Body> {
+    let (status, reason, wait) = match refused {
+        NotAdmitted::Suspended(suspension) => {
+            let status = StatusCode::from_u16(suspension.status).unwrap_or(StatusCode::FORBIDDEN);
+            (status, suspension.reason.as_str(), None)
+        }
+        NotAdmitted::TooFast(wait) => (StatusCode::TOO_MANY_REQUESTS, "", Some(wait.as_secs())),
+        NotAdmitted::TooMany => (StatusCode::TOO_MANY_REQUESTS, "", Some(0)),
+    };
+    let mut response = outlet::refused(status, refused.code(), id, method);
+    let reason = if reason.is_empty() { refused.code() } else { reason };
+    if let Ok(reason) = HeaderValue::from_bytes(reason.as_bytes()) {
+        response.headers_mut().insert(DENY_REASON, reason);
+    }
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.saturating_add(1)));
+    }
+    response
+}
+
 /// Why there is no whole body.
 #[derive(Debug, PartialEq, Eq)]
 enum BodyError {
@@ -107,6 +131,10 @@ impl Web {
             Err(NoRoute::NoStack) => return refuse(StatusCode::NOT_FOUND, "stack_unknown"),
             Err(NoRoute::Broken) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "rules_broken"),
         };
+        let pass = match self.chassis.admit(&route) {
+            Ok(pass) => pass,
+            Err(refused) => return not_admitted(&refused, id, &parts.method),
+        };
         if let Some(asked) = waiting::asked(parts) {
             return waiting::poll(self, &asked, &route, id, parts).await;
         }
@@ -130,7 +158,7 @@ impl Web {
         if self.mock_header == WebMockHeader::Yes {
             inlet::choose_mocks(&mut envelope, &parts.headers);
         }
-        let request = chassis::Request::new(id.clone(), route, envelope);
+        let request = chassis::Request::new(id.clone(), route, envelope).admitted(pass);
         let answer = if parts.method == Method::HEAD { Answer::AtOnce } else { Answer::InPieces };
         let mut running = Running::start(Arc::clone(&self.chassis), request, answer, span);
         let outcome = match running.step().await {
@@ -209,7 +237,6 @@ mod received;
 mod tests {
     use std::io;
 
-    use axum::http::HeaderValue;
     use futures_util::stream;
 
     use super::*;

@@ -1,15 +1,18 @@
 //! The rooms put together: rules in, requests through.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use model::OpName;
+use model::{OpName, TenantId};
 use sandbox::Sandbox;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use vault::LateVault;
 
+use crate::admission::{Admissions, NotAdmitted, Pass, Terms};
 use crate::count::{Counted, Counts, Use};
 use crate::life::{Carried, Life};
 use crate::registry::{OpSource, Registry};
@@ -17,7 +20,7 @@ use crate::request::{Outcome, Piece, Request};
 use crate::rooms::Rooms;
 use crate::ruleset::{LoadErrors, RuleSet};
 use crate::settings::Settings;
-use crate::space::{Space, Unbound};
+use crate::space::{Route, Space, Unbound};
 use crate::trace::Trace;
 
 /// The rooms below, put together.
@@ -41,6 +44,7 @@ pub struct Chassis {
     sandbox: Sandbox,
     pub(crate) trace: Trace,
     space: ArcSwap<Space>,
+    admissions: Admissions,
 }
 
 impl Chassis {
@@ -65,6 +69,7 @@ impl Chassis {
             sandbox: parts.sandbox,
             trace: parts.trace,
             space: ArcSwap::from_pointee(Space::empty(Unbound::Lone)),
+            admissions: Admissions::default(),
         })
     }
 
@@ -93,6 +98,27 @@ impl Chassis {
     #[must_use]
     pub fn space(&self) -> Arc<Space> {
         self.space.load_full()
+    }
+
+    /// From now on these are the terms of tenants; who is not among them has none.
+    pub fn rule(&self, terms: HashMap<TenantId, Terms>) {
+        self.admissions.rule(terms, Instant::now());
+    }
+
+    /// Lets a request in that goes where `route` leads: to be asked before anything is done
+    /// for it, and given to it ([`Request::admitted`]).
+    ///
+    /// # Errors
+    /// [`NotAdmitted`]; it is counted.
+    pub fn admit(&self, route: &Route) -> Result<Pass, NotAdmitted> {
+        let admitted = self.admissions.admit(&route.tenant, Instant::now());
+        admitted.inspect_err(|refused| self.rooms.counts.request(&route.tenant_slug, refused.code()))
+    }
+
+    /// How many requests of `tenant` run now.
+    #[must_use]
+    pub fn running(&self, tenant: &TenantId) -> usize {
+        self.admissions.running(tenant)
     }
 
     /// Compiles a component as an op of a tenant, to see whether it is one; what was compiled

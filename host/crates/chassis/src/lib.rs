@@ -36,6 +36,7 @@ mod registry;
 mod trace;
 mod ruleset;
 mod space;
+mod admission;
 mod grant;
 mod protect;
 mod reply;
@@ -60,6 +61,7 @@ mod walking;
 mod resume;
 mod waiting;
 
+pub use admission::{NotAdmitted, Pass, Suspension, Terms};
 pub use chassis::{Chassis, Parts};
 pub use count::{Counted, Totals, Use};
 pub use lint::Lint;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Envelope, Failure, Path, RequestId, StackName, TenantId, TenantSlug, Value};
 use vault::Token;
 
+use crate::admission::Pass;
 use crate::ruleset::RuleSet;
 use crate::space::Route;
 use crate::trace::Step;
@@ -24,6 +25,8 @@ pub struct Request {
     pub rules: Arc<RuleSet>,
     /// What it brought.
     pub envelope: Envelope,
+    /// It counts as running for as long as it exists.
+    _pass: Option<Pass>,
 }
 
 impl Request {
@@ -31,7 +34,13 @@ impl Request {
     #[must_use]
     pub fn new(id: RequestId, route: Route, envelope: Envelope) -> Self {
         let Route { tenant, tenant_slug, stack, rules } = route;
-        Self { id, tenant, tenant_slug, stack, rules, envelope }
+        Self { id, tenant, tenant_slug, stack, rules, envelope, _pass: None }
+    }
+
+    /// The same, let in by `pass`.
+    #[must_use]
+    pub fn admitted(self, pass: Pass) -> Self {
+        Self { _pass: Some(pass), ..self }
     }
 }
 

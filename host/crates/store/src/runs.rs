@@ -295,7 +295,10 @@ impl Store {
             let sql = format!(
                 "UPDATE txco_runs SET owner = ?1, touched = 0 WHERE run_id =
                     (SELECT run_id FROM txco_runs
-                     WHERE ended_at IS NULL AND owner IS NULL AND open_waits = 0 ORDER BY created_at LIMIT 1)
+                     WHERE ended_at IS NULL AND owner IS NULL AND open_waits = 0 AND NOT EXISTS
+                         (SELECT 1 FROM tenant_runtime_state s WHERE s.tenant_id = txco_runs.tenant_id
+                          AND (s.suspended <> 0 OR s.enabled = 0))
+                     ORDER BY created_at LIMIT 1)
                  RETURNING {RUN}"
             );
             let Some(row) = one(connection, &sql, [owner])? else { return Ok(None) };

@@ -1,0 +1,112 @@
+//! Tenants kept within bounds: suspended, resumed, limited, for the next request.
+
+use std::collections::HashMap;
+
+use chassis::{Suspension, Terms};
+use store::{Ruling, Store, Tenant, TenantRuntime};
+
+use super::Admin;
+use super::actor::Actor;
+use super::error::AdminError;
+
+/// What a suspended tenant's requests answer, unless somebody chose another of these.
+const SUSPENDED: u16 = 403;
+/// The statuses to choose from: not paid, not allowed, not now.
+const STATUSES: [u16; 3] = [402, SUSPENDED, 503];
+/// The longest reason, in bytes: it travels in a header.
+const MOST_REASON: usize = 200;
+/// The highest limit.
+const MOST: u32 = 1_000_000;
+
+/// The terms of all tenants, as the database has them.
+pub(super) fn terms(store: &Store) -> Result<HashMap<model::TenantId, Terms>, store::Error> {
+    Ok(store.tenant_runtimes()?.into_iter().map(|(tenant, state)| (tenant, of(state))).collect())
+}
+
+fn of(state: TenantRuntime) -> Terms {
+    let TenantRuntime { suspended, deny_status, deny_reason, rate, burst, concurrency } = state;
+    let suspended = suspended.then(|| Suspension { status: status(deny_status), reason: deny_reason });
+    Terms { suspended, rate, burst, concurrency }
+}
+
+/// A status that refuses, whatever stands in a file.
+fn status(said: u16) -> u16 {
+    if STATUSES.contains(&said) { said } else { SUSPENDED }
+}
+
+impl Admin {
+    /// The state of `tenant`, and how many of its requests run.
+    ///
+    /// # Errors
+    /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
+    pub(crate) fn tenant_runtime(
+        &self,
+        tenant: &Tenant,
+        actor: &Actor,
+    ) -> Result<(TenantRuntime, usize), AdminError> {
+        actor.must_rule_all()?;
+        let mut state = self.store.tenant_runtime(&tenant.id)?;
+        if state.suspended {
+            state.deny_status = status(state.deny_status);
+        }
+        Ok((state, self.ops.chassis().running(&tenant.id)))
+    }
+
+    /// Suspends a tenant; without a status, with 403.
+    ///
+    /// # Errors
+    /// [`AdminError`]: `capability_denied`, `invalid_runtime`.
+    pub(crate) fn suspend(
+        &self,
+        tenant: &Tenant,
+        actor: &Actor,
+        status: Option<u16>,
+        reason: &str,
+    ) -> Result<(), AdminError> {
+        let status = status.unwrap_or(SUSPENDED);
+        if !STATUSES.contains(&status) {
+            return Err(AdminError::InvalidRuntime(format!("status must be one of {STATUSES:?}")));
+        }
+        if reason.len() > MOST_REASON || reason.chars().any(char::is_control) {
+            let why = format!("reason may have {MOST_REASON} bytes, in one line");
+            return Err(AdminError::InvalidRuntime(why));
+        }
+        self.govern(tenant, actor, &Ruling::Suspend { status, reason: reason.to_owned() })
+    }
+
+    /// Lets a tenant's requests in again.
+    ///
+    /// # Errors
+    /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
+    pub(crate) fn resume(&self, tenant: &Tenant, actor: &Actor) -> Result<(), AdminError> {
+        self.govern(tenant, actor, &Ruling::Resume)
+    }
+
+    /// Sets limits: requests a second, at once, and at the same time. None stays as it is, 0
+    /// ends it.
+    ///
+    /// # Errors
+    /// [`AdminError`]: `capability_denied`, `invalid_runtime`.
+    pub(crate) fn limit(
+        &self,
+        tenant: &Tenant,
+        actor: &Actor,
+        [rate, burst, concurrency]: [Option<u32>; 3],
+    ) -> Result<(), AdminError> {
+        let said = [rate, burst, concurrency];
+        if said.iter().all(Option::is_none) {
+            let why = "say a limit: rate_limit_rps, rate_burst or concurrency_limit; 0 ends it".to_owned();
+            return Err(AdminError::InvalidRuntime(why));
+        }
+        if said.iter().flatten().any(|limit| *limit > MOST) {
+            return Err(AdminError::InvalidRuntime(format!("a limit is 0 to {MOST}")));
+        }
+        self.govern(tenant, actor, &Ruling::Limit { rate, burst, concurrency })
+    }
+
+    fn govern(&self, tenant: &Tenant, actor: &Actor, ruling: &Ruling) -> Result<(), AdminError> {
+        actor.must_rule_all()?;
+        self.store.rule_tenant(&tenant.id, ruling, actor.by())?;
+        Ok(self.applied.govern()?)
+    }
+}
