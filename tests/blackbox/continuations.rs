@@ -427,7 +427,7 @@ fn what_waits_of_a_suspended_tenant_goes_on_when_it_is_resumed() {
     let worker = worker();
     let after = "EXEC \"https://work.example/after\"\nSELECT .sum AS .sum\n";
     let mut host = chassis(&worker).rule("OPS/web/200/after.txcl", after).start();
-    host.store("KEY");
+    let key = host.store("KEY");
     let ticket = ticket(&host.event("/orders", &json!({ "n": 1 })));
     let (job, token) = only_job(&worker);
     let tenant = |host: &mut Host, verb: &str| {
@@ -443,5 +443,6 @@ fn what_waits_of_a_suspended_tenant_goes_on_when_it_is_resumed() {
     tenant(&mut host, "resume");
     let reply = ended(&mut host, &ticket);
     assert_eq!((reply.status, worker.received().len()), (200, 2), "{}", reply.text());
+    host.allow(&key, "upstream worker header authorization", 1);
     host.finish();
 }
