@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::client::{self, encoded};
 use super::output::{Complaint, Console, cell};
@@ -72,18 +72,19 @@ pub(super) enum Verb {
 pub(super) fn run(verb: &Verb, console: &mut Console<'_>) -> ExitCode {
     let (word, json, done) = match verb {
         Verb::Suspend(flags) => {
-            let body = members([("reason", flags.reason.clone().map(Value::from))], ("status", flags.status));
+            let body = members([
+                ("reason", flags.reason.clone().map(Value::from)),
+                ("status", flags.status.map(Value::from)),
+            ]);
             ("suspend", flags.change.show.json, change(&flags.change, "suspend", &body, console))
         }
         Verb::Resume(flags) => ("resume", flags.show.json, change(flags, "resume", &json!({}), console)),
         Verb::Limit(flags) => {
-            let body = members(
-                [
-                    ("rate_limit_rps", flags.rate.map(Value::from)),
-                    ("rate_burst", flags.burst.map(Value::from)),
-                ],
-                ("concurrency_limit", flags.concurrency),
-            );
+            let body = members([
+                ("rate_limit_rps", flags.rate.map(Value::from)),
+                ("rate_burst", flags.burst.map(Value::from)),
+                ("concurrency_limit", flags.concurrency.map(Value::from)),
+            ]);
             ("limits", flags.change.show.json, change(&flags.change, "limits", &body, console))
         }
         Verb::Show(flags) => ("runtime", flags.json, show(flags, console)),
@@ -92,12 +93,8 @@ pub(super) fn run(verb: &Verb, console: &mut Console<'_>) -> ExitCode {
 }
 
 /// An object of what was said.
-fn members<const N: usize>(
-    some: [(&str, Option<Value>); N],
-    (last, number): (&str, Option<impl Into<Value>>),
-) -> Value {
-    let all = some.into_iter().chain([(last, number.map(Into::into))]);
-    Value::Object(all.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>())
+fn members<const N: usize>(all: [(&str, Option<Value>); N]) -> Value {
+    all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn show(flags: &ShowFlags, console: &mut Console<'_>) -> Result<(), Complaint> {

@@ -35,15 +35,10 @@ impl Parent {
 
 /// Lower-case digits, as the header has them.
 fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() != N * 2 || !text.bytes().all(digits) {
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
         return None;
     }
-    let mut bytes = [0; N];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(bytes)
+    model::unhex(text)?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::{Digest, Object, StackName, Value};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use txcl::Mode;
 
 use crate::mock::Kept;
@@ -43,9 +44,7 @@ impl Snapshot {
             path: file.shown,
             text: file.text,
         });
-        // A mock is JSON, and stays it.
-        let mock =
-            |mock: &Object| serde_json::from_str(&Value::Object(mock.clone()).to_json()).unwrap_or_default();
+        let mock = |mock: &Object| json!(Value::Object(mock.clone()));
         let mocks = mocks.iter().map(|(folder, answer)| (folder.clone(), mock(answer))).collect();
         let content = Content { lenient: mode == Mode::Lenient, files: files.collect(), mocks };
         let content = serde_json::to_string(&content).unwrap_or_default();

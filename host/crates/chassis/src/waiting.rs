@@ -274,8 +274,7 @@ fn said(body: &[u8]) -> Result<(Ending, Vec<u8>), String> {
             Ok((Ending::Completed, output.to_json().into_bytes()))
         }
         "failed" | "fail" => {
-            let error = said.shift_remove("error").unwrap_or(Value::Null).to_json();
-            let error: serde_json::Value = serde_json::from_str(&error).unwrap_or_default();
+            let error = said.shift_remove("error").unwrap_or(Value::Null);
             Ok((Ending::Failed, json!({ "error": error }).to_string().into_bytes()))
         }
         _ => Err("status is not \"completed\" or \"failed\"".to_owned()),

@@ -42,7 +42,7 @@ pub use manifest::{
     is_failure_code,
 };
 pub use name::NameError;
-pub use op::{Delivery, Digest, OpName, OpRef, Origin};
+pub use op::{Delivery, Digest, OpName, OpRef, Origin, unhex};
 pub use path::{Path, PathError, Segment};
 pub use policy::{Callee, Denied, HostRule, OpRule, Ops, Policy, Purpose, UnknownPolicy};
 pub use secret::{SecretName, SecretRef, Slot, StackName};

@@ -16,6 +16,16 @@ validated_name!(
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 );
 
+/// The bytes that hexadecimal digits of either case stand for, two for each; nothing when that is
+/// not what they are.
+#[must_use]
+pub fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let whole = rest.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    if whole { pairs.iter().map(byte).collect() } else { None }
+}
+
 /// SHA-256 of some bytes (FIPS 180-4), printed as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
@@ -30,11 +40,7 @@ impl Digest {
     /// Reads 64 hex digits.
     #[must_use]
     pub fn parse(hex: &str) -> Option<Self> {
-        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-        let whole = rest.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-        whole.then_some(bytes)??.try_into().ok().map(Self)
+        unhex(hex)?.try_into().ok().map(Self)
     }
 
     /// The 32 bytes.

@@ -4,10 +4,12 @@
 //! All that a guest says of its memory, where a text is and how long, is checked against the
 //! memory before it is used; what is not right ends the call with [`Broken`].
 
+use std::ops::Range;
+
 use wasmtime::{Memory, TypedFunc};
 
 use crate::Over;
-use crate::wire::{ClassOut, FailureOut, Field, Returned, ValueOut};
+use crate::wire::{ClassOut, FailureOut, Field, MOST_FIELDS, Returned, ValueOut};
 
 /// The guest broke the rules of the ABI.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +20,8 @@ pub(crate) struct Broken;
 const FIELD: u32 = 24;
 /// The bytes of a piece of a message.
 const PIECE: u32 = 12;
-/// The most fields that are read, whatever their size.
-const MOST_FIELDS: u32 = 1024;
 
 /// The ways into a module's memory.
-#[derive(Clone)]
 pub(crate) struct Wires {
     pub(crate) memory: Memory,
     pub(crate) realloc: TypedFunc<(u32, u32, u32, u32), u32>,
@@ -30,7 +29,7 @@ pub(crate) struct Wires {
     pub(crate) lending: bool,
 }
 
-/// A piece of a message.
+/// A piece of a message; a blob by its number.
 pub(crate) enum PieceOut<'a> {
     Bytes(&'a [u8]),
     Blob(u32),
@@ -38,9 +37,7 @@ pub(crate) enum PieceOut<'a> {
 
 /// Some bytes of the guest's.
 pub(crate) fn bytes(memory: &[u8], at: u32, len: u32) -> Result<&[u8], Broken> {
-    let from = usize::try_from(at).map_err(|_| Broken)?;
-    let to = from.checked_add(usize::try_from(len).map_err(|_| Broken)?).ok_or(Broken)?;
-    memory.get(from..to).ok_or(Broken)
+    memory.get(span(at, len)?).ok_or(Broken)
 }
 
 /// A text of the guest's.
@@ -74,12 +71,13 @@ pub(crate) fn returned(memory: &[u8], at: u32, most: usize) -> wasmtime::Result<
     } else if byte(result, 0)? != 0 {
         return Err(Broken.into());
     }
-    if second > MOST_FIELDS {
+    let count = usize::try_from(second)?;
+    if count > MOST_FIELDS {
         return Err(too_long());
     }
     let fields = bytes(memory, aligned(first)?, second * FIELD)?;
     let mut left = most;
-    let mut made = Vec::with_capacity(usize::try_from(second)?);
+    let mut made = Vec::with_capacity(count);
     for field in fields.chunks_exact(FIELD as usize) {
         let path = text(memory, word(field, 0)?, word(field, 4)?)?;
         let value = text(memory, word(field, 16)?, word(field, 20)?)?;
@@ -102,9 +100,13 @@ pub(crate) fn aligned(at: u32) -> Result<u32, Broken> {
 
 /// Some bytes of the guest's, to be written.
 pub(crate) fn bytes_mut(memory: &mut [u8], at: u32, len: u32) -> Result<&mut [u8], Broken> {
+    memory.get_mut(span(at, len)?).ok_or(Broken)
+}
+
+fn span(at: u32, len: u32) -> Result<Range<usize>, Broken> {
     let from = usize::try_from(at).map_err(|_| Broken)?;
     let to = from.checked_add(usize::try_from(len).map_err(|_| Broken)?).ok_or(Broken)?;
-    memory.get_mut(from..to).ok_or(Broken)
+    Ok(from..to)
 }
 
 fn byte(bytes: &[u8], at: usize) -> Result<u8, Broken> {

@@ -47,38 +47,30 @@ pub(crate) trait Code: Sized {
     unsafe fn found(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
 }
 
-impl Code for Component {
-    const SUFFIX: &str = "";
+/// The engine has the same three functions for both, and no trait of its own.
+macro_rules! code {
+    ($($kind:ty, $suffix:literal;)+) => {$(
+        impl Code for $kind {
+            const SUFFIX: &str = $suffix;
 
-    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
-        Self::from_binary(engine, wasm)
-    }
+            fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
+                Self::from_binary(engine, wasm)
+            }
 
-    fn kept(&self) -> wasmtime::Result<Vec<u8>> {
-        self.serialize()
-    }
+            fn kept(&self) -> wasmtime::Result<Vec<u8>> {
+                self.serialize()
+            }
 
-    unsafe fn found(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
-        // SAFETY: the caller's promise.
-        unsafe { Self::deserialize(engine, code) }
-    }
+            unsafe fn found(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
+                // SAFETY: the caller's promise.
+                unsafe { Self::deserialize(engine, code) }
+            }
+        }
+    )+};
 }
-
-impl Code for Module {
-    const SUFFIX: &str = "-module";
-
-    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
-        Self::from_binary(engine, wasm)
-    }
-
-    fn kept(&self) -> wasmtime::Result<Vec<u8>> {
-        self.serialize()
-    }
-
-    unsafe fn found(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
-        // SAFETY: the caller's promise.
-        unsafe { Self::deserialize(engine, code) }
-    }
+code! {
+    Component, "";
+    Module, "-module";
 }
 
 /// Whether code was compiled now or found compiled.

@@ -15,15 +15,13 @@ use crate::leash::Leash;
 use crate::memory::NO_MEMORY;
 use crate::output::{self, Terms};
 use crate::wasi::Absent;
-use crate::wire::{Field, Returned};
+use crate::wire::{Field, MOST_FIELDS, Returned};
 use crate::{Error, Limits, OpInput, OpOutput, Over, Trust};
 
 /// An op with a longer budget does not run on the thread that has the request (R26).
 const INLINE_BUDGET_MS: u32 = 5;
 /// How much stack the host itself uses for a call, at most: around the guest, and in host calls.
 const HOST_STACK: usize = 96 << 10;
-/// How many fields fit beside the bytes of the output, in the engine's own account.
-const FIELDS: usize = 1024;
 /// The engine's words for an argument or result beyond that account; it has no type for it.
 const FUEL_SPENT: &str = "fuel allocated for hostcalls has been exhausted";
 /// What is said of an op that calls what an empty operating system has not.
@@ -185,7 +183,7 @@ impl Op {
     /// nor an output makes the host allocate more than its limit.
     fn fuel(&self) -> usize {
         let most = self.limits.output.max(self.limits.argument_bytes);
-        most.saturating_add(FIELDS * size_of::<Field>())
+        most.saturating_add(MOST_FIELDS * size_of::<Field>())
     }
 
     fn classify(&self, error: &wasmtime::Error, wall: Duration) -> Error {

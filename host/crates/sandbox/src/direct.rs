@@ -184,10 +184,7 @@ fn keys(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         "[method]key.sign",
         |mut to: To<'_>, key: u32, algorithm: u32, message: u32, len: u32, at: u32| {
             let (memory, host) = entered(&mut to)?;
-            let message = pieces(memory, message, len)?;
-            host.meter.argument(passed(&message))?;
-            let host = &*host;
-            let message = gathered(&message, host)?;
+            let (message, host) = self::message((memory, host), [message, len], 0)?;
             let key = host.key(host.live_key(key)?)?;
             let signed = key.sign(algorithm_of(algorithm)?, &slices(&message));
             drop(message);
@@ -213,10 +210,7 @@ fn keys(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
          at: u32| {
             let (memory, host) = entered(&mut to)?;
             let signature = bytes(memory, sig, sig_len)?;
-            let message = pieces(memory, message, len)?;
-            host.meter.argument(passed(&message).saturating_add(signature.len()))?;
-            let host = &*host;
-            let message = gathered(&message, host)?;
+            let (message, host) = self::message((memory, host), [message, len], signature.len())?;
             let key = host.key(host.live_key(key)?)?;
             let verified = key.verify(algorithm_of(algorithm)?, &slices(&message), signature);
             drop(message);
@@ -315,25 +309,26 @@ fn argument<'a>(to: &'a mut To<'_>, at: u32, len: u32) -> wasmtime::Result<(&'a 
     Ok((text, host))
 }
 
-/// How many bytes of a message the guest itself passes.
-fn passed(message: &[PieceOut<'_>]) -> usize {
-    let bytes = message.iter().map(|piece| match piece {
+/// The pieces of a message where they lie, once they and `more` bytes that the guest itself
+/// passes are counted; and the host, for the key.
+fn message<'a>(
+    (memory, host): (&'a [u8], &'a mut Host),
+    [at, len]: [u32; 2],
+    more: usize,
+) -> wasmtime::Result<(Vec<Cow<'a, [u8]>>, &'a Host)> {
+    let message = pieces(memory, at, len)?;
+    let passed = message.iter().map(|piece| match piece {
         PieceOut::Bytes(bytes) => bytes.len(),
         PieceOut::Blob(_) => 0,
     });
-    bytes.fold(0, usize::saturating_add)
-}
-
-/// The pieces of a message where they lie, in the guest's memory and in the host's.
-fn gathered<'a>(message: &[PieceOut<'a>], host: &'a Host) -> wasmtime::Result<Vec<Cow<'a, [u8]>>> {
-    let bytes = message.iter().map(|piece| match piece {
-        PieceOut::Bytes(bytes) => Ok(Cow::Borrowed(*bytes)),
-        PieceOut::Blob(blob) => Ok(host.blob(host.live_blob(*blob)?)),
+    host.meter.argument(passed.fold(more, usize::saturating_add))?;
+    let host = &*host;
+    let live = message.into_iter().map(|piece| match piece {
+        PieceOut::Blob(number) => host.live_blob(number).map(PieceOut::Blob),
+        bytes @ PieceOut::Bytes(_) => Ok(bytes),
     });
-    let bytes = bytes.collect::<Result<Vec<_>, Broken>>()?;
-    // A list can name one large blob many times over.
-    host.meter.message(bytes.iter().map(|piece| piece.len()).fold(0, usize::saturating_add))?;
-    Ok(bytes)
+    let live = live.collect::<Result<Vec<_>, Broken>>()?;
+    Ok((host.gathered(live.into_iter())?, host))
 }
 
 fn slices<'a>(message: &'a [Cow<'_, [u8]>]) -> Vec<&'a [u8]> {
@@ -394,14 +389,16 @@ impl Host {
     }
 
     fn live_blob(&self, number: u32) -> Result<u32, Broken> {
-        let blob = number.checked_sub(1).filter(|twice| twice.is_multiple_of(2)).map(|twice| twice / 2);
-        blob.filter(|blob| self.has_blob(*blob)).ok_or(Broken)
+        halved(number.checked_sub(1)).filter(|blob| self.has_blob(*blob)).ok_or(Broken)
     }
 
     fn live_key(&self, number: u32) -> Result<u32, Broken> {
-        let key = number.checked_sub(2).filter(|twice| twice.is_multiple_of(2)).map(|twice| twice / 2);
-        key.filter(|key| self.keys.at(*key).is_some()).ok_or(Broken)
+        halved(number.checked_sub(2)).filter(|key| self.keys.at(*key).is_some()).ok_or(Broken)
     }
+}
+
+fn halved(twice: Option<u32>) -> Option<u32> {
+    twice.filter(|twice| twice.is_multiple_of(2)).map(|twice| twice / 2)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType, WasmList, WasmStr};
 
 use crate::Over;
+use crate::abi::PieceOut;
 use crate::hostcalls::{Contact, Host, KEYS, argument, counted};
 use crate::wire::{AlgorithmOut, EncodingOut, KeyErrorIn, Piece};
 
@@ -88,22 +89,15 @@ fn paid(
     store.data_mut().meter.argument(bytes)
 }
 
-/// The pieces where they lie, in the guest's memory and in the host's: none is copied.
+/// The pieces where they lie.
 fn gathered<'a>(
     store: &'a StoreContextMut<'_, Host>,
     message: &'a [Piece],
 ) -> Result<Vec<Cow<'a, [u8]>>, Over> {
-    let host = store.data();
-    let bytes: Vec<_> = message
-        .iter()
-        .map(|piece| match piece {
-            Piece::Bytes(bytes) => Cow::Borrowed(bytes.as_le_slice(store)),
-            Piece::Blob(blob) => host.blob(blob.rep()),
-        })
-        .collect();
-    // A list can name one large blob many times over.
-    host.meter.message(bytes.iter().map(|piece| piece.len()).fold(0, usize::saturating_add))?;
-    Ok(bytes)
+    store.data().gathered(message.iter().map(|piece| match piece {
+        Piece::Bytes(bytes) => PieceOut::Bytes(bytes.as_le_slice(store)),
+        Piece::Blob(blob) => PieceOut::Blob(blob.rep()),
+    }))
 }
 
 /// What the guest gets to know; that its time is over it does not live to see.
@@ -118,6 +112,23 @@ fn answer<T>(result: Result<T, KeyError>, host: &Host) -> Answer<T> {
 }
 
 impl Host {
+    /// The pieces of a message where they lie, in the guest's memory and in the host's: none is
+    /// copied.
+    pub(crate) fn gathered<'a>(
+        &'a self,
+        message: impl Iterator<Item = PieceOut<'a>>,
+    ) -> Result<Vec<Cow<'a, [u8]>>, Over> {
+        let bytes: Vec<_> = message
+            .map(|piece| match piece {
+                PieceOut::Bytes(bytes) => Cow::Borrowed(bytes),
+                PieceOut::Blob(blob) => self.blob(blob),
+            })
+            .collect();
+        // A list can name one large blob many times over.
+        self.meter.message(bytes.iter().map(|piece| piece.len()).fold(0, usize::saturating_add))?;
+        Ok(bytes)
+    }
+
     /// The key behind a handle, which was checked before this.
     pub(crate) fn key(&self, handle: u32) -> wasmtime::Result<&Key> {
         self.keys.at(handle).ok_or_else(|| wasmtime::Error::msg("no such key"))

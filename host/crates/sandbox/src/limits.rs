@@ -160,9 +160,9 @@ impl Meter {
     }
 
     pub(crate) fn argument(&mut self, bytes: usize) -> Result<(), Over> {
+        self.has_room(bytes)?;
         self.argument_bytes = self.argument_bytes.saturating_add(bytes);
-        let most = self.limits.argument_bytes;
-        within(self.argument_bytes <= most, Over::Arguments(most))
+        Ok(())
     }
 
     /// A message of `bytes`, most of them perhaps the host's own: as much as a guest could

@@ -236,6 +236,9 @@ pub(crate) enum Piece {
     Blob(Resource<Blob>),
 }
 
+/// The most fields that an output has room for, however short they are.
+pub(crate) const MOST_FIELDS: usize = 1024;
+
 /// What `handle` returns.
 pub(crate) type Returned = Result<Vec<Field>, FailureOut>;
 

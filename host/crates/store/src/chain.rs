@@ -155,12 +155,7 @@ impl Head {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (seq, hex) = text.split_once(':')?;
-        let digits = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        let mut hash = [0; 32];
-        for (at, byte) in hash.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hex.get(at * 2..at * 2 + 2)?, 16).ok()?;
-        }
-        digits.then(|| seq.parse().ok()).flatten().map(|seq| Self { seq, hash })
+        Some(Self { seq: seq.parse().ok()?, hash: model::unhex(hex)?.try_into().ok()? })
     }
 }
 

@@ -158,6 +158,11 @@ pub enum RunState {
 /// The columns of a [`RunRow`].
 const RUN: &str = "run_id, tenant_id, stack, request_id, step, rules, key_id, dek_nonce, wrapped_dek";
 
+/// Which runs are ready to go on: those that wait for nobody, of tenants that may.
+const READY: &str = "ended_at IS NULL AND owner IS NULL AND open_waits = 0 AND NOT EXISTS
+    (SELECT 1 FROM tenant_runtime_state s WHERE s.tenant_id = txco_runs.tenant_id
+     AND (s.suspended <> 0 OR s.enabled = 0))";
+
 impl Store {
     /// Notes a run that `owner` runs while its client does not wait, unless the tenant has `most`
     /// open ones; whether it did. With a `step` it waits, once `owner` has let go of it.
@@ -294,11 +299,7 @@ impl Store {
             let connection = writing.transaction;
             let sql = format!(
                 "UPDATE txco_runs SET owner = ?1, touched = 0 WHERE run_id =
-                    (SELECT run_id FROM txco_runs
-                     WHERE ended_at IS NULL AND owner IS NULL AND open_waits = 0 AND NOT EXISTS
-                         (SELECT 1 FROM tenant_runtime_state s WHERE s.tenant_id = txco_runs.tenant_id
-                          AND (s.suspended <> 0 OR s.enabled = 0))
-                     ORDER BY created_at LIMIT 1)
+                    (SELECT run_id FROM txco_runs WHERE {READY} ORDER BY created_at LIMIT 1)
                  RETURNING {RUN}"
             );
             let Some(row) = one(connection, &sql, [owner])? else { return Ok(None) };

@@ -182,12 +182,7 @@ impl Written {
         let bytes = match self {
             Self::Text(text) => text.into_bytes(),
             Self::Base64 { base64 } => STANDARD.decode(base64).map_err(|_| "not base64")?,
-            Self::Hex { hex } => {
-                let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-                let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-                let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-                bytes.filter(|_| rest.is_empty()).ok_or("not hexadecimal")?
-            }
+            Self::Hex { hex } => model::unhex(&hex).ok_or("not hexadecimal")?,
         };
         Ok(Zeroizing::new(bytes))
     }

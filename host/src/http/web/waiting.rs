@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use chassis::{Delivery, Route, RunStatus, Ticket};
-use model::{Envelope, Fault, RequestId, Value};
+use model::{Envelope, Fault, RequestId};
 use serde_json::{Value as Json, json};
 
 use super::outlet;
@@ -157,15 +157,13 @@ fn failed(ticket: &str, fault: Fault, detail: Detail) -> Response<Body> {
 
 /// The result for programs: the envelope as an answer shows it, and what rules shaped.
 fn completed(ticket: &str, envelope: &Envelope) -> Response<Body> {
-    let shown = |value: &Value| serde_json::from_str::<Json>(&value.to_json()).unwrap_or_default();
     let public = envelope.filtered(|name| !name.starts_with('_'));
-    let mut said =
-        json!({ "continuation": ticket, "status": "completed", "result": shown(public.document()) });
+    let mut said = json!({ "continuation": ticket, "status": "completed", "result": public.document() });
     let response = model::Path::from_segments(["_txc", "web", "res"]).ok();
     if let (Some(response), Some(members)) =
         (response.and_then(|path| envelope.get(&path)), said.as_object_mut())
     {
-        members.insert("response".to_owned(), shown(response));
+        members.insert("response".to_owned(), json!(response));
     }
     says(StatusCode::OK, &said)
 }

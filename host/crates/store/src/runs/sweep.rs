@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Ending, counted, end};
+use super::{Ending, READY, counted, end};
 use crate::error::Error;
 use crate::folder;
 use crate::store::Store;
@@ -128,11 +128,7 @@ impl Store {
     /// # Errors
     /// [`Error`] of the database.
     pub fn has_ready_run(&self) -> Result<bool, Error> {
-        self.ask(
-            "SELECT EXISTS (SELECT 1 FROM txco_runs
-                            WHERE ended_at IS NULL AND owner IS NULL AND open_waits = 0)",
-            [],
-        )
+        self.ask(&format!("SELECT EXISTS (SELECT 1 FROM txco_runs WHERE {READY})"), [])
     }
 
     /// Removes at most `most` runs that ended before `before`, and rules that no run has; how
