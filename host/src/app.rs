@@ -106,6 +106,8 @@ pub struct App {
     meter: Arc<Meter>,
     /// How often ended requests that waited are removed.
     sweep: Duration,
+    /// How often it is looked at what others changed.
+    follow: Option<Duration>,
     web: Listener,
     admin: Listener,
     runtime: tokio::runtime::Runtime,
@@ -156,6 +158,9 @@ impl App {
         let serving = Serving::start(self.books, self.meter, self.web, admin, self.runtime);
         serving.spawn(Arc::clone(serving.chassis()).tend());
         serving.spawn(sweep(Arc::clone(serving.chassis()), self.sweep));
+        if let Some(period) = self.follow {
+            serving.spawn(self.applied.follow(period));
+        }
         Ok(serving)
     }
 

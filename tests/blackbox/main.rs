@@ -66,6 +66,7 @@ mod op_languages;
 mod op_weaknesses;
 mod backup;
 mod hard_times;
+mod several_chassis;
 mod readyz;
 mod secrets_import;
 

@@ -1,11 +1,12 @@
 //! The applied rules of all tenants, as they are served: read from the database, checked, pinned.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chassis::{LoadErrors, RuleSet, Source, Space, Unbound};
 use model::{Hostname, StackName, TenantId};
-use store::{Pinned, Served, StackFile, Store, Tenant};
+use store::{Changes, Pinned, Served, StackFile, Store, Tenant, Watch};
 use tokio::signal::unix::Signal;
 use tokio::task::block_in_place;
 use txcl::{Color, Mode};
@@ -31,8 +32,9 @@ pub(crate) struct Applied {
     unbound: Unbound,
     /// The stack that a lone tenant's requests enter, when it has several.
     entry: Option<StackName>,
-    /// One at a time: whoever comes last has read what all others wrote.
-    turn: Mutex<()>,
+    /// As of which changes it is served. One at a time: whoever comes last has read what all
+    /// others wrote.
+    as_of: Mutex<Changes>,
 }
 
 impl Applied {
@@ -45,7 +47,7 @@ impl Applied {
         entry: Option<StackName>,
     ) -> Self {
         let installed = AtomicBool::new(from == ServedFrom::Workspace);
-        Self { store, ops, installed, unbound, entry, turn: Mutex::new(()) }
+        Self { store, ops, installed, unbound, entry, as_of: Mutex::default() }
     }
 
     /// Where the rules come from.
@@ -65,15 +67,18 @@ impl Applied {
     /// [`store::Error`]; what was served stays so.
     pub(crate) fn renew(&self) -> Result<(), store::Error> {
         self.govern()?;
-        self.serve(|_| true)
+        let mut as_of = self.turn();
+        // As if nothing had been read yet.
+        as_of.rules.clear();
+        self.serve(&mut as_of).map(drop)
     }
 
-    /// The same where only the rules of one tenant changed, or the hosts.
+    /// Reads what is applied where it changed since it was read, and which hosts lead where.
     ///
     /// # Errors
     /// [`store::Error`]; what was served stays so.
-    pub(crate) fn renew_tenant(&self, tenant: &TenantId) -> Result<(), store::Error> {
-        self.serve(|one| one == tenant)
+    pub(crate) fn renew_changed(&self) -> Result<(), store::Error> {
+        self.serve(&mut self.turn()).map(drop)
     }
 
     /// Reads which tenants are suspended and which have limits; that holds for the next request.
@@ -81,9 +86,16 @@ impl Applied {
     /// # Errors
     /// [`store::Error`]; what held stays.
     pub(crate) fn govern(&self) -> Result<(), store::Error> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut as_of = self.turn();
+        // The count before the rows: what is changed in between is read once more.
+        let now = self.store.changes()?.terms;
         self.ops.chassis().rule(governing::terms(&self.store)?);
+        as_of.terms = now;
         Ok(())
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Changes> {
+        self.as_of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says in the log what is served.
@@ -110,24 +122,71 @@ impl Applied {
         }
     }
 
-    fn serve(&self, changed: impl Fn(&TenantId) -> bool) -> Result<(), store::Error> {
-        if self.served_from() == ServedFrom::Workspace {
+    /// Looks every `period` at what others changed in the database, and holds to it.
+    pub(crate) async fn follow(self: Arc<Self>, period: Duration) {
+        let mut watch = match self.store.watch() {
+            Ok(watch) => watch,
+            Err(error) => {
+                tracing::warn!(%error, "what others change in the database is only seen at SIGHUP");
+                return;
+            }
+        };
+        let mut behind = false;
+        loop {
+            tokio::time::sleep(period).await;
+            match block_in_place(|| self.look(&mut watch, &mut behind)) {
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "what others changed is not read yet: what was served stays")
+                }
+            }
+        }
+    }
+
+    /// One such look; `behind` stays until what was noticed is also read.
+    fn look(&self, watch: &mut Watch, behind: &mut bool) -> Result<(), store::Error> {
+        *behind |= watch.stirred()?;
+        if !*behind {
             return Ok(());
         }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.store.changes()?;
+        if now.terms != self.turn().terms {
+            self.govern()?;
+            tracing::info!("changed elsewhere: what tenants may have");
+        }
+        let mut as_of = self.turn();
+        let served = (now.hosts, &now.rules) != (as_of.hosts, &as_of.rules);
+        if served && self.served_from() == ServedFrom::Database {
+            let read = self.serve(&mut as_of)?;
+            tracing::info!(tenants = read, "changed elsewhere: applied rules of so many tenants, or hosts");
+        }
+        *behind = false;
+        Ok(())
+    }
+
+    /// Serves what is applied; of whom nothing changed since `as_of`, what is served already. Tells
+    /// of how many it was read.
+    fn serve(&self, as_of: &mut Changes) -> Result<usize, store::Error> {
+        if self.served_from() == ServedFrom::Workspace {
+            return Ok(0);
+        }
+        let now = self.store.changes()?;
         let before = self.ops.chassis().space();
-        let mut space = Space::empty(self.unbound);
+        let (mut space, mut read) = (Space::empty(self.unbound), 0);
         // The chassis's own tenant serves nothing: its routing is built in here.
         let tenants: Vec<_> =
             self.store.tenants()?.into_iter().filter(|tenant| !tenant.slug.is_reserved()).collect();
         for Tenant { id, slug, .. } in &tenants {
-            let kept = before.rules(id).filter(|_| !changed(id)).cloned();
-            let rules = match kept {
-                Some(rules) => rules,
-                None => Arc::new(self.rules(id)?),
+            let same =
+                as_of.rules.get(id.as_str()).is_some_and(|then| now.rules.get(id.as_str()) == Some(then));
+            let rules = if same {
+                before.rules(id).cloned()
+            } else {
+                read += 1;
+                // Who has applied nothing takes no host away from the only one who has.
+                Some(Arc::new(self.rules(id)?)).filter(|rules| !rules.is_empty())
             };
-            // Who has applied nothing takes no host away from the only one who has.
-            if !rules.is_empty() {
+            if let Some(rules) = rules {
                 space = space.with(id.clone(), slug.clone(), rules);
             }
         }
@@ -135,7 +194,8 @@ impl Applied {
         let hosts: Vec<(Hostname, TenantId, Option<StackName>)> =
             hosts.into_iter().map(|one| (one.hostname, one.tenant, one.stack)).collect();
         self.ops.chassis().serve(space.bound(hosts, self.unbound));
-        Ok(())
+        (as_of.hosts, as_of.rules) = (now.hosts, now.rules);
+        Ok(read)
     }
 
     /// The rules of one tenant, stack by stack: one that cannot be used takes no other with it.

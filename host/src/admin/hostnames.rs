@@ -44,7 +44,7 @@ impl Hostnames<'_> {
         let stack = stack.map_err(|e| AdminError::InvalidStack(e.rule.to_owned()))?;
         let (tenant, by) = (&self.tenant.id, self.actor.by());
         self.store.bind_hostname(tenant, &hostname, stack.as_ref(), by)?;
-        self.applied.renew_tenant(tenant)?;
+        self.applied.renew_changed()?;
         let all = self.store.hostnames(Some(tenant))?;
         all.into_iter().find(|one| one.hostname == hostname).ok_or(AdminError::Internal)
     }
@@ -56,7 +56,7 @@ impl Hostnames<'_> {
     pub(crate) fn release(&self, hostname: &str) -> Result<(), AdminError> {
         self.may(Need::HOSTNAMES_WRITE)?;
         self.store.release_hostname(&self.tenant.id, &parsed(hostname)?, self.actor.by())?;
-        Ok(self.applied.renew_tenant(&self.tenant.id)?)
+        Ok(self.applied.renew_changed()?)
     }
 }
 

@@ -205,7 +205,7 @@ impl Stacks<'_> {
             rules: &rules.collect::<Vec<_>>(),
         };
         let done = self.store.activate(&self.tenant.id, &stack, &activation, self.actor.by())?;
-        self.applied.renew_tenant(&self.tenant.id)?;
+        self.applied.renew_changed()?;
         Ok(Done { done, checked, served: self.applied.served_from() })
     }
 
@@ -216,7 +216,7 @@ impl Stacks<'_> {
     pub(crate) fn deactivate(&self, name: &str) -> Result<u32, AdminError> {
         self.may(Need::OPS_ACTIVATE)?;
         let number = self.store.deactivate(&self.tenant.id, &named(name)?, self.actor.by())?;
-        self.applied.renew_tenant(&self.tenant.id)?;
+        self.applied.renew_changed()?;
         Ok(number)
     }
 

@@ -176,6 +176,7 @@ impl App {
             books,
             meter,
             sweep: config.continuation_sweep_period,
+            follow: config.follow_period,
             web: Listener {
                 socket: web_socket,
                 router: web_router,

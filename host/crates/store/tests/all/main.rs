@@ -10,3 +10,4 @@ mod resolving;
 mod stacks;
 mod writing;
 mod audit;
+mod changes;
