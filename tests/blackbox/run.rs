@@ -198,30 +198,44 @@ fn an_authors_mock_answers_by_itself() {
     host.finish();
 }
 
-#[test]
-fn the_web_head_speaks_tls() {
-    let made = rcgen::generate_simple_self_signed(vec!["shop.example".to_owned()]).unwrap();
-    let host = Host::serve(TXCO)
-        .rule("OPS/web/10/a.txcl", "EMIT .a = 1\n")
-        .file("web.pem", made.cert.pem())
-        .file("web.key", made.signing_key.serialize_pem())
-        .flags(&["--web-tls-cert", "web.pem", "--web-tls-key", "web.key"])
-        .start();
+/// A connection to the web head of somebody who trusts this certificate and no other.
+fn trusting(
+    host: &Host,
+    certificate: &rcgen::Certificate,
+) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
+    roots.add(certificate.der().clone()).unwrap();
     let config =
         rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-    let name = "shop.example".try_into().unwrap();
-    let session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = rustls::StreamOwned::new(session, TcpStream::connect(host.web_address()).unwrap());
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n").unwrap();
+    let session = rustls::ClientConnection::new(Arc::new(config), "shop.example".try_into().unwrap());
+    let stream = TcpStream::connect(host.web_address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    rustls::StreamOwned::new(session.unwrap(), stream)
+}
+
+/// What such a connection answers, to its end.
+fn answered(mut stream: rustls::StreamOwned<rustls::ClientConnection, TcpStream>) -> std::io::Result<String> {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")?;
     let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).unwrap();
-    let reply = String::from_utf8(reply).unwrap();
+    stream.read_to_end(&mut reply)?;
+    Ok(String::from_utf8(reply).unwrap())
+}
+
+#[test]
+fn the_web_head_speaks_tls() {
+    let made = || rcgen::generate_simple_self_signed(vec!["shop.example".to_owned()]).unwrap();
+    let (first, second) = (made(), made());
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/10/a.txcl", "EMIT .a = 1\n")
+        .file("web.pem", first.cert.pem())
+        .file("web.key", first.signing_key.serialize_pem())
+        .flags(&["--web-tls-cert", "web.pem", "--web-tls-key", "web.key"])
+        .start();
+    let reply = answered(trusting(&host, &first.cert)).unwrap();
     assert!(reply.starts_with("HTTP/1.1 200") && reply.ends_with("{\"a\":1}"), "{reply}");
     // Who speaks plain text there is not understood.
     let mut plain = TcpStream::connect(host.web_address()).unwrap();
@@ -229,6 +243,28 @@ fn the_web_head_speaks_tls() {
     let mut answer = Vec::new();
     plain.read_to_end(&mut answer).ok();
     assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
+
+    let mut open = trusting(&host, &first.cert);
+    open.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    // Files that make no certificate, and one that is not of the key beside it.
+    for broken in ["no certificate".to_owned(), second.cert.pem()] {
+        host.write("web.pem", broken);
+        let line = host.logs_after("the certificate cannot be read; the old one stays in use", |host| {
+            host.signal(support::Signal::HUP);
+        });
+        assert!(line.contains("WARN") && line.contains("head=web") && line.contains("web.pem"), "{line}");
+        assert!(answered(trusting(&host, &first.cert)).unwrap().starts_with("HTTP/1.1 200"));
+    }
+    host.write("web.key", second.signing_key.serialize_pem());
+    host.logs_after("certificate read again", |host| host.signal(support::Signal::HUP));
+    assert!(answered(trusting(&host, &second.cert)).unwrap().starts_with("HTTP/1.1 200"));
+    let refused = answered(trusting(&host, &first.cert)).unwrap_err();
+    assert!(refused.to_string().contains("invalid peer certificate"), "{refused}");
+    // What was open stays so.
+    open.write_all(b"Host: shop.example\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    open.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
     host.finish();
     let mut half = Host::at_rest(TXCO);
     let output = half.txco(&["serve", "--web-tls-cert", "web.pem"]);
