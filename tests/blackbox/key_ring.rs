@@ -80,6 +80,13 @@ fn k1_the_key_is_rotated_and_the_secrets_move_while_the_chassis_serves() {
     host.start();
     signs(&mut host);
     assert!(!host.log().contains("do not open"), "{}", host.log());
+    // What ops were compiled to lay there under the old key: one line in all.
+    let log = host.log();
+    let told: Vec<_> =
+        log.lines().filter(|line| line.contains("WARN") && line.contains("compiled")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("removed=") && told[0].contains("another master key"), "{told:?}");
+    assert!(log.lines().rfind(|line| line.contains("ops ready")).unwrap().contains("cached=0"), "{log}");
     host.finish();
 }
 

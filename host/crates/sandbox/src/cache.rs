@@ -16,6 +16,8 @@ use wasmtime::{Engine, Module};
 
 /// Length of the MAC before the code.
 const MAC_BYTES: usize = 32;
+/// How the names of all files end.
+const END: &str = ".cwasm";
 
 /// Where compiled code is kept between starts.
 pub enum CodeCache {
@@ -96,9 +98,27 @@ impl CodeCache {
         Ok((code, Origin::Compiled))
     }
 
+    /// Lets go of what was compiled under another key: with a new master key that is all of it,
+    /// and one line tells. Its key is in a file's name, so that what stands under a name of ours
+    /// and does not verify was changed, and is told by itself.
+    pub(crate) fn tidy(&self) {
+        let Self::At { folder, key } = self else { return };
+        let Some(ours) = end_of(key) else { return };
+        let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let others = files.filter(|path| {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            name.ends_with(END.as_bytes()) && !name.ends_with(ours.as_bytes())
+        });
+        let removed = others.filter(|path| fs::remove_file(path).is_ok()).count();
+        if removed > 0 {
+            let folder = folder.display();
+            tracing::warn!(%folder, removed, "compiled ops were made under another master key; compiled again");
+        }
+    }
+
     fn find<C: Code>(&self, engine: &Engine, digest: &Digest) -> Option<C> {
         let Self::At { folder, key } = self else { return None };
-        let name = file_name::<C>(engine, digest);
+        let name = file_name::<C>(engine, digest, key)?;
         let path = folder.join(&name);
         // Checked and used from one buffer: what changes on disk in between changes nothing here.
         let file = match fs::read(&path) {
@@ -111,10 +131,7 @@ impl CodeCache {
         };
         let authentic = mac_over(key, &name, code).is_some_and(|m| m.verify_slice(mac).is_ok());
         if !authentic {
-            return unusable(
-                &path,
-                "its MAC does not match: it was changed, or made under another master key",
-            );
+            return unusable(&path, "its MAC does not match: it was changed");
         }
         // SAFETY: the MAC says that these are bytes which this program wrote under this very
         // name, in `keep`.
@@ -128,9 +145,10 @@ impl CodeCache {
     /// the next start and nothing else, so that is only reported.
     fn keep<C: Code>(&self, engine: &Engine, digest: &Digest, code: &C) {
         let Self::At { folder, key } = self else { return };
-        let name = file_name::<C>(engine, digest);
         let kept = code.kept().map_err(io::Error::other).and_then(|code| {
-            let mac = mac_over(key, &name, &code).ok_or_else(|| io::Error::other("no MAC"))?;
+            let no_mac = || io::Error::other("no MAC");
+            let name = file_name::<C>(engine, digest, key).ok_or_else(no_mac)?;
+            let mac = mac_over(key, &name, &code).ok_or_else(no_mac)?;
             write(folder, &name, &mac.finalize().into_bytes(), &code)
         });
         if let Err(error) = kept {
@@ -141,11 +159,19 @@ impl CodeCache {
 }
 
 /// Everything that decides whether compiled code fits: the component, the engine's version,
-/// its settings and this processor.
-fn file_name<C: Code>(engine: &Engine, digest: &Digest) -> String {
+/// its settings and this processor; and the key that it is believed under.
+fn file_name<C: Code>(engine: &Engine, digest: &Digest, key: &CodeCacheKey) -> Option<String> {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    format!("{digest}{}-{:016x}.cwasm", C::SUFFIX, settings.finish())
+    Some(format!("{digest}{}-{:016x}{}", C::SUFFIX, settings.finish(), end_of(key)?))
+}
+
+/// How the names of files under this key end: with eight bytes that tell it from others, and
+/// are none of its own.
+fn end_of(key: &CodeCacheKey) -> Option<String> {
+    let tag = mac_over(key, "", b"the name of this key")?.finalize().into_bytes();
+    let tag = tag.first_chunk::<8>().map(|tag| u64::from_be_bytes(*tag))?;
+    Some(format!("-{tag:016x}{END}"))
 }
 
 /// HMAC-SHA256 over the name, its length first, and the code: a file moved to another

@@ -46,6 +46,7 @@ impl Sandbox {
 
     pub(crate) fn on(memories: Memories, limits: Limits, cache: CodeCache) -> Result<Self, Error> {
         let engine = engine(&limits, memories)?;
+        cache.tidy();
         Ok(Self {
             linkers: Linkers::new(&engine)?,
             ticker: Arc::new(Ticker::start(&engine)?),

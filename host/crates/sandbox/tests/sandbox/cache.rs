@@ -5,11 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sandbox::{CodeCache, Limits, Ready, Sandbox, Trust};
+use vault::MasterKey;
 
 use crate::bench::{dialled, guest, master_key, name};
 
 fn start(folder: &Path) -> Ready {
-    let key = master_key().code_cache_key().ok().unwrap();
+    start_under(&master_key(), folder)
+}
+
+fn start_under(key: &MasterKey, folder: &Path) -> Ready {
+    let key = key.code_cache_key().ok().unwrap();
     let cache = CodeCache::At { folder: folder.to_owned(), key };
     let sandbox = Sandbox::new(Limits::default(), cache).unwrap();
     let op = sandbox.load(name("memory"), &guest("memory"), Trust::Tenant).unwrap();
@@ -68,4 +73,23 @@ fn code_of_one_op_is_not_taken_for_another() {
         fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().path()).find(|path| *path != file).unwrap();
     fs::copy(&spin, &file).unwrap();
     assert_eq!(start(folder.path()), COMPILED);
+}
+
+/// Under another master key nothing of it is believed, and nothing of it stays.
+#[test]
+fn what_was_compiled_under_another_key_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = MasterKey::from_bytes(&mut b"another key: not that of a bench".to_owned()).ok().unwrap();
+    start(folder.path());
+    let names = || {
+        let files = fs::read_dir(folder.path()).unwrap();
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let before = names();
+    fs::write(folder.path().join("0-0.cwasm"), "an earlier txco named no key").unwrap();
+    fs::write(folder.path().join("notes.txt"), "somebody's").unwrap();
+    assert_eq!([start_under(&other, folder.path()), start_under(&other, folder.path())], [COMPILED, CACHED]);
+    let after = names();
+    assert!(after.len() == 2 && after.contains(&"notes.txt".to_owned()), "{after:?}");
+    assert!(before.iter().all(|name| !after.contains(name)), "{before:?} {after:?}");
 }
