@@ -1,5 +1,6 @@
 //! The admin head: routes, the gate, and one audit line for each request about a secret.
 
+mod policy;
 mod wire;
 mod doors;
 mod gate;

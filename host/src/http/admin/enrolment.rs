@@ -266,11 +266,11 @@ struct Whoami<'a> {
     key_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     super_admin: bool,
     /// What you may do everywhere.
     capabilities: Vec<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     memberships: Vec<MembershipRecord<'a>>,
 }
 

@@ -5,16 +5,17 @@ use axum::http::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use model::{Id, OpRule};
+use model::Id;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::error::Category;
 use serde_json::{Map, Value, json};
-use store::Tenant;
-use vault::{Metadata, PolicyRow, SecretValue, VersionFacts, Written};
+use store::{Retiring, Tenant};
+use vault::{Metadata, SecretValue, VersionFacts, Written};
 use zeroize::Zeroizing;
 
+use super::policy::PolicyRecord;
 use crate::admin::{AdminError, Answer, Ask, Beside, MAX_IMPORT_BYTES, MAX_IMPORTED, PolicyAsked, Stored};
 use crate::http::problem::json_reply;
 
@@ -160,8 +161,15 @@ pub(super) struct SecretRecord {
     version_no: u32,
     versions: u32,
     uses: Option<u64>,
-    retiring: Option<Map<String, Value>>,
-    policy: Option<Map<String, Value>>,
+    retiring: Option<RetiringRecord<'static>>,
+    policy: Option<PolicyRecord>,
+}
+
+/// A version that still verifies for a while.
+#[derive(Serialize, JsonSchema)]
+struct RetiringRecord<'a> {
+    version_no: u32,
+    until: &'a str,
 }
 
 /// Several.
@@ -328,41 +336,13 @@ pub(super) fn record_of(metadata: &Metadata) -> Value {
         record.insert("uses".to_owned(), metadata.uses.into());
     }
     if let Some(retiring) = &metadata.retiring {
-        let retiring = json!({ "version_no": retiring.version_no, "until": retiring.until });
-        record.insert("retiring".to_owned(), retiring);
+        let Retiring { version_no, until } = retiring;
+        record.insert("retiring".to_owned(), json!(RetiringRecord { version_no: *version_no, until }));
     }
     if let Some(policy) = &metadata.policy {
-        record.insert("policy".to_owned(), policy_of(policy));
+        record.insert("policy".to_owned(), json!(PolicyRecord::of(policy)));
     }
     Value::Object(record)
-}
-
-/// A policy's record; what it does not say is not restricted.
-fn policy_of(row: &PolicyRow) -> Value {
-    let Some(policy) = row.policy() else { return json!({ "unknown": true }) };
-    let mut record = Map::new();
-    let purposes: Vec<_> = policy.purposes().iter().map(|purpose| purpose.word()).collect();
-    record.insert("purposes".to_owned(), purposes.into());
-    if let Some(hosts) = policy.hosts() {
-        record.insert("hosts".to_owned(), hosts.iter().map(ToString::to_string).collect::<Vec<_>>().into());
-    }
-    let ops = match policy.ops() {
-        model::Ops::Any => return Value::Object(record),
-        model::Ops::Sealing => "digest or credential".into(),
-        model::Ops::Only(rules) => rules.iter().map(op_of).collect::<Vec<_>>().into(),
-    };
-    record.insert("ops".to_owned(), ops);
-    Value::Object(record)
-}
-
-fn op_of(rule: &OpRule) -> Value {
-    match rule {
-        OpRule::Builtin(name) => json!({ "op": format!("txco://{name}") }),
-        OpRule::Tenant { returns, digests, .. } => {
-            let digests: Vec<_> = digests.iter().map(ToString::to_string).collect();
-            json!({ "op": rule.to_string(), "returns": returns.word(), "digests": digests })
-        }
-    }
 }
 
 /// The versions of a secret, newest first.
