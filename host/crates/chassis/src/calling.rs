@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use egress::Reply;
 use model::{Destination, Failure, Fault, Object, SecretRef};
-use tokio::sync::OwnedSemaphorePermit;
 use txcl::{Prepared, Rule};
 use vault::{SecretBag, Splice};
 
 use crate::dispatch::{Place, versions};
 use crate::grant::store_off;
 use crate::outbound::{OnError, Outbound, outbound};
+use crate::places::Taken;
 use crate::reply::{is_upstreams, received};
 use crate::trace::Step;
 
@@ -48,15 +48,12 @@ impl Place<'_> {
     }
 
     /// One of the tenant's places for requests to upstreams, and what is left of `time` then.
-    pub(crate) async fn place_to_call(
-        &self,
-        time: Duration,
-    ) -> Result<(OwnedSemaphorePermit, Duration), Failure> {
+    pub(crate) async fn place_to_call(&self, time: Duration) -> Result<(Taken, Duration), Failure> {
         let began = Instant::now();
-        let places = self.rooms.calls(&self.request.tenant_slug);
-        match tokio::time::timeout(time, places.acquire_owned()).await {
-            Ok(Ok(place)) => Ok((place, time.saturating_sub(began.elapsed()))),
-            Ok(Err(_closed)) => Err(Failure::new(Fault::UpstreamBusy, "the chassis is shutting down")),
+        let place = self.rooms.callers.take(&self.request.tenant_slug);
+        match tokio::time::timeout(time, place).await {
+            Ok(Some(place)) => Ok((place, time.saturating_sub(began.elapsed()))),
+            Ok(None) => Err(Failure::new(Fault::UpstreamBusy, "the chassis is shutting down")),
             Err(_elapsed) => Err(Failure::new(
                 Fault::UpstreamBusy,
                 format!("{} are under way (--egress-calls)", self.rooms.settings.calls),

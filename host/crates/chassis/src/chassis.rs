@@ -1,20 +1,20 @@
 //! The rooms put together: rules in, requests through.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use model::{OpName, TenantId};
 use sandbox::Sandbox;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use vault::LateVault;
 
 use crate::admission::{Admissions, NotAdmitted, Pass, Terms};
 use crate::count::{Counted, Counts, Use};
 use crate::life::{Carried, Life};
+use crate::places::{LargePlaces, Places};
 use crate::registry::{OpSource, Registry};
 use crate::request::{Outcome, Piece, Request};
 use crate::rooms::Rooms;
@@ -59,12 +59,12 @@ impl Chassis {
                 vault: parts.vault,
                 egress: parts.egress,
                 registry,
-                large_places: Arc::new(Semaphore::new(parts.settings.large_ops)),
                 life: Life::new(parts.settings.waiting.at_once),
+                places: Places::new(parts.settings.blocking_ops),
+                large_places: LargePlaces::new(parts.settings.large_ops),
+                callers: Places::new(parts.settings.calls),
                 settings: parts.settings,
                 counts: Counts::default(),
-                places: Mutex::default(),
-                callers: Mutex::default(),
             },
             sandbox: parts.sandbox,
             trace: parts.trace,

@@ -254,25 +254,23 @@ impl Place<'_> {
             step.log = heard;
             return result.map_err(|e| e.failure());
         }
-        let places = self.rooms.places(&self.request.tenant_slug);
-        let closing = || Failure::new(Fault::OpBusy, "the chassis is shutting down");
+        let tenant = &self.request.tenant_slug;
+        // Of the one kind or the other: a large op that waits keeps no small one from running.
         let taken = async {
-            let place = places.acquire_owned().await.map_err(|_| closing())?;
-            let large = match op.large() {
-                true => {
-                    Some(Arc::clone(&self.rooms.large_places).acquire_owned().await.map_err(|_| closing())?)
-                }
-                false => None,
-            };
-            Ok((place, large))
+            match op.large() {
+                true => self.rooms.large_places.take(tenant).await,
+                false => self.rooms.places.take(tenant).await,
+            }
         };
+        let closing = || Failure::new(Fault::OpBusy, "the chassis is shutting down");
         let busy = || Failure::new(Fault::OpBusy, "no place was free within the time of the rule");
-        let places = tokio::time::timeout_at(until.into(), taken).await.map_err(|_| busy())??;
+        let taken = tokio::time::timeout_at(until.into(), taken).await.map_err(|_| busy())?;
+        let place = taken.ok_or_else(closing)?;
         let (op, credentials) = (Arc::clone(op), Arc::clone(self.credentials));
         let called = tokio::task::spawn_blocking(move || {
             let result =
                 op.call_heard(input, bags, &credentials, &mut heard, &leash).map_err(|e| e.failure());
-            drop(places);
+            drop(place);
             (result, heard)
         });
         let ended_early = || (Err(Failure::new(Fault::Internal, "an op's thread ended early")), Vec::new());

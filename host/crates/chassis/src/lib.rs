@@ -43,6 +43,7 @@ mod reply;
 mod request;
 mod count;
 mod life;
+mod places;
 mod rooms;
 mod outbound;
 mod fuel;
