@@ -1,10 +1,12 @@
 //! A tenant is suspended and limited for the next request, and nothing of it is lost with the process.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Host, Reply, Request};
+use support::{Answer, Host, Reply, Request, Upstream, send};
 
 use crate::TXCO;
 
@@ -117,4 +119,121 @@ fn what_a_tenant_cannot_be_told_is_refused_with_a_reason() {
     let state = tenant(&mut host, &["runtime", "default"]);
     assert_eq!((&state["suspended"], &state["rate_limit_rps"]), (&json!(false), &json!(0)));
     host.finish();
+}
+
+/// An upstream that answers once `together` calls have been under way at the same time, or after a
+/// while; and the most that ever were.
+fn meeting(together: usize) -> (Upstream, Arc<AtomicUsize>) {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let upstream = Upstream::http("vendor", move |_| {
+        seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        for _ in 0..50 {
+            if seen.load(Ordering::SeqCst) >= together {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        now.fetch_sub(1, Ordering::SeqCst);
+        Answer::json(&json!({ "a": 1 }))
+    });
+    (upstream, most)
+}
+
+fn four_at_once(host: &Host) -> Vec<u16> {
+    let web = host.web_address();
+    let request = move || send(web, &Request::new("GET", "/").header("Host", "localhost")).unwrap().status;
+    let all: Vec<_> = (0..4).map(|_| thread::spawn(request)).collect();
+    all.into_iter().map(|one| one.join().unwrap()).collect()
+}
+
+/// Issue 5: the connections of a tenant are limited, each tenant's by itself.
+#[test]
+fn a_tenants_calls_to_upstreams_are_held_to_its_limit() {
+    for (chassis, tenants, expected) in [("64", "1", 1), ("1", "3", 3), ("2", "0", 2)] {
+        let (upstream, most) = meeting(4);
+        let mut host = Host::serve(TXCO).flags(&["--egress-calls", chassis]).recording(&upstream).start();
+        let call =
+            format!("EXEC \"http://{}/\" WITH method = \"GET\", timeout = \"30s\"\n", upstream.address());
+        apply(&mut host, &call);
+        let state = tenant(&mut host, &["limits", "default", "--upstream-calls", tenants]);
+        assert_eq!(state["upstream_calls_limit"], json!(tenants.parse::<u64>().unwrap()));
+        assert_eq!(four_at_once(&host), [200; 4], "who finds no place waits for one");
+        let seen = most.load(Ordering::SeqCst);
+        assert!(seen <= expected, "{seen} at once: --egress-calls {chassis}, --upstream-calls {tenants}");
+        let url = format!("http://{}", host.admin_address());
+        let shown = host.txco(&["auth", "tenant", "runtime", "default", "--url", &url]).succeeds();
+        let limit = if tenants == "0" { "as the chassis says" } else { tenants };
+        assert!(shown.contains(&format!("upstream:     {limit}\n")), "{shown}");
+        let audit = host.admin(&Request::new("GET", "/v1/audit?limit=1000")).text();
+        assert!(audit.contains("upstream_calls"), "{audit}");
+        host.finish();
+    }
+}
+
+/// With its rate spent and its places taken, a tenant's clients still learn what became of their
+/// requests; and a request that goes on counts among those that run.
+#[test]
+fn who_asks_for_an_answer_takes_no_place_and_what_goes_on_does() {
+    let worker = Upstream::http("worker", |_| Answer::new(202, &[], "{}"));
+    // Each call is answered once it may be.
+    let (calls, may) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, answered) = (Arc::clone(&calls), Arc::clone(&may));
+    let slow = Upstream::http("slow", move |_| {
+        let mine = counted.fetch_add(1, Ordering::SeqCst);
+        until(|| answered.load(Ordering::SeqCst) > mine);
+        Answer::json(&json!({ "a": 1 }))
+    });
+    let rule = |path: &str, to: &Upstream, with: &str| {
+        format!("WHEN @web.req.url.path == \"{path}\" EXEC \"http://{}/\" WITH {with}\n", to.address())
+    };
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/job.txcl", &rule("/job", &worker, "mode = \"async\""))
+        .rule("OPS/web/100/slow.txcl", &rule("/slow", &slow, "timeout = \"60s\""))
+        .rule("OPS/web/200/after.txcl", &rule("/job", &slow, "timeout = \"60s\""))
+        .recording(&worker)
+        .recording(&slow)
+        .start();
+    let reply = host.event("/job", &json!({}));
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    let ticket = reply.json()["continuation"].as_str().unwrap().to_owned();
+    let asked = Request::new("GET", &format!("/job?_txc.continuation={ticket}"));
+    let running = |host: &mut Host| tenant(host, &["runtime", "default"])["in_flight"].clone();
+    tenant(&mut host, &["limits", "default", "--rate", "1", "--burst", "1", "--concurrency", "1"]);
+    let web = host.web_address();
+    let busy = thread::spawn(move || send(web, &Request::new("GET", "/slow")).unwrap().status);
+    until(|| calls.load(Ordering::SeqCst) == 1);
+    assert_eq!(running(&mut host), json!(1));
+    for _ in 0..5 {
+        assert_eq!(host.web(&asked).json()["status"], "waiting");
+    }
+    assert_eq!(code(&host.web(&Request::new("GET", "/slow"))).1, "tenant_concurrency_limited");
+
+    // The worker calls while the only place is taken: the request goes on once it is free.
+    let job = worker.only();
+    let url = job.json()["_txc"]["callback_url"].as_str().unwrap().to_owned();
+    let token = job.header("x-txco-continuation-token").unwrap();
+    let call = Request::new("POST", &url[url.find("/_txc").unwrap()..])
+        .header("Authorization", &format!("Bearer {token}"))
+        .json(&json!({ "status": "completed", "output": {} }));
+    assert_eq!(host.web(&call).status, 200);
+    thread::sleep(Duration::from_millis(1300));
+    assert_eq!((running(&mut host), calls.load(Ordering::SeqCst)), (json!(1), 1));
+    may.store(1, Ordering::SeqCst);
+    assert_eq!(busy.join().unwrap(), 200);
+    until(|| calls.load(Ordering::SeqCst) == 2);
+    assert_eq!(running(&mut host), json!(1), "it is counted while it goes on");
+    may.store(2, Ordering::SeqCst);
+    until(|| host.web(&asked).status == 200);
+    assert_eq!(running(&mut host), json!(0));
+    host.finish();
+}
+
+/// Waits for something that comes.
+fn until(mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it did not come");
+        thread::sleep(Duration::from_millis(10));
+    }
 }

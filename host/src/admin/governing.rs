@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chassis::{Suspension, Terms};
-use store::{Ruling, Store, Tenant, TenantRuntime};
+use store::{Limits, Ruling, Store, Tenant, TenantRuntime};
 
 use super::Admin;
 use super::actor::Actor;
@@ -24,9 +24,10 @@ pub(super) fn terms(store: &Store) -> Result<HashMap<model::TenantId, Terms>, st
 }
 
 fn of(state: TenantRuntime) -> Terms {
-    let TenantRuntime { suspended, deny_status, deny_reason, rate, burst, concurrency } = state;
+    let TenantRuntime { suspended, deny_status, deny_reason, rate, burst, concurrency, upstream_calls } =
+        state;
     let suspended = suspended.then(|| Suspension { status: status(deny_status), reason: deny_reason });
-    Terms { suspended, rate, burst, concurrency }
+    Terms { suspended, rate, burst, concurrency, upstream_calls }
 }
 
 /// A status that refuses, whatever stands in a file.
@@ -82,26 +83,21 @@ impl Admin {
         self.govern(tenant, actor, &Ruling::Resume)
     }
 
-    /// Sets limits: requests a second, at once, and at the same time. None stays as it is, 0
-    /// ends it.
+    /// Sets limits.
     ///
     /// # Errors
     /// [`AdminError`]: `capability_denied`, `invalid_runtime`.
-    pub(crate) fn limit(
-        &self,
-        tenant: &Tenant,
-        actor: &Actor,
-        [rate, burst, concurrency]: [Option<u32>; 3],
-    ) -> Result<(), AdminError> {
-        let said = [rate, burst, concurrency];
-        if said.iter().all(Option::is_none) {
-            let why = "say a limit: rate_limit_rps, rate_burst or concurrency_limit; 0 ends it".to_owned();
-            return Err(AdminError::InvalidRuntime(why));
+    pub(crate) fn limit(&self, tenant: &Tenant, actor: &Actor, limits: Limits) -> Result<(), AdminError> {
+        let Limits { rate, burst, concurrency, upstream_calls } = limits;
+        let said = [rate, burst, concurrency, upstream_calls];
+        if limits == Limits::default() {
+            let why = "say a limit: rate_limit_rps, rate_burst, concurrency_limit or upstream_calls_limit; 0 ends it";
+            return Err(AdminError::InvalidRuntime(why.to_owned()));
         }
         if said.iter().flatten().any(|limit| *limit > MOST) {
             return Err(AdminError::InvalidRuntime(format!("a limit is 0 to {MOST}")));
         }
-        self.govern(tenant, actor, &Ruling::Limit { rate, burst, concurrency })
+        self.govern(tenant, actor, &Ruling::Limit(limits))
     }
 
     fn govern(&self, tenant: &Tenant, actor: &Actor, ruling: &Ruling) -> Result<(), AdminError> {

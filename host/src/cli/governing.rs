@@ -58,6 +58,9 @@ pub(crate) struct LimitFlags {
     /// Requests at the same time; 0 ends the limit
     #[arg(long, value_name = "N")]
     concurrency: Option<u32>,
+    /// Requests to upstreams under way at once; 0 leaves it to the chassis (--egress-calls)
+    #[arg(long, value_name = "N")]
+    upstream_calls: Option<u32>,
 }
 
 /// A command about a tenant's state.
@@ -84,6 +87,7 @@ pub(super) fn run(verb: &Verb, console: &mut Console<'_>) -> ExitCode {
                 ("rate_limit_rps", flags.rate.map(Value::from)),
                 ("rate_burst", flags.burst.map(Value::from)),
                 ("concurrency_limit", flags.concurrency.map(Value::from)),
+                ("upstream_calls_limit", flags.upstream_calls.map(Value::from)),
             ]);
             ("limits", flags.change.show.json, change(&flags.change, "limits", &body, console))
         }
@@ -132,11 +136,12 @@ fn told(state: &Value, json: bool, console: &mut Console<'_>) -> Result<(), Comp
         _ => "no".to_owned(),
     };
     console.print(&format!(
-        "tenant:       {}\nsuspended:    {suspended}\nrate:         {}\nburst:        {}\nconcurrency:  {}\nin flight:    {}",
+        "tenant:       {}\nsuspended:    {suspended}\nrate:         {}\nburst:        {}\nconcurrency:  {}\nupstream:     {}\nin flight:    {}",
         text("slug"),
         limit("rate_limit_rps", "no limit"),
         limit("rate_burst", "as the rate"),
         limit("concurrency_limit", "no limit"),
+        limit("upstream_calls_limit", "as the chassis says"),
         number("in_flight"),
     ))
 }

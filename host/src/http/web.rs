@@ -131,13 +131,16 @@ impl Web {
             Err(NoRoute::NoStack) => return refuse(StatusCode::NOT_FOUND, "stack_unknown"),
             Err(NoRoute::Broken) => return refuse(StatusCode::SERVICE_UNAVAILABLE, "rules_broken"),
         };
+        if let Some(asked) = waiting::asked(parts) {
+            return match self.chassis.listen(&route) {
+                Ok(()) => waiting::poll(self, &asked, &route, id, parts).await,
+                Err(refused) => not_admitted(&refused, id, &parts.method),
+            };
+        }
         let pass = match self.chassis.admit(&route) {
             Ok(pass) => pass,
             Err(refused) => return not_admitted(&refused, id, &parts.method),
         };
-        if let Some(asked) = waiting::asked(parts) {
-            return waiting::poll(self, &asked, &route, id, parts).await;
-        }
         let body = match read(&parts.headers, body, self.max_body, self.body_within).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),

@@ -20,6 +20,8 @@ pub struct Terms {
     pub burst: u32,
     /// Requests at the same time; 0 is no limit.
     pub concurrency: u32,
+    /// Requests to upstreams under way at once; 0 is as many as the chassis's settings say.
+    pub upstream_calls: u32,
 }
 
 /// What the requests of a suspended tenant are told.
@@ -84,12 +86,22 @@ impl Gate {
         Arc::strong_count(&self.running).saturating_sub(1)
     }
 
-    fn admit(&mut self, now: Instant) -> Result<Pass, NotAdmitted> {
-        if let Some(suspension) = &self.terms.suspended {
-            return Err(NotAdmitted::Suspended(suspension.clone()));
-        }
+    /// Whether as many run as may.
+    fn is_full(&self) -> bool {
         let most = usize::try_from(self.terms.concurrency).unwrap_or(usize::MAX);
-        if most > 0 && self.running() >= most {
+        most > 0 && self.running() >= most
+    }
+
+    fn listen(&self) -> Result<(), NotAdmitted> {
+        match &self.terms.suspended {
+            Some(suspension) => Err(NotAdmitted::Suspended(suspension.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn admit(&mut self, now: Instant) -> Result<Pass, NotAdmitted> {
+        self.listen()?;
+        if self.is_full() {
             return Err(NotAdmitted::TooMany);
         }
         if self.terms.rate > 0 {
@@ -133,6 +145,25 @@ impl Admissions {
             return gate.admit(now);
         }
         gates.entry(tenant.clone()).or_insert_with(|| Gate::new(Terms::default(), now)).admit(now)
+    }
+
+    /// Whether somebody of `tenant` may ask for an answer to an earlier request.
+    pub(crate) fn listen(&self, tenant: &TenantId) -> Result<(), NotAdmitted> {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.get(tenant).map_or(Ok(()), Gate::listen)
+    }
+
+    /// The tenants of whom as many run as may.
+    pub(crate) fn full(&self) -> Vec<TenantId> {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.iter().filter(|(_, gate)| gate.is_full()).map(|(tenant, _)| tenant.clone()).collect()
+    }
+
+    /// Counts a request of `tenant` that was let in once and goes on.
+    pub(crate) fn go_on(&self, tenant: &TenantId, now: Instant) -> Pass {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = gates.entry(tenant.clone()).or_insert_with(|| Gate::new(Terms::default(), now));
+        Pass(Arc::clone(&gate.running))
     }
 
     /// How many requests of `tenant` run.
@@ -188,6 +219,27 @@ mod tests {
         // Those that run are counted on under other terms.
         admissions.rule(HashMap::from([(tenant("a"), Terms { concurrency: 1, ..Terms::default() })]), now);
         assert_eq!(admissions.admit(&tenant("a"), now).unwrap_err(), NotAdmitted::TooMany);
+    }
+
+    #[test]
+    fn what_goes_on_takes_a_place_and_who_asks_for_an_answer_takes_none() {
+        let now = Instant::now();
+        let admissions = of_a(Terms { concurrency: 2, rate: 1, ..Terms::default() }, now);
+        let one = admissions.go_on(&tenant("a"), now);
+        assert!(admissions.full().is_empty());
+        let _two = admissions.go_on(&tenant("a"), now);
+        assert_eq!(admissions.full(), [tenant("a")]);
+        assert_eq!(admissions.admit(&tenant("a"), now).unwrap_err(), NotAdmitted::TooMany);
+        assert!(
+            (0..10)
+                .all(|_| admissions.listen(&tenant("a")).is_ok() && admissions.listen(&tenant("b")).is_ok())
+        );
+        drop(one);
+        assert!(admissions.full().is_empty());
+        assert!(admissions.admit(&tenant("a"), now).is_ok(), "the one of this second is still there");
+        let suspended = Some(Suspension { status: 403, reason: String::new() });
+        admissions.rule(HashMap::from([(tenant("a"), Terms { suspended, ..Terms::default() })]), now);
+        assert_eq!(admissions.listen(&tenant("a")).unwrap_err().code(), "tenant_suspended");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A rule's request to an upstream: its secrets, its place, and what came back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egress::Reply;
@@ -7,10 +8,10 @@ use model::{Destination, Failure, Fault, Object, SecretRef};
 use txcl::{Prepared, Rule};
 use vault::{SecretBag, Splice};
 
+use crate::callers::Call;
 use crate::dispatch::{Place, versions};
 use crate::grant::store_off;
 use crate::outbound::{OnError, Outbound, outbound};
-use crate::places::Taken;
 use crate::reply::{is_upstreams, received};
 use crate::trace::Step;
 
@@ -48,15 +49,18 @@ impl Place<'_> {
     }
 
     /// One of the tenant's places for requests to upstreams, and what is left of `time` then.
-    pub(crate) async fn place_to_call(&self, time: Duration) -> Result<(Taken, Duration), Failure> {
+    pub(crate) async fn place_to_call(&self, time: Duration) -> Result<(Call, Duration), Failure> {
         let began = Instant::now();
-        let place = self.rooms.callers.take(&self.request.tenant_slug);
-        match tokio::time::timeout(time, place).await {
-            Ok(Some(place)) => Ok((place, time.saturating_sub(began.elapsed()))),
-            Ok(None) => Err(Failure::new(Fault::UpstreamBusy, "the chassis is shutting down")),
+        let places = self.rooms.callers.of(&self.request.tenant);
+        match tokio::time::timeout(time, Arc::clone(&places).take()).await {
+            Ok(Ok(place)) => Ok((place, time.saturating_sub(began.elapsed()))),
+            Ok(Err(_closed)) => Err(Failure::new(Fault::UpstreamBusy, "the chassis is shutting down")),
             Err(_elapsed) => Err(Failure::new(
                 Fault::UpstreamBusy,
-                format!("{} are under way (--egress-calls)", self.rooms.settings.calls),
+                format!(
+                    "{} are under way (--egress-calls, or the tenant's --upstream-calls)",
+                    places.limit()
+                ),
             )),
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Sender;
 use vault::LateVault;
 
 use crate::admission::{Admissions, NotAdmitted, Pass, Terms};
+use crate::callers::Callers;
 use crate::count::{Counted, Counts, Use};
 use crate::life::{Carried, Life};
 use crate::places::{LargePlaces, Places};
@@ -44,7 +45,7 @@ pub struct Chassis {
     sandbox: Sandbox,
     pub(crate) trace: Trace,
     space: ArcSwap<Space>,
-    admissions: Admissions,
+    pub(crate) admissions: Admissions,
 }
 
 impl Chassis {
@@ -62,7 +63,7 @@ impl Chassis {
                 life: Life::new(parts.settings.waiting.at_once),
                 places: Places::new(parts.settings.blocking_ops),
                 large_places: LargePlaces::new(parts.settings.large_ops),
-                callers: Places::new(parts.settings.calls),
+                callers: Callers::new(parts.settings.calls),
                 settings: parts.settings,
                 counts: Counts::default(),
             },
@@ -102,6 +103,7 @@ impl Chassis {
 
     /// From now on these are the terms of tenants; who is not among them has none.
     pub fn rule(&self, terms: HashMap<TenantId, Terms>) {
+        self.rooms.callers.rule(&terms);
         self.admissions.rule(terms, Instant::now());
     }
 
@@ -113,6 +115,17 @@ impl Chassis {
     pub fn admit(&self, route: &Route) -> Result<Pass, NotAdmitted> {
         let admitted = self.admissions.admit(&route.tenant, Instant::now());
         admitted.inspect_err(|refused| self.rooms.counts.request(&route.tenant_slug, refused.code()))
+    }
+
+    /// Whether a client that `route` leads may ask for the answer to an earlier request. That
+    /// is no request of its own: it takes no place and counts against no rate, or a tenant at
+    /// its limit could not learn what became of the others.
+    ///
+    /// # Errors
+    /// [`NotAdmitted::Suspended`]; it is counted.
+    pub fn listen(&self, route: &Route) -> Result<(), NotAdmitted> {
+        let listens = self.admissions.listen(&route.tenant);
+        listens.inspect_err(|refused| self.rooms.counts.request(&route.tenant_slug, refused.code()))
     }
 
     /// How many requests of `tenant` run now.

@@ -37,6 +37,7 @@ mod trace;
 mod ruleset;
 mod space;
 mod admission;
+mod callers;
 mod grant;
 mod protect;
 mod reply;

@@ -1,4 +1,4 @@
-//! Places: how many ops and requests of one tenant, and how many large ops of all, go on at once.
+//! Places: how many ops of one tenant, and how many large ops of all, go on at once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

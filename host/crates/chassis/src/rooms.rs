@@ -2,6 +2,7 @@
 
 use vault::LateVault;
 
+use crate::callers::Callers;
 use crate::count::Counts;
 use crate::life::Life;
 use crate::places::{LargePlaces, Places};
@@ -20,5 +21,5 @@ pub(crate) struct Rooms {
     pub(crate) places: Places,
     pub(crate) large_places: LargePlaces,
     /// For requests to upstreams.
-    pub(crate) callers: Places,
+    pub(crate) callers: Callers,
 }

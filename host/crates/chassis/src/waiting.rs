@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use vault::{Claimed, Ending, RunView};
 
+use crate::admission::Pass;
 use crate::chassis::Chassis;
 use crate::held::Held;
 use crate::life::{Carried, blocking};
@@ -193,30 +194,32 @@ impl Chassis {
         }
     }
 
-    /// Ends waits whose time is over, and starts whatever is ready, as far as there are places.
+    /// Ends waits whose time is over, and starts whatever is ready, as far as there are places:
+    /// here, and of its tenant.
     async fn carry_on(self: &Arc<Self>) -> Result<(), Failure> {
         let expire = |vault: &vault::Vault| vault.expire_waits(Timestamp::now(), BATCH);
         while blocking(&self.rooms.vault, expire).await? == BATCH as usize {}
         loop {
             let Ok(place) = Arc::clone(&self.rooms.life.places).try_acquire_owned() else { return Ok(()) };
             let owner = self.rooms.life.name.clone();
-            let Some(claimed) = blocking(&self.rooms.vault, move |vault| vault.claim_run(&owner)).await?
-            else {
-                return Ok(());
-            };
+            let full = self.admissions.full();
+            let claim = move |vault: &vault::Vault| vault.claim_run(&owner, &full);
+            let Some(claimed) = blocking(&self.rooms.vault, claim).await? else { return Ok(()) };
+            let pass = self.admissions.go_on(&claimed.tenant, std::time::Instant::now());
             let chassis = Arc::clone(self);
             drop(tokio::spawn(async move {
-                chassis.go_on(claimed).await;
+                chassis.go_on(claimed, pass).await;
                 drop(place);
                 chassis.rooms.life.ready.notify_one();
             }));
         }
     }
 
-    async fn go_on(&self, claimed: Claimed) {
+    async fn go_on(&self, claimed: Claimed, pass: Pass) {
         let run = claimed.run.clone();
         let failure = match self.reopened(claimed).await {
             Ok((request, held, ends)) => {
+                let request = request.admitted(pass);
                 drop(self.carry(request, None, Carried::of(run), Some((held, ends))).await);
                 return;
             }

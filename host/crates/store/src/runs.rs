@@ -158,10 +158,17 @@ pub enum RunState {
 /// The columns of a [`RunRow`].
 const RUN: &str = "run_id, tenant_id, stack, request_id, step, rules, key_id, dek_nonce, wrapped_dek";
 
-/// Which runs are ready to go on: those that wait for nobody, of tenants that may.
-const READY: &str = "ended_at IS NULL AND owner IS NULL AND open_waits = 0 AND NOT EXISTS
+/// Which runs are ready to go on: those that wait for nobody, of tenants that may. `?1` is a
+/// JSON array of tenants that may not now.
+const READY: &str = "ended_at IS NULL AND owner IS NULL AND open_waits = 0
+    AND tenant_id NOT IN (SELECT value FROM json_each(?1)) AND NOT EXISTS
     (SELECT 1 FROM tenant_runtime_state s WHERE s.tenant_id = txco_runs.tenant_id
      AND (s.suspended <> 0 OR s.enabled = 0))";
+
+/// Tenants as a parameter of [`READY`].
+fn array(tenants: &[TenantId]) -> String {
+    serde_json::Value::from(tenants.iter().map(TenantId::as_str).collect::<Vec<_>>()).to_string()
+}
 
 impl Store {
     /// Notes a run that `owner` runs while its client does not wait, unless the tenant has `most`
@@ -290,19 +297,19 @@ impl Store {
         })
     }
 
-    /// Takes a run that is ready to go on for `owner`, once.
+    /// Takes a run that is ready to go on for `owner`, once; none of the tenants in `not_of`.
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn claim_run(&self, owner: &str) -> Result<Option<ClaimedRun>, Error> {
+    pub fn claim_run(&self, owner: &str, not_of: &[TenantId]) -> Result<Option<ClaimedRun>, Error> {
         self.write(|writing| {
             let connection = writing.transaction;
             let sql = format!(
-                "UPDATE txco_runs SET owner = ?1, touched = 0 WHERE run_id =
+                "UPDATE txco_runs SET owner = ?2, touched = 0 WHERE run_id =
                     (SELECT run_id FROM txco_runs WHERE {READY} ORDER BY created_at LIMIT 1)
                  RETURNING {RUN}"
             );
-            let Some(row) = one(connection, &sql, [owner])? else { return Ok(None) };
+            let Some(row) = one(connection, &sql, [array(not_of).as_str(), owner])? else { return Ok(None) };
             let held = connection
                 .query_row(
                     "SELECT held_nonce, held FROM txco_runs WHERE run_id = ?1",

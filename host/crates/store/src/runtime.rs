@@ -22,6 +22,21 @@ pub struct TenantRuntime {
     pub burst: u32,
     /// Requests at the same time; 0 is no limit.
     pub concurrency: u32,
+    /// Requests to upstreams under way at once; 0 leaves it to the chassis.
+    pub upstream_calls: u32,
+}
+
+/// Limits to be set; what is not said stays, 0 ends one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a second.
+    pub rate: Option<u32>,
+    /// Requests at once.
+    pub burst: Option<u32>,
+    /// Requests at the same time.
+    pub concurrency: Option<u32>,
+    /// Requests to upstreams under way at once.
+    pub upstream_calls: Option<u32>,
 }
 
 /// A change of a tenant's state.
@@ -36,15 +51,8 @@ pub enum Ruling {
     },
     /// They are not any more.
     Resume,
-    /// Other limits; what is not said stays.
-    Limit {
-        /// Requests a second.
-        rate: Option<u32>,
-        /// Requests at once.
-        burst: Option<u32>,
-        /// Requests at the same time.
-        concurrency: Option<u32>,
-    },
+    /// Other limits.
+    Limit(Limits),
 }
 
 // The Go chassis may have written a fraction of a request a second: one, then, and not none.
@@ -52,7 +60,8 @@ const COLUMNS: &str = "
     COALESCE(enabled, 1) = 0 OR COALESCE(suspended, 0) <> 0, CAST(COALESCE(deny_status, 0) AS INTEGER),
     CAST(COALESCE(deny_reason, '') AS TEXT),
     CASE WHEN rate_limit_rps > 0 THEN MAX(1, CAST(rate_limit_rps AS INTEGER)) ELSE 0 END,
-    CAST(COALESCE(rate_burst, 0) AS INTEGER), CAST(COALESCE(concurrency_limit, 0) AS INTEGER)";
+    CAST(COALESCE(rate_burst, 0) AS INTEGER), CAST(COALESCE(concurrency_limit, 0) AS INTEGER),
+    CAST(COALESCE(upstream_calls_limit, 0) AS INTEGER)";
 
 impl Store {
     /// The state of a tenant.
@@ -110,12 +119,20 @@ impl Store {
                     transaction.execute(sql, [id]).map_err(Error::of)?;
                     deed("tenant.resume")
                 }
-                Ruling::Limit { rate, burst, concurrency } => {
+                Ruling::Limit(Limits { rate, burst, concurrency, upstream_calls }) => {
                     let sql = "UPDATE tenant_runtime_state SET rate_limit_rps = COALESCE(?2, rate_limit_rps),
                                    rate_burst = COALESCE(?3, rate_burst),
-                                   concurrency_limit = COALESCE(?4, concurrency_limit) WHERE tenant_id = ?1";
-                    transaction.execute(sql, (id, rate, burst, concurrency)).map_err(Error::of)?;
-                    let said = [("rate", rate), ("burst", burst), ("concurrency", concurrency)];
+                                   concurrency_limit = COALESCE(?4, concurrency_limit),
+                                   upstream_calls_limit = COALESCE(?5, upstream_calls_limit)
+                               WHERE tenant_id = ?1";
+                    let limits = (id, rate, burst, concurrency, upstream_calls);
+                    transaction.execute(sql, limits).map_err(Error::of)?;
+                    let said = [
+                        ("rate", rate),
+                        ("burst", burst),
+                        ("concurrency", concurrency),
+                        ("upstream_calls", upstream_calls),
+                    ];
                     let said = said.into_iter().filter_map(|(name, limit)| Some((name, (*limit)?)));
                     said.fold(deed("tenant.limits"), |deed, (name, limit)| deed.fact(name, limit))
                 }
@@ -136,6 +153,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<Option<(TenantId, TenantRuntime)>> {
         rate: number(4)?,
         burst: number(5)?,
         concurrency: number(6)?,
+        upstream_calls: number(7)?,
     };
     Ok(TenantId::parse(&id).ok().map(|id| (id, state)))
 }

@@ -69,7 +69,12 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                     Verb::Resume => admin.resume(&tenant, actor)?,
                     Verb::Limit => {
                         let said: Limits = first_of(body)?;
-                        let limits = [said.rate_limit_rps, said.rate_burst, said.concurrency_limit];
+                        let limits = store::Limits {
+                            rate: said.rate_limit_rps,
+                            burst: said.rate_burst,
+                            concurrency: said.concurrency_limit,
+                            upstream_calls: said.upstream_calls_limit,
+                        };
                         admin.limit(&tenant, actor, limits)?;
                     }
                 }
@@ -84,6 +89,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                     rate_limit_rps: state.rate,
                     rate_burst: state.burst,
                     concurrency_limit: state.concurrency,
+                    upstream_calls_limit: state.upstream_calls,
                     in_flight: running,
                 };
                 Ok(json_reply(200, &answer))
@@ -106,6 +112,7 @@ struct Limits {
     rate_limit_rps: Option<u32>,
     rate_burst: Option<u32>,
     concurrency_limit: Option<u32>,
+    upstream_calls_limit: Option<u32>,
 }
 
 /// A tenant's state on this chassis.
@@ -125,6 +132,8 @@ struct Runtime<'a> {
     rate_burst: u32,
     /// Requests at the same time; 0 is no limit.
     concurrency_limit: u32,
+    /// Requests to upstreams under way at once; 0 is as many as the chassis allows each tenant.
+    upstream_calls_limit: u32,
     /// Requests that run on this chassis now.
     in_flight: usize,
 }

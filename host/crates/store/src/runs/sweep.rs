@@ -5,8 +5,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use model::TenantId;
 
-use super::{Ending, READY, counted, end};
+use super::{Ending, READY, array, counted, end};
 use crate::error::Error;
 use crate::folder;
 use crate::store::Store;
@@ -123,12 +124,12 @@ impl Store {
         })
     }
 
-    /// Whether a run is ready to go on.
+    /// Whether a run is ready to go on, of a tenant that is not in `not_of`.
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn has_ready_run(&self) -> Result<bool, Error> {
-        self.ask(&format!("SELECT EXISTS (SELECT 1 FROM txco_runs WHERE {READY})"), [])
+    pub fn has_ready_run(&self, not_of: &[TenantId]) -> Result<bool, Error> {
+        self.ask(&format!("SELECT EXISTS (SELECT 1 FROM txco_runs WHERE {READY})"), [array(not_of)])
     }
 
     /// Removes at most `most` runs that ended before `before`, and rules that no run has; how

@@ -38,11 +38,11 @@ fn ended(vault: &Vault, wait: &Wait, token: &str) -> Option<bool> {
 }
 
 fn claimed(vault: &Vault, owner: &str) -> Claimed {
-    vault.claim_run(owner).ok().unwrap().unwrap()
+    vault.claim_run(owner, &[]).ok().unwrap().unwrap()
 }
 
 fn none_ready(vault: &Vault) -> bool {
-    vault.claim_run("life-1").ok().unwrap().is_none()
+    vault.claim_run("life-1", &[]).ok().unwrap().is_none()
 }
 
 fn polled(vault: &Vault, poll: &Token, at: &str) -> Option<RunView> {
