@@ -35,35 +35,46 @@ fn status(said: u16) -> u16 {
     if STATUSES.contains(&said) { said } else { SUSPENDED }
 }
 
+/// A tenant, in the hands of somebody who rules all of them: there is no other way to one.
+pub(crate) struct Governing<'a> {
+    admin: &'a Admin,
+    tenant: &'a Tenant,
+    actor: &'a Actor,
+}
+
 impl Admin {
-    /// The state of `tenant`, and how many of its requests run.
+    /// What `actor` may do to `tenant`: everything, or not even look.
     ///
     /// # Errors
-    /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
-    pub(crate) fn tenant_runtime(
-        &self,
-        tenant: &Tenant,
-        actor: &Actor,
-    ) -> Result<(TenantRuntime, usize), AdminError> {
+    /// [`AdminError::CapabilityDenied`].
+    pub(crate) fn governing<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        actor: &'a Actor,
+    ) -> Result<Governing<'a>, AdminError> {
         actor.must_rule_all()?;
-        let mut state = self.store.tenant_runtime(&tenant.id)?;
+        Ok(Governing { admin: self, tenant, actor })
+    }
+}
+
+impl Governing<'_> {
+    /// Its state, and how many of its requests run.
+    ///
+    /// # Errors
+    /// [`AdminError::Store`].
+    pub(crate) fn state(&self) -> Result<(TenantRuntime, usize), AdminError> {
+        let mut state = self.admin.store.tenant_runtime(&self.tenant.id)?;
         if state.suspended {
             state.deny_status = status(state.deny_status);
         }
-        Ok((state, self.ops.chassis().running(&tenant.id)))
+        Ok((state, self.admin.ops.chassis().running(&self.tenant.id)))
     }
 
-    /// Suspends a tenant; without a status, with 403.
+    /// Suspends it; without a status, with 403.
     ///
     /// # Errors
-    /// [`AdminError`]: `capability_denied`, `invalid_runtime`.
-    pub(crate) fn suspend(
-        &self,
-        tenant: &Tenant,
-        actor: &Actor,
-        status: Option<u16>,
-        reason: &str,
-    ) -> Result<(), AdminError> {
+    /// [`AdminError`]: `invalid_runtime`.
+    pub(crate) fn suspend(&self, status: Option<u16>, reason: &str) -> Result<(), AdminError> {
         let status = status.unwrap_or(SUSPENDED);
         if !STATUSES.contains(&status) {
             return Err(AdminError::InvalidRuntime(format!("status must be one of {STATUSES:?}")));
@@ -72,22 +83,22 @@ impl Admin {
             let why = format!("reason may have {MOST_REASON} bytes, in one line");
             return Err(AdminError::InvalidRuntime(why));
         }
-        self.govern(tenant, actor, &Ruling::Suspend { status, reason: reason.to_owned() })
+        self.govern(&Ruling::Suspend { status, reason: reason.to_owned() })
     }
 
-    /// Lets a tenant's requests in again.
+    /// Lets its requests in again.
     ///
     /// # Errors
-    /// [`AdminError::CapabilityDenied`], [`AdminError::Store`].
-    pub(crate) fn resume(&self, tenant: &Tenant, actor: &Actor) -> Result<(), AdminError> {
-        self.govern(tenant, actor, &Ruling::Resume)
+    /// [`AdminError::Store`].
+    pub(crate) fn resume(&self) -> Result<(), AdminError> {
+        self.govern(&Ruling::Resume)
     }
 
     /// Sets limits.
     ///
     /// # Errors
-    /// [`AdminError`]: `capability_denied`, `invalid_runtime`.
-    pub(crate) fn limit(&self, tenant: &Tenant, actor: &Actor, limits: Limits) -> Result<(), AdminError> {
+    /// [`AdminError`]: `invalid_runtime`.
+    pub(crate) fn limit(&self, limits: Limits) -> Result<(), AdminError> {
         let Limits { rate, burst, concurrency, upstream_calls } = limits;
         let said = [rate, burst, concurrency, upstream_calls];
         if limits == Limits::default() {
@@ -97,12 +108,11 @@ impl Admin {
         if said.iter().flatten().any(|limit| *limit > MOST) {
             return Err(AdminError::InvalidRuntime(format!("a limit is 0 to {MOST}")));
         }
-        self.govern(tenant, actor, &Ruling::Limit(limits))
+        self.govern(&Ruling::Limit(limits))
     }
 
-    fn govern(&self, tenant: &Tenant, actor: &Actor, ruling: &Ruling) -> Result<(), AdminError> {
-        actor.must_rule_all()?;
-        self.store.rule_tenant(&tenant.id, ruling, actor.by())?;
-        Ok(self.applied.govern()?)
+    fn govern(&self, ruling: &Ruling) -> Result<(), AdminError> {
+        self.admin.store.rule_tenant(&self.tenant.id, ruling, self.actor.by())?;
+        Ok(self.admin.applied.govern()?)
     }
 }

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::AdminHead;
+use crate::admin::Need;
 
 /// Who comes through a door; the use-case behind it asks, this only says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub(super) enum Who {
     Anybody,
     /// Whoever is known.
     Known,
-    /// Whoever has this capability in the tenant.
-    Capable(&'static str),
+    /// Whoever has in the tenant what the use-case asks for.
+    Capable(Need<'static>),
     /// Whoever may do everything.
     RulesAll,
 }
@@ -147,7 +148,7 @@ impl Doors {
         match door.who {
             Who::Anybody => put(&mut operation, "security", json!([])),
             Who::Known => {}
-            Who::Capable(capability) => put(&mut operation, "x-txco-capability", capability.into()),
+            Who::Capable(need) => put(&mut operation, "x-txco-capability", need.text().into()),
             Who::RulesAll => put(&mut operation, "x-txco-capability", "super_admin".into()),
         }
         let path = self.paths.entry(door.path.clone()).or_insert_with(|| json!({}));

@@ -56,17 +56,17 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
         let deed = Deed::new(Kind::Tenant, action, effect);
         caller
             .recorded(MAX_BODY, deed, move |head, actor, body, deed| {
-                actor.must_rule_all()?;
-                let (admin, tenant) = (&head.admin, head.tenant(&slug, deed)?);
+                let tenant = head.tenant(&slug, deed)?;
+                let governing = head.admin.governing(&tenant, actor)?;
                 match verb {
                     Verb::Show => {}
                     Verb::Suspend => {
                         let said: Suspending =
                             if body.is_empty() { Suspending::default() } else { first_of(body)? };
                         let reason = said.reason.as_deref().unwrap_or_default();
-                        admin.suspend(&tenant, actor, said.status, reason)?;
+                        governing.suspend(said.status, reason)?;
                     }
-                    Verb::Resume => admin.resume(&tenant, actor)?,
+                    Verb::Resume => governing.resume()?,
                     Verb::Limit => {
                         let said: Limits = first_of(body)?;
                         let limits = store::Limits {
@@ -75,10 +75,10 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                             concurrency: said.concurrency_limit,
                             upstream_calls: said.upstream_calls_limit,
                         };
-                        admin.limit(&tenant, actor, limits)?;
+                        governing.limit(limits)?;
                     }
                 }
-                let (state, running) = admin.tenant_runtime(&tenant, actor)?;
+                let (state, running) = governing.state()?;
                 let answer = Runtime {
                     tenant_id: tenant.id.as_str(),
                     slug: tenant.slug.as_str(),

@@ -24,16 +24,28 @@ enum Verb {
     Release,
 }
 
+impl Verb {
+    /// The word that the audit has for it, what it does, and what one needs for it.
+    const fn facts(self) -> (&'static str, Effect, Need<'static>) {
+        match self {
+            Self::List => ("list", Effect::Look, Need::HOSTNAMES_READ),
+            Self::Bind => ("bind", Effect::Change, Need::HOSTNAMES_WRITE),
+            Self::Release => ("release", Effect::Change, Need::HOSTNAMES_WRITE),
+        }
+    }
+}
+
 /// The doors.
 pub(super) fn open(doors: Doors) -> Doors {
     let all = "/v1/tenants/{slug}/hostnames";
     let one = format!("{all}/{{hostname}}");
-    let (read, write) = (Who::Capable("hostname:*:read"), Who::Capable("hostname:*:write"));
-    let list = Door::new(Method::GET, all, "List the hosts that lead here", read).gives::<Records>(200);
-    let bind = Door::new(Method::POST, all, "Send a host's requests to a stack", write)
+    let door = |method, path, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.facts().2));
+    let list =
+        door(Method::GET, all, Verb::List, "List the hosts that lead here").gives::<Records>(200);
+    let bind = door(Method::POST, all, Verb::Bind, "Send a host's requests to a stack")
         .takes::<Binding>()
         .gives::<Answer>(200);
-    let release = Door::new(Method::DELETE, &one, "Let a host go", write).ends(204);
+    let release = door(Method::DELETE, &one, Verb::Release, "Let a host go").ends(204);
     doors
         .open(&list, |method| verb(method, Verb::List))
         .open(&bind, |method| verb(method, Verb::Bind))
@@ -48,11 +60,7 @@ struct Segments {
 
 fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
     on(method, move |Path(segments): Path<Segments>, caller: Caller| async move {
-        let (action, effect, need) = match verb {
-            Verb::List => ("list", Effect::Look, Need::HOSTNAMES_READ),
-            Verb::Bind => ("bind", Effect::Change, Need::HOSTNAMES_WRITE),
-            Verb::Release => ("release", Effect::Change, Need::HOSTNAMES_WRITE),
-        };
+        let (action, effect, need) = verb.facts();
         let hostname = segments.hostname.unwrap_or_default();
         let mut deed = Deed::new(Kind::Hostname, action, effect);
         deed.subject.clone_from(&hostname);

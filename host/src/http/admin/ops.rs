@@ -83,7 +83,7 @@ impl Turns {
 /// The doors.
 pub(super) fn open(doors: Doors) -> Doors {
     let (ops, one) = ("/v1/tenants/{slug}/ops", "/v1/tenants/{slug}/ops/{name}");
-    let (read, update) = (Who::Capable("opstack:*:read"), Who::Capable("opstack:*:update"));
+    let (read, update) = (Who::Capable(Need::OPS_READ), Who::Capable(Need::OPS_UPDATE));
     let says = "List the ops, or with ?stack= the rules that are active in it";
     let list = Door::new(Method::GET, ops, says, read).asks("stack").asks("scope").gives::<OpRecords>(200);
     let show = Door::new(Method::GET, one, "What is known of an op", read).gives::<OpReply>(200);

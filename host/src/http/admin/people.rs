@@ -15,7 +15,7 @@ use super::AdminHead;
 use super::doors::{Door, Doors, Who};
 use super::gate::Caller;
 use super::wire::first_of;
-use crate::admin::{AdminError, Deed, Effect, Kind, Oneself, People};
+use crate::admin::{AdminError, Deed, Effect, Kind, Need, Oneself, People};
 use crate::config::Setting as _;
 use crate::http::problem::{json_reply, nothing};
 
@@ -39,8 +39,10 @@ type Told = Result<(Response<Body>, String), AdminError>;
 pub(super) fn open(doors: Doors) -> Doors {
     let base = "/v1/tenants/{slug}/auth";
     let (read, invite, revoke) =
-        (Who::Capable("actor:*:read"), Who::Capable("actor:*:invite"), Who::Capable("actor:*:revoke"));
-    let door = |method: Method, rest: &str, says, who| Door::new(method, &format!("{base}{rest}"), says, who);
+        (Need::ACTORS_READ, Need::ACTORS_INVITE, Need::ACTORS_REVOKE);
+    let door = |method: Method, rest: &str, says, need| {
+        Door::new(method, &format!("{base}{rest}"), says, Who::Capable(need))
+    };
     let (get, post, delete) = (|| Method::GET, || Method::POST, || Method::DELETE);
     doors
         .open(&door(get(), "/members", "List the members", read).gives::<Members<'static>>(200), |m| {

@@ -89,17 +89,17 @@ impl Verb {
     }
 
     /// The same, as the description of the API has it.
-    fn capability(self) -> &'static str {
+    const fn described(self) -> Need<'static> {
         match (self, self.facts().1) {
-            (Self::List, _) => "secret:*:read",
-            (_, Effect::Look) => "secret:{name}:read",
-            (_, Effect::Change) => "secret:{name}:write",
+            (Self::List, _) => Need::SOME_SECRET_READ,
+            (_, Effect::Look) => Need::secret_read("{name}"),
+            (_, Effect::Change) => Need::secret_write("{name}"),
         }
     }
 
     /// The door at `path`, with what it takes and gives.
     fn door(self, method: Method, path: &str) -> Door {
-        let door = Door::new(method, path, self.facts().2, Who::Capable(self.capability()));
+        let door = Door::new(method, path, self.facts().2, Who::Capable(self.described()));
         let door = if path.contains("{name}") { door.asks("stack") } else { door };
         match self {
             Self::List => door.gives::<SecretRecords>(200),

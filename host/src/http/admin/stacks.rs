@@ -58,18 +58,16 @@ impl Verb {
 pub(super) fn open(doors: Doors) -> Doors {
     let all = "/v1/tenants/{slug}/stacks";
     let at = |rest: &str| format!("{all}/{{name}}{rest}");
-    let capable = |action| Who::Capable(action);
-    let read = capable("opstack:*:read");
-    let activate = capable("opstack:*:activate");
-    let list = Door::new(Method::GET, all, "List the stacks", read).gives::<StackList>(200);
-    let show = Door::new(Method::GET, &at(""), "What is known of a stack", read).gives::<StackAnswer>(200);
-    let draft = Door::new(Method::POST, &at("/draft"), "Begin a version", capable("opstack:*:update"))
+    let door = |method, path: &str, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.need()));
+    let list = door(Method::GET, all, Verb::List, "List the stacks").gives::<StackList>(200);
+    let show = door(Method::GET, &at(""), Verb::Show, "What is known of a stack").gives::<StackAnswer>(200);
+    let draft = door(Method::POST, &at("/draft"), Verb::Draft, "Begin a version")
         .takes::<NewDraft>()
         .gives::<Begun>(201);
-    let activation = Door::new(Method::POST, &at("/activate"), "Serve a version from now on", activate)
+    let activation = door(Method::POST, &at("/activate"), Verb::Activate, "Serve a version from now on")
         .takes::<Activate>()
         .gives::<Map<String, Value>>(200);
-    let deactivation = Door::new(Method::POST, &at("/deactivate"), "Serve no version", activate)
+    let deactivation = door(Method::POST, &at("/deactivate"), Verb::Deactivate, "Serve no version")
         .gives::<Map<String, Value>>(200);
     doors
         .open(&list, |method| verb(method, Verb::List))

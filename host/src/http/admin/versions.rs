@@ -71,18 +71,18 @@ impl Verb {
 pub(super) fn open(doors: Doors) -> Doors {
     let stack = "/v1/tenants/{slug}/stacks/{name}";
     let at = |rest: &str| format!("{stack}{rest}");
-    let (read, update) = (Who::Capable("opstack:*:read"), Who::Capable("opstack:*:update"));
+    let door = |method, path: &str, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.need()));
     let any = |door: Door| door.gives::<Map<String, Value>>(200);
-    let files = at("/versions/{version}/files");
-    let list = any(Door::new(Method::GET, &at("/versions"), "The versions, newest first", read));
-    let show = any(Door::new(Method::GET, &at("/versions/{version}"), "One version", read).asks("include"));
-    let diff = Door::new(Method::GET, &at("/diff"), "Which files two versions differ in", read);
-    let cat = Door::new(Method::GET, &at("/cat"), "A file, of the active version unless told", read);
-    let put = Door::new(Method::PUT, &files, "Replace the files of a draft", update);
-    let write = Door::new(Method::PATCH, &files, "Write one file of a draft", update);
-    let remove = Door::new(Method::DELETE, &files, "Remove one file of a draft", update);
+    let (files, one) = (at("/versions/{version}/files"), at("/versions/{version}"));
+    let list = any(door(Method::GET, &at("/versions"), Verb::List, "The versions, newest first"));
+    let show = any(door(Method::GET, &one, Verb::Show, "One version").asks("include"));
+    let diff = door(Method::GET, &at("/diff"), Verb::Diff, "Which files two versions differ in");
+    let cat = door(Method::GET, &at("/cat"), Verb::Cat, "A file, of the active version unless told");
+    let put = door(Method::PUT, &files, Verb::Put, "Replace the files of a draft");
+    let write = door(Method::PATCH, &files, Verb::Write, "Write one file of a draft");
+    let remove = door(Method::DELETE, &files, Verb::Remove, "Remove one file of a draft");
     let validate = "Check a version as its activation would";
-    let validate = Door::new(Method::POST, &at("/versions/{version}/validate"), validate, read);
+    let validate = door(Method::POST, &at("/versions/{version}/validate"), Verb::Validate, validate);
     doors
         .open(&list, |method| verb(method, Verb::List))
         .open(&show, |method| verb(method, Verb::Show))
