@@ -26,7 +26,7 @@ use vault::LateVault;
 pub(crate) use actor::{Actor, Enrolled, Membership, Need};
 pub(crate) use applied::{Applied, ServedFrom};
 pub(crate) use audit::{Audit, Deed, Effect, Kind};
-pub(crate) use checked::{Checked, Checking, SecretsUse};
+pub(crate) use checked::{Checked, Checking};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use explain::{Answer, Ask};
 pub(crate) use hostnames::Hostnames;

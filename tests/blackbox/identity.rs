@@ -275,9 +275,22 @@ fn every_verb_that_changes_something_is_guarded_far_away() {
 /// R18: whoever may activate rules may let them use new secrets only where that was granted, secret by secret.
 #[test]
 fn rules_that_name_a_new_secret_need_somebody_who_may_use_it() {
-    let mut host = bootstrapped_with(&["--secrets-use", "explicit"]);
+    new_secrets_are_granted(&["--secrets-use", "explicit"], "implied");
+}
+
+/// The same, where only one tenant asks for it.
+#[test]
+fn a_tenant_may_ask_for_it_where_the_chassis_does_not() {
+    new_secrets_are_granted(&[], "explicit");
+}
+
+fn new_secrets_are_granted(flags: &[&str], setting: &str) {
+    let mut host = bootstrapped_with(flags);
     let url = url(&host);
     ALICE.does(&mut host, &format!("auth tenant create acme --url {url}")).succeeds();
+    let set = format!("auth tenant settings acme --secrets-use {setting} --url {url}");
+    let told = ALICE.does(&mut host, &set).succeeds();
+    assert!(told.contains(&format!("secrets use:  {setting}\n")), "{told}");
     let bob = invited(&mut host, "opstack:*:*");
     let send = |secret: &str| {
         format!("EXEC \"https://api.example/\"\nWITH secrets.headers.x-key.secret = \"{secret}\"\n")
@@ -289,6 +302,9 @@ fn rules_that_name_a_new_secret_need_somebody_who_may_use_it() {
     let denied = BOB.does(&mut host, &apply).fails(1);
     assert!(denied.contains("capability_denied") && denied.contains("secret:KEY_A:use"), "{denied}");
     let bind = format!("auth tenant hostnames add shop.example --tenant acme --url {url}");
+    // Who is bound by it does not loosen it.
+    let loosened = BOB.does(&mut host, &set.replace(setting, "implied")).fails(1);
+    assert!(loosened.contains("capability_denied"), "{loosened}");
     let denied = BOB.does(&mut host, &bind).fails(1);
     assert!(denied.contains("hostname:*:write"), "{denied}");
 

@@ -4,7 +4,7 @@ use chassis::{Chassis, LoadErrors, RuleSet, rule_place};
 use model::{StackName, TenantId};
 use serde::Serialize;
 use serde_json::json;
-use store::{Pin, StackFile, Store};
+use store::{Pin, SecretsUse, StackFile, Store};
 use txcl::{Color, Diagnostics, Mode};
 use vault::Vault;
 
@@ -13,21 +13,12 @@ use super::error::AdminError;
 use super::explain::{self, Ask};
 use super::ops::Sources;
 
-/// Whether who may activate rules may also let them use secrets that they did not use before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SecretsUse {
-    /// Yes, as in the Go chassis.
-    Implied,
-    /// Only with `secret:NAME:use` (R18).
-    Explicit,
-}
-
 /// How rules are taken that somebody applies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Checking {
     /// How strictly.
     pub mode: Mode,
-    /// What using a secret takes.
+    /// What using a secret takes in every tenant; one by itself may want more.
     pub secrets_use: SecretsUse,
 }
 

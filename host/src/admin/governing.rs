@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chassis::{Suspension, Terms};
-use store::{Limits, Ruling, Store, Tenant, TenantRuntime};
+use store::{Limits, Ruling, SecretsUse, Store, Tenant, TenantRuntime};
 
 use super::Admin;
 use super::actor::Actor;
@@ -24,7 +24,7 @@ pub(super) fn terms(store: &Store) -> Result<HashMap<model::TenantId, Terms>, st
 }
 
 fn of(state: TenantRuntime) -> Terms {
-    let TenantRuntime { suspended, deny_status, deny_reason, rate, burst, concurrency, upstream_calls } =
+    let TenantRuntime { suspended, deny_status, deny_reason, rate, burst, concurrency, upstream_calls, .. } =
         state;
     let suspended = suspended.then(|| Suspension { status: status(deny_status), reason: deny_reason });
     Terms { suspended, rate, burst, concurrency, upstream_calls }
@@ -109,6 +109,17 @@ impl Governing<'_> {
             return Err(AdminError::InvalidRuntime(format!("a limit is 0 to {MOST}")));
         }
         self.govern(&Ruling::Limit(limits))
+    }
+
+    /// Says what it takes to activate its rules when they name a new secret.
+    ///
+    /// # Errors
+    /// [`AdminError`]: `invalid_runtime`.
+    pub(crate) fn say_secrets_use(&self, word: &str) -> Result<(), AdminError> {
+        let all = [SecretsUse::Implied, SecretsUse::Explicit];
+        let wrong = || AdminError::InvalidRuntime("secrets_use must be implied or explicit".to_owned());
+        let takes = all.into_iter().find(|one| one.word() == word).ok_or_else(wrong)?;
+        self.govern(&Ruling::SecretsUse(takes))
     }
 
     fn govern(&self, ruling: &Ruling) -> Result<(), AdminError> {

@@ -2,15 +2,12 @@
 
 use chassis::{Misplaced, rule_place};
 use model::StackName;
-use store::{
-    Activated, Activation, Base, Change, Managed, RuleRow, StackFile, StackRecord, StackRefusal, Store,
-    Tenant, VersionAddress, VersionRecord, VersionStatus, WholeVersion,
-};
+use store::{Activated, Activation, Base, Change, Managed, RuleRow, SecretsUse, StackFile, StackRecord, StackRefusal, Store, Tenant, VersionAddress, VersionRecord, VersionStatus, WholeVersion};
 use vault::Vault;
 
 use super::actor::{Actor, Need};
 use super::applied::{Applied, ServedFrom};
-use super::checked::{Checked, Checking, SecretsUse};
+use super::checked::{Checked, Checking};
 use super::error::AdminError;
 use super::ops::Ops;
 
@@ -227,7 +224,8 @@ impl Stacks<'_> {
         before: Option<&WholeVersion>,
         checked: &Checked,
     ) -> Result<(), AdminError> {
-        if self.checking.secrets_use == SecretsUse::Implied {
+        let takes = [self.checking.secrets_use, self.store.tenant_runtime(&self.tenant.id)?.secrets_use];
+        if !takes.contains(&SecretsUse::Explicit) {
             return Ok(());
         }
         let old = before.and_then(|before| Checking::loaded(stack, &before.files));

@@ -18,7 +18,7 @@ use super::heads::Listener;
 use super::waiting::waiting;
 use super::{App, BootError, Role};
 use crate::admin::{
-    Admin, Applied, Checking, Demand, OpBounds, Ops, SecretBounds, SecretsUse, ServedFrom, TenantOps,
+    Admin, Applied, Checking, Demand, OpBounds, Ops, SecretBounds, ServedFrom, TenantOps,
     seal_people,
 };
 use crate::bookkeeping::Bookkeeping;
@@ -442,8 +442,8 @@ fn applied(config: &Config, role: Role, store: &Arc<Store>, ops: &Arc<Ops>) -> A
 /// How what they apply is taken.
 fn checking(config: &Config) -> Checking {
     let secrets_use = match config.secrets_use {
-        config::SecretsUse::Implied => SecretsUse::Implied,
-        config::SecretsUse::Explicit => SecretsUse::Explicit,
+        config::SecretsUse::Implied => store::SecretsUse::Implied,
+        config::SecretsUse::Explicit => store::SecretsUse::Explicit,
     };
     Checking { mode: config.rule_mode.mode(), secrets_use }
 }

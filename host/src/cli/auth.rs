@@ -113,6 +113,8 @@ pub(crate) enum Tenant {
     Resume(governing::ChangeFlags),
     /// Limit the tenant's requests
     Limits(governing::LimitFlags),
+    /// Say what it takes to use a secret in the tenant's rules
+    Settings(governing::SettingFlags),
     /// Whether the tenant is suspended, its limits, what runs
     Runtime(governing::ShowFlags),
     /// List the members
@@ -203,6 +205,7 @@ pub(super) fn run(auth: Option<Auth>, console: &mut Console<'_>) -> ExitCode {
             Some(Tenant::Suspend(flags)) => governing::run(&governing::Verb::Suspend(flags), console),
             Some(Tenant::Resume(flags)) => governing::run(&governing::Verb::Resume(flags), console),
             Some(Tenant::Limits(flags)) => governing::run(&governing::Verb::Limit(flags), console),
+            Some(Tenant::Settings(flags)) => governing::run(&governing::Verb::Settings(flags), console),
             Some(Tenant::Runtime(flags)) => governing::run(&governing::Verb::Show(flags), console),
             Some(Tenant::Hostnames(line)) => hostnames::run(line.verb, console),
             Some(Tenant::Secrets(line)) => match line.verb {

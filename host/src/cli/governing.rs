@@ -1,4 +1,4 @@
-//! `txco auth tenant suspend, resume, limits, runtime`: a tenant kept within bounds.
+//! `txco auth tenant suspend, resume, limits, settings, runtime`: a tenant kept within bounds.
 
 use std::process::ExitCode;
 
@@ -63,11 +63,23 @@ pub(crate) struct LimitFlags {
     upstream_calls: Option<u32>,
 }
 
+/// Flags of `settings`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SettingFlags {
+    #[command(flatten)]
+    change: ChangeFlags,
+    /// What it takes to activate rules that name a secret which they did not name before: implied
+    /// (the capability to activate), or explicit (also secret:NAME:use)
+    #[arg(long, value_name = "RULE", value_parser = ["implied", "explicit"])]
+    secrets_use: String,
+}
+
 /// A command about a tenant's state.
 pub(super) enum Verb {
     Suspend(SuspendFlags),
     Resume(ChangeFlags),
     Limit(LimitFlags),
+    Settings(SettingFlags),
     Show(ShowFlags),
 }
 
@@ -90,6 +102,10 @@ pub(super) fn run(verb: &Verb, console: &mut Console<'_>) -> ExitCode {
                 ("upstream_calls_limit", flags.upstream_calls.map(Value::from)),
             ]);
             ("limits", flags.change.show.json, change(&flags.change, "limits", &body, console))
+        }
+        Verb::Settings(flags) => {
+            let body = json!({ "secrets_use": flags.secrets_use });
+            ("settings", flags.change.show.json, change(&flags.change, "settings", &body, console))
         }
         Verb::Show(flags) => ("runtime", flags.json, show(flags, console)),
     };
@@ -136,12 +152,13 @@ fn told(state: &Value, json: bool, console: &mut Console<'_>) -> Result<(), Comp
         _ => "no".to_owned(),
     };
     console.print(&format!(
-        "tenant:       {}\nsuspended:    {suspended}\nrate:         {}\nburst:        {}\nconcurrency:  {}\nupstream:     {}\nin flight:    {}",
+        "tenant:       {}\nsuspended:    {suspended}\nrate:         {}\nburst:        {}\nconcurrency:  {}\nupstream:     {}\nsecrets use:  {}\nin flight:    {}",
         text("slug"),
         limit("rate_limit_rps", "no limit"),
         limit("rate_burst", "as the rate"),
         limit("concurrency_limit", "no limit"),
         limit("upstream_calls_limit", "as the chassis says"),
+        text("secrets_use"),
         number("in_flight"),
     ))
 }

@@ -83,7 +83,7 @@ pub use runs::{
     ClaimedRun, EndedWait, Ending, Living, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState,
     SealedBytes, TokenHash,
 };
-pub use runtime::{Limits, Ruling, TenantRuntime};
+pub use runtime::{Limits, Ruling, SecretsUse, TenantRuntime};
 pub use stacks::{
     Activated, Activation, Base, Change, KEPT_VERSIONS, MOST_FILE_BYTES, MOST_FILES, MOST_STACKS, Managed,
     Pin, Pinned, RuleRow, Served, StackFile, StackRecord, VersionAddress, VersionRecord, VersionStatus,

@@ -24,6 +24,29 @@ pub struct TenantRuntime {
     pub concurrency: u32,
     /// Requests to upstreams under way at once; 0 leaves it to the chassis.
     pub upstream_calls: u32,
+    /// What it takes to activate its rules when they name a secret that they did not name before.
+    pub secrets_use: SecretsUse,
+}
+
+/// What it takes to activate rules that name a secret which they did not name before (R18).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SecretsUse {
+    /// To be allowed to activate, as in the Go chassis.
+    #[default]
+    Implied,
+    /// Also to be allowed to use that secret.
+    Explicit,
+}
+
+impl SecretsUse {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Implied => "implied",
+            Self::Explicit => "explicit",
+        }
+    }
 }
 
 /// Limits to be set; what is not said stays, 0 ends one.
@@ -53,6 +76,8 @@ pub enum Ruling {
     Resume,
     /// Other limits.
     Limit(Limits),
+    /// What using a secret takes from now on.
+    SecretsUse(SecretsUse),
 }
 
 // The Go chassis may have written a fraction of a request a second: one, then, and not none.
@@ -61,7 +86,7 @@ const COLUMNS: &str = "
     CAST(COALESCE(deny_reason, '') AS TEXT),
     CASE WHEN rate_limit_rps > 0 THEN MAX(1, CAST(rate_limit_rps AS INTEGER)) ELSE 0 END,
     CAST(COALESCE(rate_burst, 0) AS INTEGER), CAST(COALESCE(concurrency_limit, 0) AS INTEGER),
-    CAST(COALESCE(upstream_calls_limit, 0) AS INTEGER)";
+    CAST(COALESCE(upstream_calls_limit, 0) AS INTEGER), COALESCE(explicit_secrets_use, 0) <> 0";
 
 impl Store {
     /// The state of a tenant.
@@ -119,6 +144,12 @@ impl Store {
                     transaction.execute(sql, [id]).map_err(Error::of)?;
                     deed("tenant.resume")
                 }
+                Ruling::SecretsUse(takes) => {
+                    let sql =
+                        "UPDATE tenant_runtime_state SET explicit_secrets_use = ?2 WHERE tenant_id = ?1";
+                    transaction.execute(sql, (id, *takes == SecretsUse::Explicit)).map_err(Error::of)?;
+                    deed("tenant.settings").fact("secrets_use", takes.word())
+                }
                 Ruling::Limit(Limits { rate, burst, concurrency, upstream_calls }) => {
                     let sql = "UPDATE tenant_runtime_state SET rate_limit_rps = COALESCE(?2, rate_limit_rps),
                                    rate_burst = COALESCE(?3, rate_burst),
@@ -154,6 +185,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<Option<(TenantId, TenantRuntime)>> {
         burst: number(5)?,
         concurrency: number(6)?,
         upstream_calls: number(7)?,
+        secrets_use: if row.get(8)? { SecretsUse::Explicit } else { SecretsUse::Implied },
     };
     Ok(TenantId::parse(&id).ok().map(|id| (id, state)))
 }

@@ -21,6 +21,7 @@ enum Verb {
     Suspend,
     Resume,
     Limit,
+    Settings,
 }
 
 /// The doors.
@@ -33,11 +34,13 @@ pub(super) fn open(doors: Doors) -> Doors {
     let suspend = door(Method::POST, "/suspend", "Refuse a tenant's requests from now on");
     let resume = door(Method::POST, "/resume", "Let a tenant's requests in again");
     let limit = door(Method::POST, "/limits", "Limit a tenant's requests; what is not said stays, 0 ends it");
+    let settings = door(Method::POST, "/settings", "Say what it takes to use a secret in the tenant's rules");
     doors
         .open(&show, |method| verb(method, Verb::Show))
         .open(&suspend.takes::<Suspending>(), |method| verb(method, Verb::Suspend))
         .open(&resume, |method| verb(method, Verb::Resume))
         .open(&limit.takes::<Limits>(), |method| verb(method, Verb::Limit))
+        .open(&settings.takes::<Settings>(), |method| verb(method, Verb::Settings))
 }
 
 #[derive(Deserialize)]
@@ -52,6 +55,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
             Verb::Suspend => ("suspend", Effect::Change),
             Verb::Resume => ("resume", Effect::Change),
             Verb::Limit => ("limits", Effect::Change),
+            Verb::Settings => ("settings", Effect::Change),
         };
         let deed = Deed::new(Kind::Tenant, action, effect);
         caller
@@ -67,6 +71,10 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                         governing.suspend(said.status, reason)?;
                     }
                     Verb::Resume => governing.resume()?,
+                    Verb::Settings => {
+                        let Settings { secrets_use } = first_of(body)?;
+                        governing.say_secrets_use(&secrets_use)?;
+                    }
                     Verb::Limit => {
                         let said: Limits = first_of(body)?;
                         let limits = store::Limits {
@@ -90,6 +98,7 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                     rate_burst: state.burst,
                     concurrency_limit: state.concurrency,
                     upstream_calls_limit: state.upstream_calls,
+                    secrets_use: state.secrets_use.word(),
                     in_flight: running,
                 };
                 Ok(json_reply(200, &answer))
@@ -115,6 +124,13 @@ struct Limits {
     upstream_calls_limit: Option<u32>,
 }
 
+/// What is required of a tenant.
+#[derive(Deserialize, JsonSchema)]
+struct Settings {
+    /// `implied`, or `explicit`: activating rules that name a new secret takes `secret:NAME:use`.
+    secrets_use: String,
+}
+
 /// A tenant's state on this chassis.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "TenantRuntime")]
@@ -134,6 +150,8 @@ struct Runtime<'a> {
     concurrency_limit: u32,
     /// Requests to upstreams under way at once; 0 is as many as the chassis allows each tenant.
     upstream_calls_limit: u32,
+    /// `implied` or `explicit`.
+    secrets_use: &'static str,
     /// Requests that run on this chassis now.
     in_flight: usize,
 }

@@ -16,7 +16,7 @@ use vault::{MasterKey, Vault};
 use super::secrets::{Call, Verb};
 use super::*;
 use crate::admin::{
-    Actor, AdminError, Applied, Checking, OpBounds, Ops, SecretBounds, SecretsUse, ServedFrom,
+    Actor, AdminError, Applied, Checking, OpBounds, Ops, SecretBounds, ServedFrom,
 };
 use crate::config::{AuthMode, LogLevel};
 use crate::http::authentication::{Secret, Until};
@@ -72,7 +72,7 @@ fn head_of(
     };
     let (from, unbound) = (ServedFrom::Database, chassis::Unbound::Lone);
     let applied = Applied::new(Arc::clone(&store), Arc::clone(&ops), from, unbound, None);
-    let checking = Checking { mode: txcl::Mode::Strict, secrets_use: SecretsUse::Explicit };
+    let checking = Checking { mode: txcl::Mode::Strict, secrets_use: store::SecretsUse::Explicit };
     let applying = (Arc::new(applied), checking);
     let admin = Admin::new(store, vault.into(), ops, applying, actors, SecretBounds::default());
     let secret = EnrolSecret::Given(Secret::new(b"open sesame"));
