@@ -237,3 +237,41 @@ fn until(mut is: impl FnMut() -> bool) {
         thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// `enabled = 0` is how the Go chassis turns a tenant off; its table may come without our columns.
+#[test]
+fn a_tenant_that_the_go_chassis_turned_off_is_refused() {
+    let mut host = Host::serve(TXCO).file("chassis/data/db/runtime-dev.db", "").at_rest();
+    let go = include_str!("../vectors/store/go-runtime.sql");
+    let more = "
+        DELETE FROM ops; DELETE FROM tenant_secret_versions; DELETE FROM tenant_secrets;
+        INSERT INTO ops VALUES ('hello', 100, 'greet', 'EMIT .says = \"go\"', NULL, NULL, 'tnt_default');
+        INSERT INTO ops VALUES ('site', 100, 'greet', 'EMIT .says = \"acme\"', NULL, NULL, 'tnt_9acme');
+        CREATE TABLE tenant_hostnames (id TEXT PRIMARY KEY, hostname TEXT NOT NULL, tenant_id TEXT NOT NULL,
+            stack TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT, revoked_at TEXT, verified_at TEXT);
+        INSERT INTO tenant_hostnames VALUES
+            ('h1', 'hello.example', 'tnt_default', 'hello', '2025-01-01T00:00:00Z', NULL, NULL, NULL),
+            ('h2', 'acme.example', 'tnt_9acme', 'site', '2025-01-01T00:00:00Z', NULL, NULL, NULL);
+        CREATE TABLE tenant_runtime_state (tenant_id TEXT PRIMARY KEY, enabled INTEGER, suspended INTEGER,
+            deny_status INTEGER, deny_reason TEXT, rate_limit_rps REAL, rate_burst INTEGER, concurrency_limit INTEGER);
+        INSERT INTO tenant_runtime_state (tenant_id, enabled) VALUES ('tnt_9acme', 0);
+        INSERT INTO tenant_runtime_state VALUES ('tnt_default', 1, 0, 0, '', 0.5, 0, 0);";
+    let database = rusqlite::Connection::open(host.path("chassis/data/db/runtime-dev.db")).unwrap();
+    database.execute_batch(&format!("{go}{more}")).unwrap();
+    host.start();
+    let get = |host: &mut Host, name: &str| host.web(&Request::new("GET", "/").header("Host", name));
+    assert_eq!(get(&mut host, "hello.example").json()["says"], "go");
+    assert_eq!(get(&mut host, "hello.example").status, 429, "half a request a second is one");
+    assert_eq!(code(&get(&mut host, "acme.example")), (403, "tenant_suspended".to_owned()));
+    let state = tenant(&mut host, &["runtime", "acme"]);
+    assert_eq!((&state["suspended"], &state["deny_status"]), (&json!(true), &json!(403)), "{state}");
+    assert_eq!(tenant(&mut host, &["resume", "acme"])["suspended"], json!(false));
+    assert_eq!(get(&mut host, "acme.example").json()["says"], "acme");
+    // Turned off once more, by whoever still runs the Go chassis beside this one.
+    host.logs_after("changed elsewhere: what tenants may have", |_| {
+        let sql = "UPDATE tenant_runtime_state SET enabled = 0 WHERE tenant_id = 'tnt_9acme'";
+        assert_eq!(database.execute(sql, []).unwrap(), 1);
+    });
+    assert_eq!(code(&get(&mut host, "acme.example")), (403, "tenant_suspended".to_owned()));
+    host.finish();
+}
