@@ -5,6 +5,8 @@ use support::Host;
 
 use crate::TXCO;
 
+const SIGN: &str = "EXEC \"txco://hmac-sign\"\nWITH secrets.key.secret = \"KEY\", input_path = \"body\"\n";
+
 fn doctor(host: &mut Host, more: &[&str]) -> support::Output {
     let url = format!("http://{}", host.admin_address());
     let words = [&["doctor", "workspace", "--url", &url], more].concat();
@@ -49,6 +51,61 @@ fn what_rules_name_and_cannot_have_is_told_with_the_remedy() {
     host.secrets(&["policy", "VENDOR_KEY", "--allow-host", "api.vendor.com"]).succeeds();
     let told = doctor(&mut host, &[]).succeeds();
     assert!(told.contains("✓ 2 of 2 places get what they name"), "{told}");
+    host.finish();
+}
+
+/// Issue 4, the last sentence of §5: what a chassis says of itself and of what it serves.
+#[test]
+fn what_the_chassis_says_is_told() {
+    let mut host = Host::serve(TXCO).start();
+    let url = format!("http://{}", host.admin_address());
+    host.write("workspace/OPS/shop/100/a.txcl", SIGN);
+    host.txco(&["apply", "workspace", "--url", &url]).succeeds();
+    host.txco(&["auth", "tenant", "hostnames", "add", "shop.example", "--stack", "shop", "--url", &url])
+        .succeeds();
+    host.txco(&["auth", "tenant", "hostnames", "add", "old.example", "--stack", "old", "--url", &url])
+        .succeeds();
+    // Nowhere near a workspace: the rules that count are the chassis's.
+    let ask =
+        |host: &mut Host, more: &[&str]| host.txco(&[&["doctor", "/", "--target", &url], more].concat());
+    let output = ask(&mut host, &[]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let version = host.txco(&["version"]).succeeds();
+    let version: Value = serde_json::from_str(&version).unwrap();
+    let line = format!("✓ {url} answers: txco {}\n", version["version"].as_str().unwrap());
+    assert!(output.stdout.contains(&line), "{output:?}");
+    assert!(output.stdout.contains("✓ ready; secret store on"), "{output:?}");
+    assert!(output.stdout.contains("✗ shop v1: OPS/shop/100/a.txcl: KEY: "), "{output:?}");
+    assert!(output.stdout.contains("✓ shop.example leads to stack shop\n"), "{output:?}");
+    assert!(output.stdout.contains("⚠ old.example leads to stack old, of which nothing"), "{output:?}");
+    host.store("KEY");
+    let told = ask(&mut host, &[]).succeeds();
+    assert!(told.contains("⚠ shop v1: OPS/shop/100/a.txcl: KEY: ") && !told.contains("✗"), "{told}");
+    host.secrets(&["policy", "KEY", "--allow-op", "txco://hmac-sign"]).succeeds();
+    let told = ask(&mut host, &[]).succeeds();
+    assert!(told.contains("✓ shop v1 checks, and its rules get what they name"), "{told}");
+    host.finish();
+
+    let mut host = Host::serve(TXCO).flags(&["--secret-master-key", ""]).start();
+    let told = doctor(&mut host, &["--json"]).succeeds();
+    assert!(told.contains("secret store off") && told.contains("it serves no rules"), "{told}");
+    host.finish();
+}
+
+/// A chassis that does not answer is waited for some seconds, and is an error when it was named.
+#[test]
+fn a_silent_chassis_is_not_waited_for_long() {
+    let mut host = Host::at_rest(TXCO);
+    host.write("workspace/OPS/web/100/a.txcl", "EMIT .a = 1\n");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let output = host.txco(&["doctor", "workspace", "--url", &url]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stdout.contains("did not answer within 5 seconds"), "{output:?}");
+    // Nobody said that there is one.
+    let call = support::Call::new(&["doctor", "workspace"]).env("TXCO_ADMIN_ADDR", &url);
+    let told = host.run(&call).succeeds();
+    assert!(told.contains("only the workspace was looked at"), "{told}");
     host.finish();
 }
 

@@ -24,8 +24,9 @@ pub(super) fn terms(store: &Store) -> Result<HashMap<model::TenantId, Terms>, st
 }
 
 fn of(state: TenantRuntime) -> Terms {
-    let TenantRuntime { suspended, deny_status, deny_reason, rate, burst, concurrency, upstream_calls, .. } =
-        state;
+    let TenantRuntime {
+        suspended, deny_status, deny_reason, rate, burst, concurrency, upstream_calls, ..
+    } = state;
     let suspended = suspended.then(|| Suspension { status: status(deny_status), reason: deny_reason });
     Terms { suspended, rate, burst, concurrency, upstream_calls }
 }

@@ -2,7 +2,10 @@
 
 use chassis::{Misplaced, rule_place};
 use model::StackName;
-use store::{Activated, Activation, Base, Change, Managed, RuleRow, SecretsUse, StackFile, StackRecord, StackRefusal, Store, Tenant, VersionAddress, VersionRecord, VersionStatus, WholeVersion};
+use store::{
+    Activated, Activation, Base, Change, Managed, RuleRow, SecretsUse, StackFile, StackRecord, StackRefusal,
+    Store, Tenant, VersionAddress, VersionRecord, VersionStatus, WholeVersion,
+};
 use vault::Vault;
 
 use super::actor::{Actor, Need};

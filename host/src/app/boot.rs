@@ -18,8 +18,7 @@ use super::heads::Listener;
 use super::waiting::waiting;
 use super::{App, BootError, Role};
 use crate::admin::{
-    Admin, Applied, Checking, Demand, OpBounds, Ops, SecretBounds, ServedFrom, TenantOps,
-    seal_people,
+    Admin, Applied, Checking, Demand, OpBounds, Ops, SecretBounds, ServedFrom, TenantOps, seal_people,
 };
 use crate::bookkeeping::Bookkeeping;
 use crate::config::{

@@ -1,5 +1,7 @@
 //! One request to a chassis's admin head, and its reply as a command needs it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -34,6 +36,22 @@ impl Refusal {
     }
 }
 
+/// How long somebody is waited for who may not be there at all.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What a chassis tells everybody, also when that is an error; it is not told who asks.
+pub(super) fn look(target: &Target, path: &str) -> Result<Reply, Complaint> {
+    let failed = |e: egress::AdminError| Complaint::failed(e.to_string());
+    let client = egress::AdminClient::new(&target.url).map_err(failed)?.patient_for(LOOK);
+    let reply = runtime()?.block_on(client.call("GET", path, None)).map_err(failed)?;
+    Ok(Reply { status: reply.status(), body: serde_json::from_slice(reply.body()).unwrap_or(Value::Null) })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Complaint> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| Complaint::failed(format!("cannot start: {e}")))
+}
+
 /// Sends one request and waits for its reply.
 pub(super) fn call(
     target: &Target,
@@ -62,10 +80,6 @@ pub(super) fn ask(
     mut headers: Vec<(&'static str, Zeroizing<String>)>,
 ) -> Result<Result<Reply, Refusal>, Complaint> {
     let failed = |e: egress::AdminError| Complaint::failed(e.to_string());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Complaint::failed(format!("cannot start: {e}")))?;
     let client = egress::AdminClient::new(&target.url).map_err(failed)?;
     let body = body.map(|body| Zeroizing::new(body.to_string().into_bytes()));
     match &target.access {
@@ -87,7 +101,7 @@ pub(super) fn ask(
             headers.extend(signed.map(|(name, value)| (name, Zeroizing::new(value))));
         }
     }
-    let reply = runtime.block_on(client.call_with(method, path, body, headers)).map_err(failed)?;
+    let reply = runtime()?.block_on(client.call_with(method, path, body, headers)).map_err(failed)?;
     let body: Value = serde_json::from_slice(reply.body()).unwrap_or(Value::Null);
     if !reply.is_success() {
         let detail = body.get("detail").cloned().unwrap_or(Value::Null);

@@ -1,5 +1,7 @@
 //! `txco doctor [WORKSPACE]`: whether rules, chassis and secrets fit together, before a request finds out.
 
+mod standing;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -134,15 +136,12 @@ fn ask(
 ) -> Result<(), Complaint> {
     let target = Target::choose(&args.tenant.chassis, None, console.environment)?;
     target.may_read()?;
-    let mut say = |section, mark, text| found.push(Finding { section, mark, text });
-    match client::call(&target, "GET", "/healthz", None) {
-        Ok(_) => say("Chassis", Mark::Fine, format!("{} answers", target.url)),
-        Err(complaint) => {
-            say("Chassis", Mark::Bad, complaint.message);
-            return Ok(());
-        }
+    if !standing::of_chassis(&target, args.tenant.chassis.is_named(), found) {
+        return Ok(());
     }
     let tenant = client::encoded(&args.tenant.slug(console.environment));
+    standing::of_tenant(&target, &tenant, found);
+    let mut say = |section, mark, text| found.push(Finding { section, mark, text });
     let path = format!("/v1/tenants/{tenant}/explain");
     let mut fine = 0;
     for some in references.chunks(AT_ONCE) {

@@ -53,6 +53,11 @@ impl TenantFlags {
 }
 
 impl ChassisFlags {
+    /// Whether a flag says which chassis.
+    pub(super) fn is_named(&self) -> bool {
+        [&self.url, &self.target, &self.profile].into_iter().flatten().any(|word| !word.is_empty())
+    }
+
     /// The profile that a flag names.
     fn named_profile(&self) -> Option<&str> {
         let target = self.target.as_deref().filter(|text| !text.contains(':'));

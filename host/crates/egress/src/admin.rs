@@ -180,6 +180,7 @@ pub struct AdminClient {
     base: Url,
     shown: String,
     http: reqwest::Client,
+    patience: Duration,
 }
 
 impl AdminClient {
@@ -196,7 +197,13 @@ impl AdminClient {
             return Err(wrong());
         }
         let shown = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { base: url, shown, http: http_client(tls::config(&[])?, None)? })
+        Ok(Self { base: url, shown, http: http_client(tls::config(&[])?, None)?, patience: TIMEOUT })
+    }
+
+    /// The same, for a question that is not worth waiting long.
+    #[must_use]
+    pub fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The chassis's address, for messages.
@@ -262,7 +269,7 @@ impl AdminClient {
             request.headers_mut().insert(name, value);
         }
         let after =
-            if json.as_ref().is_some_and(|json| json.len() > LARGE) { LARGE_TIMEOUT } else { TIMEOUT };
+            if json.as_ref().is_some_and(|json| json.len() > LARGE) { LARGE_TIMEOUT } else { self.patience };
         if let Some(json) = json {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(bytes::Bytes::from_owner(json).into());

@@ -40,8 +40,7 @@ pub(super) fn open(doors: Doors) -> Doors {
     let all = "/v1/tenants/{slug}/hostnames";
     let one = format!("{all}/{{hostname}}");
     let door = |method, path, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.facts().2));
-    let list =
-        door(Method::GET, all, Verb::List, "List the hosts that lead here").gives::<Records>(200);
+    let list = door(Method::GET, all, Verb::List, "List the hosts that lead here").gives::<Records>(200);
     let bind = door(Method::POST, all, Verb::Bind, "Send a host's requests to a stack")
         .takes::<Binding>()
         .gives::<Answer>(200);

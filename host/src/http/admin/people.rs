@@ -38,8 +38,7 @@ type Told = Result<(Response<Body>, String), AdminError>;
 /// The doors.
 pub(super) fn open(doors: Doors) -> Doors {
     let base = "/v1/tenants/{slug}/auth";
-    let (read, invite, revoke) =
-        (Need::ACTORS_READ, Need::ACTORS_INVITE, Need::ACTORS_REVOKE);
+    let (read, invite, revoke) = (Need::ACTORS_READ, Need::ACTORS_INVITE, Need::ACTORS_REVOKE);
     let door = |method: Method, rest: &str, says, need| {
         Door::new(method, &format!("{base}{rest}"), says, Who::Capable(need))
     };

@@ -58,7 +58,8 @@ impl Verb {
 pub(super) fn open(doors: Doors) -> Doors {
     let all = "/v1/tenants/{slug}/stacks";
     let at = |rest: &str| format!("{all}/{{name}}{rest}");
-    let door = |method, path: &str, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.need()));
+    let door =
+        |method, path: &str, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.need()));
     let list = door(Method::GET, all, Verb::List, "List the stacks").gives::<StackList>(200);
     let show = door(Method::GET, &at(""), Verb::Show, "What is known of a stack").gives::<StackAnswer>(200);
     let draft = door(Method::POST, &at("/draft"), Verb::Draft, "Begin a version")

@@ -15,9 +15,7 @@ use vault::{MasterKey, Vault};
 
 use super::secrets::{Call, Verb};
 use super::*;
-use crate::admin::{
-    Actor, AdminError, Applied, Checking, OpBounds, Ops, SecretBounds, ServedFrom,
-};
+use crate::admin::{Actor, AdminError, Applied, Checking, OpBounds, Ops, SecretBounds, ServedFrom};
 use crate::config::{AuthMode, LogLevel};
 use crate::http::authentication::{Secret, Until};
 use crate::op_signature::Signers;

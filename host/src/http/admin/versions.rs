@@ -71,7 +71,8 @@ impl Verb {
 pub(super) fn open(doors: Doors) -> Doors {
     let stack = "/v1/tenants/{slug}/stacks/{name}";
     let at = |rest: &str| format!("{stack}{rest}");
-    let door = |method, path: &str, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.need()));
+    let door =
+        |method, path: &str, verb: Verb, says| Door::new(method, path, says, Who::Capable(verb.need()));
     let any = |door: Door| door.gives::<Map<String, Value>>(200);
     let (files, one) = (at("/versions/{version}/files"), at("/versions/{version}"));
     let list = any(door(Method::GET, &at("/versions"), Verb::List, "The versions, newest first"));

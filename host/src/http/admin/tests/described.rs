@@ -146,12 +146,7 @@ async fn replies_are_as_described() {
         ("GET", "/v1/tenants", "/v1/tenants", ""),
         ("GET", "/v1/tenants/acme/runtime", "/v1/tenants/{slug}/runtime", ""),
         ("POST", "/v1/tenants/acme/limits", "/v1/tenants/{slug}/limits", r#"{"rate_limit_rps":5}"#),
-        (
-            "POST",
-            "/v1/tenants/acme/settings",
-            "/v1/tenants/{slug}/settings",
-            r#"{"secrets_use":"explicit"}"#,
-        ),
+        ("POST", "/v1/tenants/acme/settings", "/v1/tenants/{slug}/settings", r#"{"secrets_use":"explicit"}"#),
         ("POST", "/v1/tenants/acme/suspend", "/v1/tenants/{slug}/suspend", r#"{"reason":"unpaid"}"#),
         ("POST", "/v1/tenants/acme/resume", "/v1/tenants/{slug}/resume", ""),
         ("GET", "/v1/tenants/default/secrets/K/versions", "/v1/tenants/{slug}/secrets/{name}/versions", ""),
