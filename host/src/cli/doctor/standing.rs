@@ -18,7 +18,7 @@ pub(super) fn of_chassis(target: &Target, named: bool, found: &mut Vec<Finding>)
             return false;
         }
         Err(complaint) => {
-            say(Mark::Odd, format!("{}; only the workspace was looked at", complaint.message));
+            say(Mark::Odd, format!("{}\nonly the workspace was looked at", complaint.message));
             return false;
         }
     };
