@@ -2,6 +2,7 @@
 
 mod problem;
 mod stall;
+mod window;
 pub(crate) mod ready;
 mod open_dev;
 pub(crate) mod authentication;
@@ -17,7 +18,8 @@ use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -26,6 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use stall::Unstalled;
+use window::Streams;
 
 /// The most that names and values of a request's headers may weigh together.
 pub(crate) const MAX_HEADER_BYTES: u32 = 256 << 10;
@@ -50,7 +53,7 @@ pub(crate) async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let mut server = auto::Builder::new(TokioExecutor::new());
+    let mut server = auto::Builder::new(Streams::new(write_within));
     server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     server.http2().max_header_list_size(MAX_HEADER_BYTES);
     server.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PATIENCE);
@@ -65,7 +68,11 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let service = TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))));
+                let router = TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))));
+                let service = service_fn(move |request| {
+                    let answer = router.call(request);
+                    async { answer.await.map(window::watched) }
+                });
                 let watcher = connections.watcher();
                 let (server, tls) = (Arc::clone(&server), tls.clone());
                 tokio::spawn(async move {

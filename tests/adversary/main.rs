@@ -17,6 +17,8 @@ mod client_sends_the_header_first;
 mod client_sends_too_much;
 mod client_dawdles;
 mod client_does_not_read;
+mod client_opens_no_window;
+mod upstreams_and_clients_misbehave;
 mod client_spoofs_control_fields;
 mod header_injection;
 mod answer_splitting;
