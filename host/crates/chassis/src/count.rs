@@ -77,7 +77,6 @@ impl Counts {
         step: &Step,
         outcome: impl Fn(&SecretUse) -> Option<&'static str>,
     ) {
-        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         for used in &step.secrets {
             let Some(outcome) = outcome(used) else { continue };
             let (op, destination) = parties(used, step);
@@ -92,8 +91,10 @@ impl Counts {
                 outcome,
                 "secret_materialize"
             );
-            *totals.secrets.entry((slug.clone(), used.name.clone(), outcome)).or_default() += 1;
-            self.used(Use {
+            let total = (slug.clone(), used.name.clone(), outcome);
+            *self.totals.lock().unwrap_or_else(PoisonError::into_inner).secrets.entry(total).or_default() +=
+                1;
+            let one = Use {
                 minute: minute_of(step.started),
                 tenant: tenant.clone(),
                 secret: used.name.clone(),
@@ -101,7 +102,8 @@ impl Counts {
                 op: op.to_owned(),
                 destination: destination.to_owned(),
                 outcome,
-            });
+            };
+            self.add(one, 1);
         }
     }
 
@@ -109,10 +111,6 @@ impl Counts {
     pub(crate) fn request(&self, slug: &TenantSlug, ended: &'static str) {
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         *totals.requests.entry((slug.clone(), ended)).or_default() += 1;
-    }
-
-    fn used(&self, one: Use) {
-        self.add(one, 1);
     }
 
     pub(crate) fn give_back(&self, uses: Vec<(Use, u64)>) {

@@ -102,8 +102,8 @@ impl Place<'_> {
         if rule.exec().is_some_and(|exec| *exec != Exec::Noop) {
             self.fuel.pay(fuel::EXEC)?;
         }
-        let name = format!("{}/{}/{}", self.stack, self.scope, rule.name());
-        let mock = mock::instead(rule.exec(), mock, &name, &prepared.input, self.rooms.settings.mocks)?;
+        let name = || format!("{}/{}/{}", self.stack, self.scope, rule.name());
+        let mock = mock::instead(rule.exec(), mock, name, &prepared.input, self.rooms.settings.mocks)?;
         if mock.is_none() {
             self.fuel.pay(fuel::SECRET.saturating_mul(fuel::secrets(rule.secrets())))?;
         }
@@ -124,7 +124,7 @@ impl Place<'_> {
                     format!("WITH secrets: there is nothing to give secrets to ({what})"),
                 ));
             }
-            None | Some(Exec::Noop) => (Object::new(), None),
+            None | Some(Exec::Noop) => (Object::default(), None),
             Some(Exec::Stage(stage)) => (control("goto", Value::from(stage.as_str())), None),
             Some(Exec::Other { text, .. }) => {
                 return Err(Failure::new(
@@ -149,7 +149,7 @@ impl Place<'_> {
             return Err(Failure::new(Fault::Internal, "EMIT made something other than an object"));
         };
         if let Some(record) = upstream {
-            let mut by_rule = Object::new();
+            let mut by_rule = Object::default();
             by_rule.insert(rule.name().to_owned(), Value::Object(record));
             crate::merge::merge(&mut output, control("upstream", Value::Object(by_rule)));
         }
@@ -336,9 +336,9 @@ pub(crate) fn versions<P>(step: &mut Step, bag: &SecretBag<P>, mode: &'static st
 }
 
 fn control(key: &str, value: Value) -> Object {
-    let mut inner = Object::new();
+    let mut inner = Object::default();
     inner.insert(key.to_owned(), value);
-    let mut outer = Object::new();
+    let mut outer = Object::default();
     outer.insert("_txc".to_owned(), Value::Object(inner));
     outer
 }

@@ -135,8 +135,8 @@ impl<'a> Way<'a> {
 
 /// Removes and gives what rules said about `_txc.ttl`.
 pub(crate) fn said_ttl(envelope: &mut model::Envelope) -> Option<Value> {
-    let path = Path::from_segments(["_txc", "ttl"]).ok()?;
-    envelope.remove(&path).filter(|said| *said != Value::Null)
+    envelope.member(["_txc", "ttl"])?;
+    envelope.remove(&Path::from_segments(["_txc", "ttl"]).ok()?).filter(|said| *said != Value::Null)
 }
 
 /// How many different secrets a rule asks for.

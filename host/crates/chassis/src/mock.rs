@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path as Folder;
 use std::sync::Arc;
 
-use model::{Envelope, Failure, Fault, Object, Path, Value};
+use model::{Envelope, Failure, Fault, Object, Value};
 use txcl::Exec;
 
 use crate::settings::Mocks;
@@ -93,7 +93,7 @@ fn parsed(text: &[u8]) -> Result<Object, String> {
 pub(crate) fn instead<'m>(
     exec: Option<&Exec>,
     mock: Option<&'m Object>,
-    name: &str,
+    name: impl FnOnce() -> String,
     input: &Envelope,
     mocks: Mocks,
 ) -> Result<Option<&'m Object>, Failure> {
@@ -110,8 +110,7 @@ pub(crate) fn instead<'m>(
             (Mocks::Allow, Some(mock)) => Ok(Some(mock)),
         },
         Some(Exec::Builtin { .. } | Exec::Op { .. } | Exec::Http(_) | Exec::Other { .. }) => {
-            let chosen = mocks == Mocks::Allow && chosen(input, name);
-            Ok(mock.filter(|_| chosen))
+            Ok(mock.filter(|_| mocks == Mocks::Allow && chosen(input, &name())))
         }
     }
 }
@@ -119,9 +118,7 @@ pub(crate) fn instead<'m>(
 /// Whether the patterns of `_txc.mocks` choose `name`, `stack/scope/rule`. The last pattern
 /// that fits decides; one that begins with `!` chooses against it.
 fn chosen(input: &Envelope, name: &str) -> bool {
-    let Some(said) = Path::from_segments(["_txc", "mocks"]).ok().and_then(|path| input.get(&path)) else {
-        return false;
-    };
+    let Some(said) = input.member(["_txc", "mocks"]) else { return false };
     let one = std::slice::from_ref(said);
     let patterns = if let Value::Array(patterns) = said { patterns.as_slice() } else { one };
     let patterns = patterns.iter().filter_map(Value::as_str).flat_map(|text| text.split(','));

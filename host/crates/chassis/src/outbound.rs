@@ -35,7 +35,7 @@ pub(crate) fn outbound(
 
 /// What a rule says about its reply: whether an error is one, and where it goes.
 pub(crate) fn after_reply(prepared: &Prepared) -> Result<(OnError, Option<Path>), Failure> {
-    let nothing = Object::new();
+    let nothing = Object::default();
     let with = prepared.params.as_object().unwrap_or(&nothing);
     let on_error = match text(with, "on_error")? {
         None | Some("halt") => OnError::Halt,
@@ -77,7 +77,7 @@ fn made(
     settings: &Settings,
     job: Option<(Job<'_>, &[SecretRef])>,
 ) -> Result<Outbound, Failure> {
-    let nothing = Object::new();
+    let nothing = Object::default();
     let with = prepared.params.as_object().unwrap_or(&nothing);
     refuse_unknown(with)?;
     let url = text(with, "url")?.map_or(exec, |url| url.trim());

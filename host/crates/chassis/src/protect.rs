@@ -9,7 +9,7 @@ use model::{Failure, Fault, Object, Path, Value};
 /// Keeps of a foreign object everything outside `_txc`, and inside it only what an author
 /// could have written too.
 pub(crate) fn project(output: Object) -> Object {
-    let mut kept = Object::new();
+    let mut kept = Object::default();
     for (key, value) in output {
         match (key.as_str(), value) {
             ("_txc", Value::Object(control)) => {
@@ -28,7 +28,7 @@ pub(crate) fn project(output: Object) -> Object {
 }
 
 fn project_control(control: Object, at: &mut Vec<String>) -> Object {
-    let mut kept = Object::new();
+    let mut kept = Object::default();
     for (key, value) in control {
         at.push(key.clone());
         let allowed = Path::from_segments(at.iter().cloned()).is_ok_and(|path| txcl::reply_may_write(&path));

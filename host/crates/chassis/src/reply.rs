@@ -11,7 +11,7 @@ pub(crate) fn received(
     failure: Option<Failure>,
     into: Option<&Path>,
 ) -> Result<(Object, Option<Object>), Failure> {
-    let mut record = Object::new();
+    let mut record = Object::default();
     let mut output = Value::object();
     if let Some(reply) = reply {
         record.insert("status".to_owned(), Value::from(u64::from(reply.status)));
@@ -63,7 +63,7 @@ fn sealed(mut body: Value, arrived: &[(Path, Sealed)]) -> Value {
 
 /// Header values by lower-case name; a header that came several times is an array.
 fn headers(all: &[(String, String)]) -> Value {
-    let mut object = Object::new();
+    let mut object = Object::default();
     for (name, value) in all {
         let value = Value::from(value.as_str());
         match object.get_mut(&name.to_ascii_lowercase()) {

@@ -74,7 +74,7 @@ impl std::fmt::Debug for Ticket {
 /// What became of a request.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The envelope as the last scope left it.
+    /// The envelope as the last scope left it; of a scope that failed, as far as it came.
     pub envelope: Envelope,
     /// Why the request halted, when it did not end well.
     pub failure: Option<RequestFailure>,

@@ -101,13 +101,23 @@ pub(crate) async fn run_scope<'r>(
     let waits = may_wait(chosen.iter().flat_map(|file| &file.rules));
     let company = if chosen.len() == 1 && !waits { Company::Alone } else { Company::Others };
     let shown = Shown::new();
-    let running = chosen.iter().map(|file| run_file(place, file, &envelope, &shown, company, recording));
-    let mut ends = join_all(running).await;
+    let (mut ends, envelope) = match chosen.as_slice() {
+        // Nobody else reads it: it is changed where it is.
+        [file] if company == Company::Alone => {
+            (vec![run_file(place, file, envelope, &shown, company, recording).await], Envelope::default())
+        }
+        _ => {
+            let one = |file: &&'r File| run_file(place, file, envelope.clone(), &shown, company, recording);
+            (join_all(chosen.iter().map(one)).await, envelope)
+        }
+    };
     tell(place, files, best, &mut ends, recording);
     let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
     let failure = ends.iter_mut().find_map(|end| end.failure.take());
     if let Some(failure) = failure {
-        return failed(envelope, steps, failure);
+        // Alone, as far as it came.
+        let came = ends.pop().filter(|_| company == Company::Alone).map(|end| end.envelope);
+        return failed(came.unwrap_or(envelope), steps, failure);
     }
     if ends.iter().any(|end| end.job.is_some()) {
         let parts = ends
@@ -203,14 +213,14 @@ fn matches(rule: &Rule, envelope: &Envelope, clock: &Clock) -> Result<bool, (Fai
 async fn run_file<'r>(
     place: &Place<'_>,
     file: &'r File,
-    envelope: &Envelope,
+    envelope: Envelope,
     shown: &Shown,
     company: Company,
     recording: &Recording,
 ) -> FileEnd<'r> {
     let mut end = FileEnd {
         outputs: Vec::new(),
-        envelope: envelope.clone(),
+        envelope,
         steps: Vec::new(),
         failure: None,
         job: None,
@@ -240,6 +250,8 @@ async fn run_file<'r>(
             other => other,
         };
         recording.step(&step, rule.text(), prepared.as_ref().map(|p| &p.input), output.as_ref());
+        // It shares the envelope, which is about to be changed.
+        drop(prepared);
         let failure = step.failure.clone();
         end.steps.push(step);
         let Some(output) = output else {

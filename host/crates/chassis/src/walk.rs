@@ -37,9 +37,8 @@ pub(crate) fn next(
 }
 
 fn take(envelope: &mut Envelope, key: &str) -> Option<Value> {
-    let path = Path::from_segments(["_txc", key]).ok()?;
-    envelope.get(&path)?;
-    envelope.remove(&path)
+    envelope.member(["_txc", key])?;
+    envelope.remove(&Path::from_segments(["_txc", key]).ok()?)
 }
 
 /// `stack/100` is a stage of any stack, `100` one of this stack.

@@ -31,7 +31,7 @@ impl Chassis {
     /// Carries a request to its end, or to where it waits; `held` is where it waited before.
     pub(crate) async fn carry(
         &self,
-        request: Request,
+        mut request: Request,
         pieces: Option<Sender<Piece>>,
         carried: Carried,
         held: Option<(Held, Vec<WaitEnd>)>,
@@ -51,6 +51,9 @@ impl Chassis {
             None => recording.event("request.start", || json!({ "tenant": request.tenant_slug.as_str() })),
             Some(run) => recording.event("continuation.resume", || json!({ "run": run.as_str() })),
         }
+        // Nobody else holds it, so that it is changed where it is.
+        let envelope = std::mem::take(&mut request.envelope);
+        let arrived = if recording.is_on() { envelope.clone() } else { Envelope::default() };
         // Wiped when this function ends, on every path.
         let credentials = Arc::new(Credentials::new());
         let mut ending = Ending {
@@ -72,12 +75,12 @@ impl Chassis {
             carried: &carried,
             pieces,
         };
-        let walk = self.walk(&run, held);
+        let walk = self.walk(&run, envelope, held);
         let outcome = match tokio::time::timeout(self.rooms.settings.op_timeout_max, walk).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => {
                 let detail = format!("longer than {} s", self.rooms.settings.op_timeout_max.as_secs());
-                Outcome::failed(request.envelope.clone(), Failure::new(Fault::RequestTimeout, detail))
+                Outcome::failed(arrived, Failure::new(Fault::RequestTimeout, detail))
             }
         };
         let ended = outcome.failure.as_ref().map_or("ok", |failure| failure.failure.fault.code());
@@ -122,9 +125,9 @@ impl Chassis {
 
     /// Scope after scope, from the entry stack's first to where nothing is left.
     /// With `held` it begins behind the scope where it waited.
-    async fn walk(&self, run: &Run<'_>, held: Option<(Held, Vec<WaitEnd>)>) -> Outcome {
+    async fn walk(&self, run: &Run<'_>, envelope: Envelope, held: Option<(Held, Vec<WaitEnd>)>) -> Outcome {
         let Run { request, rules, recording, fuel, .. } = *run;
-        let mut outcome = Outcome::of(request.envelope.clone());
+        let mut outcome = Outcome::of(envelope);
         let mut stack = request.stack.clone();
         let mut from = 0;
         let mut way = Way::new(fuel, &self.rooms.settings);
@@ -354,14 +357,15 @@ impl<'a> Run<'a> {
         let Some(pieces) = self.pieces.as_ref().filter(|_| self.carried.run().is_none()) else {
             return Sent::GoOn;
         };
-        let Ok(body) = Path::from_segments(["_txc", "web", "res", "body"]) else { return Sent::GoOn };
-        let is_body = outcome
-            .envelope
-            .get(&body)
-            .is_some_and(|body| !matches!(body, Value::Null) && body.as_str() != Some(""));
-        if !is_body || !may_have_body(&outcome.envelope) || !self.comes_more(&outcome.envelope, stack, from) {
+        const BODY: [&str; 4] = ["_txc", "web", "res", "body"];
+        let is_body = |body: &Value| !matches!(body, Value::Null) && body.as_str() != Some("");
+        if !outcome.envelope.member(BODY).is_some_and(is_body)
+            || !may_have_body(&outcome.envelope)
+            || !self.comes_more(&outcome.envelope, stack, from)
+        {
             return Sent::GoOn;
         }
+        let Ok(body) = Path::from_segments(BODY) else { return Sent::GoOn };
         let piece = Piece::Part(outcome.envelope.clone());
         outcome.envelope.remove(&body);
         outcome.begun = true;
@@ -391,9 +395,7 @@ impl<'a> Run<'a> {
 
 /// Whether the answer's status is one that has a body.
 fn may_have_body(envelope: &Envelope) -> bool {
-    let status = Path::from_segments(["_txc", "web", "res", "status"]).ok();
-    let status = status.and_then(|path| envelope.get(&path));
-    let status = status.and_then(|status| match status.as_str() {
+    let status = envelope.member(["_txc", "web", "res", "status"]).and_then(|status| match status.as_str() {
         Some(text) => text.trim().parse().ok(),
         None => status.as_i64(),
     });

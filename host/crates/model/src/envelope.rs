@@ -1,7 +1,7 @@
 //! The travelling document of one request.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::value::RawValue;
 
@@ -25,9 +25,12 @@ pub struct Envelope {
     received: Option<Arc<[u8]>>,
 }
 
+/// What an envelope begins with; all share it until they write.
+static EMPTY: LazyLock<Arc<Value>> = LazyLock::new(|| Arc::new(Value::object()));
+
 impl Default for Envelope {
     fn default() -> Self {
-        Self { document: Arc::new(Value::object()), received: None }
+        Self { document: Arc::clone(&EMPTY), received: None }
     }
 }
 
@@ -73,6 +76,13 @@ impl Envelope {
     #[must_use]
     pub fn get(&self, path: &Path) -> Option<&Value> {
         self.document.get(path)
+    }
+
+    /// The value at members of these names, each within the one before: for places that a
+    /// program knows.
+    #[must_use]
+    pub fn member<const N: usize>(&self, names: [&str; N]) -> Option<&Value> {
+        names.into_iter().try_fold(self.document(), |value, name| value.as_object()?.get(name))
     }
 
     /// Writes `value` at `path`; writing into `body` forgets the bytes it was received as.

@@ -28,6 +28,7 @@ mod policy;
 mod secret;
 mod capability;
 mod value;
+mod json;
 mod envelope;
 mod fault;
 

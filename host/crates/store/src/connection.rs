@@ -40,6 +40,12 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, Error> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
+/// SQLite's count of the commits of other connections and processes.
+pub(crate) fn data_version(connection: &Connection) -> Result<i64, Error> {
+    let mut statement = connection.prepare_cached("PRAGMA data_version").map_err(Error::of)?;
+    statement.query_row([], |row| row.get(0)).map_err(Error::of)
+}
+
 fn open(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
     let opening = Error::opening(path);
     // Never CREATE: files are made by `folder::create`, with their mode.

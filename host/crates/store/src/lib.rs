@@ -28,7 +28,7 @@
 //!
 //! Tests: beside the code, and `tests/` over a real file in a temporary folder, with
 //! `tests/vectors/store/go-runtime.sql` as the Go chassis's file.
-#![forbid(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
 
 mod refusal;
 mod error;
@@ -40,6 +40,7 @@ mod schema;
 mod arrival;
 mod backup;
 mod cache;
+mod wal_index;
 mod quota;
 mod chain;
 mod store;

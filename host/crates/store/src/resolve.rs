@@ -6,11 +6,13 @@ use model::{Id, SecretName, StackName, TenantId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::cache::{Cache, Weighs};
+use crate::connection::data_version;
 use crate::error::Error;
 use crate::row::{
     AadScheme, ActiveSecret, KeyId, PolicyRow, Resolution, SealedSecret, SealedVersion, time_of,
 };
 use crate::store::{Reader, StackFallback, Store};
+use crate::wal_index::WalIndex;
 
 /// The exact stack, then (with `?4`) its parents, nearest first, then the tenant; a
 /// revocation by us ends the search where it stands. All in one statement, so that no
@@ -56,13 +58,22 @@ impl Store {
         let parents = self.fallback() == StackFallback::Parents;
         let stack = stack.map_or("", StackName::as_str);
         let names = names.into_iter();
+        let asked: Vec<_> = names.map(|name| Asked { tenant, stack, name, parents }).collect();
         self.read(|reader| {
-            let Reader { connection, as_of, known } = reader;
+            let looks = reader.index.as_ref().map(WalIndex::look);
+            let Reader { connection, as_of, seen, known, .. } = reader;
+            if looks.is_some()
+                && looks == *seen
+                && let Some(all) = asked.iter().map(|one| known.find(&one.key())).collect()
+            {
+                return Ok(all);
+            }
             // One statement is a moment by itself. Dropped, it ends, on every path.
-            let moment = if names.len() > 1 { Some(connection.unchecked_transaction()) } else { None };
+            let moment = if asked.len() > 1 { Some(connection.unchecked_transaction()) } else { None };
             let _moment = moment.transpose().map_err(Error::of)?;
             forget_if_changed(connection, as_of, known)?;
-            names.map(|name| resolve(connection, known, &Asked { tenant, stack, name, parents })).collect()
+            *seen = looks;
+            asked.iter().map(|one| resolve(connection, known, one)).collect()
         })
     }
 }
@@ -75,6 +86,14 @@ struct Asked<'a> {
     parents: bool,
 }
 
+impl Asked<'_> {
+    /// Under which it is known. Names cannot contain the separator; absence is remembered
+    /// like presence.
+    fn key(&self) -> String {
+        format!("{}|{}|{}", self.tenant, self.stack, self.name)
+    }
+}
+
 /// SQLite counts commits of other connections and processes in `data_version` (R16).
 /// It is read *before* the rows: a row fetched after it can only be newer than the
 /// number says, and then the next look forgets it. So a reader never keeps what a
@@ -84,8 +103,7 @@ fn forget_if_changed(
     as_of: &mut Option<i64>,
     known: &mut Cache<Resolution>,
 ) -> Result<(), Error> {
-    let mut statement = connection.prepare_cached("PRAGMA data_version").map_err(Error::of)?;
-    let now = Some(statement.query_row([], |row| row.get(0)).map_err(Error::of)?);
+    let now = Some(data_version(connection)?);
     if *as_of != now {
         known.clear();
         *as_of = now;
@@ -99,8 +117,7 @@ fn resolve(
     asked: &Asked<'_>,
 ) -> Result<Resolution, Error> {
     let Asked { tenant, stack, name, parents } = *asked;
-    // Names cannot contain the separator; absence is remembered like presence.
-    let key = format!("{tenant}|{stack}|{name}");
+    let key = asked.key();
     if let Some(known) = known.find(&key) {
         return Ok(known);
     }
@@ -242,7 +259,7 @@ mod tests {
         };
         store
             .read(|reader| {
-                let Reader { connection, as_of, known } = reader;
+                let Reader { connection, as_of, known, .. } = reader;
                 forget_if_changed(connection, as_of, known)?;
                 // The reader's view of the file is the one of before the commit.
                 connection.execute_batch("BEGIN; SELECT COUNT(*) FROM tenants").map_err(Error::of)?;

@@ -16,6 +16,7 @@ use crate::folder::{self, Origin};
 use crate::quota::Quotas;
 use crate::row::{Resolution, time_text};
 use crate::schema::Owner;
+use crate::wal_index::{Header, WalIndex};
 use crate::{connection, schema};
 
 /// What all readers together keep of sealed rows, unless an operator says otherwise.
@@ -81,9 +82,13 @@ pub struct Store {
 
 /// A reading connection with the sealed rows it knows.
 pub(crate) struct Reader {
+    // Goes before the connection does, whose memory it is.
+    pub(crate) index: Option<WalIndex>,
     pub(crate) connection: Connection,
     /// SQLite's `data_version` as of which `known` is true.
     pub(crate) as_of: Option<i64>,
+    /// How the index looked before that; while it does, `known` is true still.
+    pub(crate) seen: Option<Header>,
     pub(crate) known: Cache<Resolution>,
 }
 
@@ -237,6 +242,10 @@ impl Writing<'_> {
 
 impl Reader {
     fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
-        Ok(Self { connection: connection::reader(path)?, as_of: None, known: Cache::new(cache_bytes) })
+        let connection = connection::reader(path)?;
+        // The first read opens the log.
+        connection::data_version(&connection)?;
+        let index = WalIndex::of(&connection);
+        Ok(Self { index, connection, as_of: None, seen: None, known: Cache::new(cache_bytes) })
     }
 }

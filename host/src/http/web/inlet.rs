@@ -29,7 +29,7 @@ impl Arrived<'_> {
     /// The envelope: `_ts`, `_txc` with what came in, and `body`, which remembers its bytes
     /// as received for as long as no rule writes to it (R4).
     pub(super) fn into_envelope(self) -> Result<Envelope, QueryInvalid> {
-        let mut request = Object::new();
+        let mut request = Object::default();
         request.insert("method".to_owned(), Value::from(self.parts.method.as_str()));
         request.insert("proto".to_owned(), Value::from(format!("{:?}", self.parts.version)));
         request.insert("host".to_owned(), Value::from(host(self.parts)));
@@ -49,13 +49,15 @@ impl Arrived<'_> {
             ("stack", Value::from(self.stack.as_str())),
             ("web", [("req".to_owned(), Value::Object(request))].into_iter().collect()),
         ]
+        .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
-        .into();
+        .collect();
         let document: Object = [
             ("_ts".to_owned(), Value::from(self.at.to_string())),
             ("_txc".to_owned(), Value::Object(control)),
         ]
-        .into();
+        .into_iter()
+        .collect();
         // An object is always an envelope.
         let mut envelope = Envelope::new(Value::Object(document)).unwrap_or_default();
         if !self.body.is_empty() {
@@ -104,7 +106,7 @@ pub(super) fn host(parts: &Parts) -> String {
 
 /// Canonical names, arrays of values; `Host` is not among them.
 fn headers(headers: &HeaderMap) -> Object {
-    let mut object = Object::new();
+    let mut object = Object::default();
     for (name, value) in headers.iter().filter(|(name, _)| *name != header::HOST) {
         push(&mut object, canonical(name.as_str()), text(value.as_bytes()));
     }
@@ -124,7 +126,7 @@ pub(super) fn canonical(name: &str) -> String {
 }
 
 fn cookies(headers: &HeaderMap) -> Object {
-    let mut object = Object::new();
+    let mut object = Object::default();
     for header in headers.get_all(header::COOKIE) {
         for pair in text(header.as_bytes()).split(';') {
             if let Some((name, value)) = pair.trim().split_once('=')
@@ -144,7 +146,7 @@ fn url(parts: &Parts) -> Result<Object, QueryInvalid> {
     let uri = &parts.uri;
     let absolute = parts.version < Version::HTTP_2;
     let origin_form = || uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let mut url = Object::new();
+    let mut url = Object::default();
     let mut put = |key: &str, text: &str| {
         if !text.is_empty() {
             url.insert(key.to_owned(), Value::from(text));
@@ -167,7 +169,7 @@ fn url(parts: &Parts) -> Result<Object, QueryInvalid> {
 }
 
 fn query(raw: &str) -> Result<Object, QueryInvalid> {
-    let mut object = Object::new();
+    let mut object = Object::default();
     for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
         if pair.contains(';') {
             return Err(QueryInvalid);

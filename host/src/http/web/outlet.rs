@@ -4,7 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::{CREDENTIAL_TEXT, Envelope, Failure, Fault, Object, Path, RequestId, Value};
+use model::{CREDENTIAL_TEXT, Envelope, Failure, Fault, Object, RequestId, Value};
 
 /// Whether an answer may say more than that it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,8 +141,7 @@ fn response(status: StatusCode, mut headers: HeaderMap, body: Vec<u8>, method: &
 }
 
 fn at<'a>(envelope: &'a Envelope, member: &str) -> Option<&'a Value> {
-    let path = Path::from_segments(["_txc", "web", "res", member]).ok()?;
-    envelope.get(&path)
+    envelope.member(["_txc", "web", "res", member])
 }
 
 /// An integer or numeric text in the range of final statuses, otherwise 200.
@@ -298,12 +297,12 @@ mod tests {
         let sealed = Value::Sealed(Sealed::credential(CredentialId::new(0)));
         for (path, want_body) in [("a", r#"{"a":"[credential]"}"#), ("_txc.web.res.body", "[credential]")] {
             let mut envelope = Envelope::default();
-            envelope.set(&Path::parse(path).unwrap(), sealed.clone()).unwrap();
+            envelope.set(&model::Path::parse(path).unwrap(), sealed.clone()).unwrap();
             let (_, _, body) = read(shape(&envelope, &Method::GET).unwrap()).await;
             assert_eq!(body, want_body);
         }
         let mut envelope = Envelope::default();
-        envelope.set(&Path::parse("_txc.web.res.headers.x-a").unwrap(), sealed).unwrap();
+        envelope.set(&model::Path::parse("_txc.web.res.headers.x-a").unwrap(), sealed).unwrap();
         let (_, headers, _) = read(shape(&envelope, &Method::GET).unwrap()).await;
         assert_eq!(headers["x-a"], "[credential]");
     }

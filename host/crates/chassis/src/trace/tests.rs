@@ -40,7 +40,7 @@ fn recorded(mode: TraceMode) -> (tempfile::TempDir, PathBuf) {
     let request = RequestId::mint().unwrap();
     let envelope = envelope();
     let recording = begun(&trace, &request, &envelope);
-    recording.step(&step("a"), "EXEC \"txco://noop\"", Some(&envelope), Some(&Object::new()));
+    recording.step(&step("a"), "EXEC \"txco://noop\"", Some(&envelope), Some(&Object::default()));
     recording.step(&step("a"), "", Some(&envelope), None);
     recording.end(&envelope, None, std::time::Duration::ZERO);
     let folder = root.path().join("requests").join(request.as_str());

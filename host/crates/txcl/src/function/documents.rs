@@ -130,7 +130,7 @@ fn found<'a>(document: &'a Value, path: &Path) -> Option<&'a Value> {
 }
 
 pub(super) fn object(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
-    let mut members = Object::new();
+    let mut members = Object::default();
     let mut together = 0;
     for pair in arguments.chunks(2) {
         let [name, member] = pair else { return Err(Reason::failed("a name without a value")) };
