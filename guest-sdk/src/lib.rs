@@ -58,17 +58,8 @@ extern crate self as txco_op;
 #[doc(hidden)]
 #[allow(unsafe_code, missing_docs, unreachable_pub, reason = "generated from wit/op.wit")]
 #[allow(clippy::all, clippy::restriction, reason = "generated from wit/op.wit")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "op",
-        pub_export_macro: true,
-        default_bindings_module: "txco_op::bindings",
-        ownership: Borrowing { duplicate_if_necessary: false },
-        additional_derives: [PartialEq, Eq, Clone],
-        additional_derives_ignore: ["piece"],
-    });
-}
+#[rustfmt::skip]
+pub mod bindings;
 
 // Elsewhere the system's allocator serves; the tests look at the arena everywhere.
 #[cfg(any(all(target_arch = "wasm32", not(feature = "std")), test))]

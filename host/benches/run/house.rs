@@ -11,7 +11,7 @@ use txco::{App, Role, Serving};
 
 use crate::client::Client;
 
-/// The secret that rules sign with.
+/// The value of the secrets that rules sign with.
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// A chassis that serves.
@@ -45,10 +45,13 @@ impl House {
         let rules = rules.unwrap_or_else(|errors| panic_with(&errors.render(txcl::Color::Plain)));
         app.install(rules.entered_by(Some(&StackName::parse(entry).unwrap()))).unwrap();
         let house = Self { serving: app.serve().unwrap(), _folder: folder };
-        let secret = format!(r#"{{"name":"KEY","value":"{KEY}"}}"#);
         let mut admin = Client::new(house.serving.admin_address());
-        let (status, answer) = admin.ask("POST", "/v1/tenants/default/secrets", secret.as_bytes());
-        assert!(status < 300, "{}", String::from_utf8_lossy(&answer));
+        // One that may be shown, and one that is only used through a handle.
+        for (name, terms) in [("KEY", ""), ("HANDLE", r#","policy":{"purposes":["use"]}"#)] {
+            let secret = format!(r#"{{"name":"{name}","value":"{KEY}"{terms}}}"#);
+            let (status, answer) = admin.ask("POST", "/v1/tenants/default/secrets", secret.as_bytes());
+            assert!(status < 300, "{}", String::from_utf8_lossy(&answer));
+        }
         house
     }
 

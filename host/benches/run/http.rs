@@ -20,19 +20,30 @@ const ANSWER: (&str, &str) =
 pub(crate) fn rows() -> Vec<Row> {
     let native = Native::new();
     let plain = [("bench/100/a.txcl", "EMIT .a = 1"), ("bench/200/b.txcl", "EMIT .b = .a"), ANSWER];
-    let sign =
-        "WITH secrets.key.secret = \"KEY\", output_path = \"_txc.computed.mac\"\nEXEC \"txco://hmac-sign\"";
-    let signing = [
-        ("bench/100/a.txcl", "EMIT .a = 1"),
-        ("bench/200/sign.txcl", sign),
-        ("bench/300/answer.txcl", "EMIT @web.res.status = 200, @web.res.body = &b64encode(@computed.mac)"),
-    ];
+    let sign = |secret: &str| {
+        format!(
+            "WITH secrets.key.secret = \"{secret}\", output_path = \"_txc.computed.mac\"\nEXEC \"txco://hmac-sign\""
+        )
+    };
+    let (shown, handle) = (sign("KEY"), sign("HANDLE"));
+    let signing = |sign| {
+        [
+            ("bench/100/a.txcl", "EMIT .a = 1"),
+            ("bench/200/sign.txcl", sign),
+            (
+                "bench/300/answer.txcl",
+                "EMIT @web.res.status = 200, @web.res.body = &b64encode(@computed.mac)",
+            ),
+        ]
+    };
     let upstream = native.upstream();
     let call = format!("SELECT .body.order AS .order\nWITH method = \"POST\"\nEXEC \"http://{upstream}/\"");
     let calling = [("bench/100/a.txcl", "EMIT .a = 1"), ("bench/200/call.txcl", &*call), ANSWER];
+    let goal = Some((">= 0.4", 0.4));
     [
         beside("three scopes, no op", &plain, native.plain(), Some((">= 0.5", 0.5))),
-        beside("three scopes, one hmac-sign", &signing, native.signing(), Some((">= 0.4", 0.4))),
+        beside("three scopes, one hmac-sign, by handle", &signing(&handle), native.signing(), goal),
+        beside("three scopes, one hmac-sign that is shown its key", &signing(&shown), native.signing(), goal),
         beside("three scopes, one request to loopback", &calling, native.calling(upstream), None),
     ]
     .into_iter()
