@@ -55,6 +55,16 @@ pub(crate) fn rust(folder: &str) -> Vec<File> {
     files
 }
 
+/// What a generator writes; a test compares it.
+const GENERATED: &str = "guest-sdk/src/bindings.rs";
+
+/// The Rust files below `folder` that people write.
+pub(crate) fn written(folder: &str) -> Vec<File> {
+    let mut files = rust(folder);
+    files.retain(|file| file.path != GENERATED);
+    files
+}
+
 /// Whether the file is a test by its place: `tests.rs`, `foo/tests.rs`, or in a `tests` or `benches` folder.
 pub(crate) fn is_test(path: &str) -> bool {
     path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches"))
