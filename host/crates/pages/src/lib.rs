@@ -1,10 +1,9 @@
 //! Locked, wiped, undumpable memory behind a safe interface.
 //!
 //! **Use it when** bytes are a secret's or a guest's: [`Locked`] for keys and credentials,
-//! [`Reservations`] for the linear memories of guests, [`clearing_stack`] for code that works
+//! [`Pocket`] for secrets that are opened for one call, [`Reservations`] for the linear memories of guests, [`clearing_stack`] for code that works
 //! on secrets, [`harden`] once at the start of the process, [`wipe_variable`] before it.
-//! **Not when** bytes may be seen (use the heap), or when they are opened secrets
-//! of one call (`vault::Cleartext`).
+//! **Not when** bytes may be seen: use the heap.
 //!
 //! Invariants:
 //! 1. Memory is wiped, behind a barrier that no optimiser removes, when its owner is
@@ -26,6 +25,7 @@ mod ledger;
 mod region;
 mod reservations;
 mod locked;
+mod pocket;
 mod stack;
 mod harden;
 mod inherited;
@@ -38,5 +38,6 @@ pub use harden::{Hardened, harden};
 pub use inherited::{Wiped, wipe_variable};
 pub use ledger::unlocked_bytes;
 pub use locked::Locked;
+pub use pocket::Pocket;
 pub use reservations::{Reservation, Reservations, Shape};
 pub use stack::{clear_signal_stack, clearing_stack};

@@ -6,6 +6,7 @@
 
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use zeroize::Zeroize;
@@ -133,6 +134,44 @@ impl Region {
                 .map_err(|os| Error::NoMemory { bytes: self.len, os })?;
         }
         Ok(())
+    }
+
+    /// Gives the region up for its accessible bytes in parts of `size`, each with one owner.
+    pub(crate) fn into_slots(self, size: usize) -> impl Iterator<Item = Slot> {
+        let (base, count) = (self.base, self.open.checked_div(size).unwrap_or(0));
+        let region = Arc::new(self);
+        (0..count).map(move |number| {
+            // SAFETY: the first `count * size` bytes lie inside the mapping.
+            let at = unsafe { base.add(number * size) };
+            Slot { at, len: size, _region: Arc::clone(&region) }
+        })
+    }
+}
+
+/// A part of a region that was given up for such parts; it keeps the mapping.
+pub(crate) struct Slot {
+    at: NonNull<u8>,
+    len: usize,
+    _region: Arc<Region>,
+}
+
+// SAFETY: a slot alone refers to its bytes; nothing in it is tied to a thread.
+unsafe impl Send for Slot {}
+// SAFETY: through `&Slot` bytes are only read.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: they are mapped, readable and initialised for as long as the region lives, and
+        // no other slot overlaps them; the region itself is shown to nobody any more.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.len) }
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`, and writable; `&mut self` makes the borrow the only one.
+        unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr(), self.len) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Error, Locked, Reservations, Shape};
+use crate::{Error, Locked, Pocket, Reservations, Shape};
 
 const PAGE: usize = 64 * 1024;
 const SHAPE: Shape = Shape { reservation: 1 << 32, guard: 1 << 25, accessible: PAGE };
@@ -53,6 +53,38 @@ fn locked_bytes_are_locked_undumpable_and_wiped_on_fork() {
     let flags = flags(key.bytes().as_ptr() as usize);
     for flag in ["lo", "dd", "wf"] {
         assert!(flags.iter().any(|f| f == flag), "{flag} is missing in {flags:?}");
+    }
+}
+
+#[test]
+fn what_is_opened_for_a_call_is_locked_and_in_no_core_dump_whatever_its_length() {
+    for len in [0, 1, 64, 65, 512, 4096, 4097, 256 << 10] {
+        let pocket = Pocket::zeroed(len);
+        assert_eq!((pocket.len(), pocket.bytes().len(), pocket.is_empty()), (len, len, len == 0));
+        let flags = flags(pocket.bytes().as_ptr() as usize);
+        for flag in ["lo", "dd", "wf"] {
+            assert!(flags.iter().any(|f| f == flag), "{len} bytes: {flag} is missing in {flags:?}");
+        }
+    }
+}
+
+#[test]
+fn pockets_have_bytes_of_their_own_and_share_pages() {
+    let fill = |number: u8| {
+        let mut pocket = Pocket::zeroed(48);
+        assert_eq!(pocket.bytes(), [0; 48], "a former owner's bytes");
+        pocket.bytes_mut().fill(number);
+        pocket
+    };
+    for round in 1..=3 {
+        let pockets: Vec<_> = (0..1_000).map(|number| fill((number % 251) as u8)).collect();
+        for (number, pocket) in pockets.iter().enumerate() {
+            assert_eq!(pocket.bytes(), [(number % 251) as u8; 48], "round {round}, number {number}");
+        }
+        let mut pages: Vec<_> = pockets.iter().map(|p| p.bytes().as_ptr() as usize / 4096).collect();
+        pages.sort_unstable();
+        pages.dedup();
+        assert!(pages.len() < 1_000 / 8, "{} pages", pages.len());
     }
 }
 
@@ -148,7 +180,10 @@ fn memories_are_taken_and_put_back_from_many_threads() {
         .map(|_| {
             let pool = Arc::clone(&pool);
             std::thread::spawn(move || {
-                for _ in 0..200 {
+                for round in 0..200 {
+                    let mut pocket = Pocket::zeroed(round);
+                    assert!(pocket.bytes().iter().all(|b| *b == 0));
+                    pocket.bytes_mut().fill(0xAA);
                     let mut memory = pool.take(SHAPE).unwrap();
                     assert!(memory.bytes().iter().all(|b| *b == 0));
                     scribble(&mut memory);

@@ -1,7 +1,7 @@
 //! The lock budget and hardening: limits of a whole process, so this is one of its own.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use txco_pages::{Locked, Reservations, Shape, harden, unlocked_bytes};
+use txco_pages::{Locked, Pocket, Reservations, Shape, harden, unlocked_bytes};
 
 const PAGE: usize = 64 * 1024;
 const SHAPE: Shape = Shape { reservation: 1 << 20, guard: PAGE, accessible: PAGE };
@@ -25,6 +25,18 @@ fn beyond_half_of_the_limit_memory_is_unlocked_and_counted() {
     assert_eq!(unlocked_bytes(), PAGE as u64, "idle memory keeps its first size only");
     drop((pool, within, key));
     assert_eq!(unlocked_bytes(), 0);
+
+    // Beyond the whole of it what is opened for a call is unlocked, and in use all the same.
+    let page = rustix::param::page_size() as u64;
+    setrlimit(Resource::Memlock, Rlimit { current: Some(page), maximum: hard }).unwrap();
+    let mut opened = Pocket::zeroed(100);
+    opened.bytes_mut().fill(7);
+    assert!(unlocked_bytes() >= 4 * page, "{}", unlocked_bytes());
+    let (kept, place) = (unlocked_bytes(), opened.bytes().as_ptr());
+    drop(opened);
+    let again = Pocket::zeroed(200);
+    assert_eq!((again.bytes().as_ptr(), again.bytes()), (place, &[0; 200][..]), "used again, and wiped");
+    assert_eq!(unlocked_bytes(), kept);
 
     let hardened = harden();
     assert_eq!(getrlimit(Resource::Memlock).current, hard, "soft is raised to hard");

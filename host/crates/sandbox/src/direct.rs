@@ -144,7 +144,7 @@ fn secrets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         let (slot, host) = argument(&mut to, slot, len)?;
         match host.reveal(slot, index) {
             Ok(secret) => {
-                let [address, len] = give(&mut to, &secret)?;
+                let [address, len] = give(&mut to, secret.bytes())?;
                 put(&mut to, at, &[0, address, len])
             }
             Err(error) => put(&mut to, at, &[1, error as u32]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{Path, Value};
-use vault::{Key, OpBags};
+use vault::{Cleartext, Key, OpBags};
 use wasmtime::component::{
     ComponentNamedList, Linker, LinkerInstance, Lower, Resource, ResourceType, WasmStr,
 };
@@ -173,14 +173,15 @@ impl Host {
     }
 
     /// The only reveal.
-    pub(crate) fn reveal(&mut self, slot: &str, index: u32) -> Result<Arc<[u8]>, SecretError> {
+    pub(crate) fn reveal(&mut self, slot: &str, index: u32) -> Result<Revealed, SecretError> {
         if self.bags.reveal.denied(slot) {
             return Err(SecretError::Denied);
         }
         self.bags.reveal.versions(slot).ok_or(SecretError::NoSuchSlot)?;
         let cleartext = self.bags.reveal.cleartext(slot, index).ok_or(SecretError::NoSuchVersion)?;
+        let revealed = Revealed(Arc::clone(cleartext));
         self.contact = Contact::Shown;
-        Ok(self.handed.keep(Arc::from(cleartext.expose())))
+        Ok(revealed)
     }
 
     pub(crate) fn random(&mut self, len: u32) -> wasmtime::Result<Arc<[u8]>> {
@@ -198,6 +199,15 @@ impl Host {
         let mut bytes = [0; 8];
         self.source.fill(&mut bytes)?;
         Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+/// A secret on its way into the guest that was granted it.
+pub(crate) struct Revealed(Arc<Cleartext>);
+
+impl Revealed {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.expose()
     }
 }
 
@@ -283,7 +293,8 @@ pub(crate) fn link_secrets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })?;
     secrets.func_wrap("reveal", |mut store, (slot, index): (WasmStr, u32)| {
         let (host, slot) = argument(&mut store, &slot)?;
-        Ok((host.reveal(&slot, index),))
+        // The engine takes nothing that lies in locked memory: a copy, wiped when it has it.
+        Ok((host.reveal(&slot, index).map(|secret| host.handed.keep(Arc::from(secret.bytes()))),))
     })
 }
 

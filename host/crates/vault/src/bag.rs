@@ -217,8 +217,8 @@ impl SecretBag<Reveal> {
 
     /// The value in `slot`; index 0 is the newest version, 1 the one that is being retired.
     #[must_use]
-    pub fn cleartext(&self, slot: &str, index: u32) -> Option<&Cleartext> {
-        Some(self.slot(slot)?.version(index)?.cleartext.as_ref())
+    pub fn cleartext(&self, slot: &str, index: u32) -> Option<&Arc<Cleartext>> {
+        Some(&self.slot(slot)?.version(index)?.cleartext)
     }
 
     /// Whether the call has `slot`, and the op may use it but not see it.

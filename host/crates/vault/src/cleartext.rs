@@ -1,10 +1,12 @@
-//! The bytes of a secret: boxed, wiped on drop, shown through one accessor.
+//! The bytes of a secret: in locked memory, wiped on drop, shown through one accessor.
 
+use pages::Pocket;
 use zeroize::Zeroize as _;
 
 use crate::error::{Error, MAX_VALUE_BYTES};
 
-/// A secret's bytes, opened for one call.
+/// A secret's bytes, opened for one call: in memory that is locked, in no core dump, and
+/// wiped on drop (decision 0044).
 ///
 /// Minted only in this crate. It cannot be printed, copied, compared, serialised or
 /// taken for something else:
@@ -39,40 +41,42 @@ use crate::error::{Error, MAX_VALUE_BYTES};
 /// ```compile_fail,E0277
 /// fn needs<T: Default>() {} needs::<txco_vault::Cleartext>();
 /// ```
-pub struct Cleartext(Box<[u8]>);
+pub struct Cleartext(Pocket);
 
 impl Cleartext {
     /// Room for exactly `len` bytes. Filled in place: a buffer that grows leaves copies
     /// of its former self behind.
     pub(crate) fn zeroed(len: usize) -> Self {
-        Self(vec![0; len].into_boxed_slice())
+        Self(Pocket::zeroed(len))
     }
 
     /// A copy of `bytes`, which stay the caller's to wipe.
     pub(crate) fn copy_of(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+        let mut copy = Self::zeroed(bytes.len());
+        copy.buffer().copy_from_slice(bytes);
+        copy
     }
 
     /// Random bytes of the operating system.
     pub(crate) fn random(len: usize) -> Result<Self, Error> {
         let mut bytes = Self::zeroed(len);
-        getrandom::fill(&mut bytes.0).map_err(|_| Error::NoRandomness)?;
+        getrandom::fill(bytes.buffer()).map_err(|_| Error::NoRandomness)?;
         Ok(bytes)
     }
 
     /// Feeds the bytes to a computation that shows nothing of them.
     pub(crate) fn feed(&self, mac: &mut impl hmac::Mac) {
-        mac.update(&self.0);
+        mac.update(self.0.bytes());
     }
 
     /// Derives other keys from a key that was drawn or opened as cleartext (HKDF-SHA256).
     pub(crate) fn expand(&self, label: &[u8], out: &mut [u8]) -> Result<(), Error> {
-        let derived = hkdf::Hkdf::<sha2::Sha256>::new(None, &self.0).expand(label, out);
+        let derived = hkdf::Hkdf::<sha2::Sha256>::new(None, self.0.bytes()).expand(label, out);
         derived.map_err(|_| Error::Cipher)
     }
 
     pub(crate) fn buffer(&mut self) -> &mut [u8] {
-        &mut self.0
+        self.0.bytes_mut()
     }
 
     /// How many bytes it has.
@@ -89,14 +93,8 @@ impl Cleartext {
 
     /// The bytes. The files that may call this are pinned by the architecture test.
     #[must_use]
-    pub const fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Cleartext {
-    fn drop(&mut self) {
-        self.0.zeroize();
+    pub fn expose(&self) -> &[u8] {
+        self.0.bytes()
     }
 }
 
@@ -161,7 +159,7 @@ impl Shown {
     #[must_use]
     pub fn text(&self) -> &str {
         // Every encoding is ASCII.
-        str::from_utf8(&self.0.0).unwrap_or_default()
+        str::from_utf8(self.0.0.bytes()).unwrap_or_default()
     }
 }
 

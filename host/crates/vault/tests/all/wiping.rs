@@ -54,6 +54,21 @@ fn copies() -> usize {
     found
 }
 
+/// Whether a core dump would hold what lies there: the kernel's own account.
+fn dumped(bytes: &[u8]) -> bool {
+    let (place, mut inside) = (bytes.as_ptr().addr() as u64, false);
+    for line in fs::read_to_string("/proc/self/smaps").unwrap().lines() {
+        let range = line.split_whitespace().next().and_then(|range| range.split_once('-'));
+        let hex = |text| u64::from_str_radix(text, 16).ok();
+        if let Some((Some(from), Some(to))) = range.map(|(from, to)| (hex(from), hex(to))) {
+            inside = (from..to).contains(&place);
+        } else if let Some(flags) = line.strip_prefix("VmFlags:").filter(|_| inside) {
+            return !flags.split_whitespace().any(|flag| flag == "dd");
+        }
+    }
+    panic!("no mapping at {place:x}");
+}
+
 /// Weakness C4: the cleartext is there while a call has it, and not until its request ends.
 #[test]
 fn a_value_is_in_memory_once_and_only_while_a_call_has_it() {
@@ -77,6 +92,8 @@ fn a_value_is_in_memory_once_and_only_while_a_call_has_it() {
         Wants { reveal: true, keys: true, accepts_retiring: &|_| false, loosest: Class::Data, partly: false };
     let bags = house.vault.pack_for_op(&caller, &op(), Origin::Builtin, &wants, &refs).ok().unwrap();
     assert_eq!(copies(), 1, "while an op has it");
+    assert!(!dumped(bags.reveal.cleartext("key", 0).unwrap().expose()));
+    assert!(dumped(LENGTH.to_string().as_bytes()), "the heap is in dumps");
     assert_eq!(bags.reveal.may_return(), Class::Data);
     drop(bags.keys);
     assert_eq!(copies(), 1, "the other bag has it still");
