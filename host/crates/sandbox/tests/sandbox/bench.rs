@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{
     Class, Envelope, FormatTemplate, OpName, RequestId, SecretName, SecretRef, Slot, TenantId, TenantSlug,
@@ -109,6 +110,15 @@ impl Secrets {
         let secret = SecretName::parse(secret).unwrap();
         let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
         self.vault.set(&address, &Terms::of(By::Local), SecretValue::new(value.to_vec()).unwrap()).unwrap();
+    }
+
+    /// Stores a newer value; the one before stays in use for as long as `overlap`.
+    pub(crate) fn rotate(&self, secret: &str, value: &[u8], overlap: Option<Duration>) {
+        let secret = SecretName::parse(secret).unwrap();
+        let address = SecretAddress { tenant: &self.tenant, stack: None, name: &secret };
+        let overlap = overlap.map(|overlap| overlap.try_into().unwrap());
+        let terms = Terms { overlap, ..Terms::of(By::Local) };
+        self.vault.rotate(&address, &terms, SecretValue::new(value.to_vec()).unwrap()).unwrap();
     }
 
     /// Bags for `op` with these secrets in these slots.

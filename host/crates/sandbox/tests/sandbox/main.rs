@@ -29,3 +29,5 @@ mod cache;
 mod builtins;
 /// The others.
 mod catalogue;
+/// Two versions of a key at once.
+mod retiring;
