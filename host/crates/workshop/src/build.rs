@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::{Delivery, OpName};
+use model::{Delivery, Digest, OpName};
 
 use crate::cache::Cache;
 use crate::compiler::Compiler;
@@ -54,8 +54,15 @@ pub fn build(
     let builds = components(source, modules)?;
     // Cargo's list of versions may be new, and is part of the sources from now on.
     let now = Source::read(&source.folder)?;
-    cache.keep(&now.key(&identity), &builds)?;
+    keep(&cache, &now.key(&identity), &builds, progress);
     Ok(built(builds, false))
+}
+
+/// What cannot be kept, on a full disk, is made again next time: it is none the worse now.
+fn keep(cache: &Cache, key: &Digest, builds: &[(Delivery, Vec<u8>)], progress: &mut dyn FnMut(&str)) {
+    if let Err(error) = cache.keep(key, builds) {
+        progress(&format!("not kept for the next time: {error}"));
+    }
 }
 
 /// What makes an op of a language.
@@ -130,3 +137,22 @@ pub fn sources_below(folder: &Path) -> Vec<PathBuf> {
 
 /// How deep below `OPS` an op may lie, as for rules.
 const MOST_DEPTH: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_kept_is_told_and_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut surroundings = Surroundings::read(|_| Some("/nowhere".to_owned())).unwrap();
+        surroundings.cache = folder.path().join("ops");
+        let cache = Cache::open(&surroundings).unwrap();
+        // Where the folder of what was built would be.
+        fs::write(surroundings.cache.join("built"), "").unwrap();
+        let (key, mut said) = (Digest::of(b"key"), Vec::new());
+        keep(&cache, &key, &[(Delivery::Use, vec![1])], &mut |line| said.push(line.to_owned()));
+        assert_eq!((said.len(), cache.find(&key)), (1, None));
+        assert!(said[0].starts_with("not kept for the next time: "), "{said:?}");
+    }
+}
