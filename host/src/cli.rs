@@ -54,16 +54,12 @@ pub use prompt::{Input, Stdin, Unanswered};
 
 /// Words of the existing command line that a later release will know.
 const LATER: &[&str] = &[
-    "activate",
     "admin",
-    "cat",
     "cloud",
     "config",
     "cron",
     "data",
-    "deactivate",
     "dns",
-    "draft",
     "edit",
     "inspect",
     "install",
@@ -73,8 +69,6 @@ const LATER: &[&str] = &[
     "package",
     "packages",
     "plugin",
-    "pull",
-    "push",
     "room",
     "snapshot",
     "stack",
@@ -113,6 +107,18 @@ enum Command {
     Versions(Box<space::VersionsArgs>),
     /// Serve an earlier version of a stack again
     Rollback(Box<space::RollbackArgs>),
+    /// Apply one stack
+    Push(Box<space::PushArgs>),
+    /// Put what changed of a stack there as a version that is not served yet
+    Draft(Box<space::PushArgs>),
+    /// Serve a draft, or any version, from now on
+    Activate(Box<space::ActivateArgs>),
+    /// Serve no version of a stack; its versions stay
+    Deactivate(Box<space::DeactivateArgs>),
+    /// Print a file of a stack as the chassis has it
+    Cat(Box<space::CatArgs>),
+    /// Write the stacks of a chassis into a workspace; files that are other here stay
+    Pull(Box<space::PullArgs>),
     /// Lay rule files out, one way for all
     Fmt(fmt::FmtArgs),
     /// Say everything that is wrong with rules, without running them
@@ -181,6 +187,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Diff(args)) => space::run(&space::Verb::Diff(*args), console),
         Some(Command::Versions(args)) => space::run(&space::Verb::Versions(*args), console),
         Some(Command::Rollback(args)) => space::run(&space::Verb::Rollback(*args), console),
+        Some(Command::Push(args)) => space::run(&space::Verb::Push(*args), console),
+        Some(Command::Draft(args)) => space::run(&space::Verb::Draft(*args), console),
+        Some(Command::Activate(args)) => space::run(&space::Verb::Activate(*args), console),
+        Some(Command::Deactivate(args)) => space::run(&space::Verb::Deactivate(*args), console),
+        Some(Command::Cat(args)) => space::run(&space::Verb::Cat(*args), console),
+        Some(Command::Pull(args)) => space::run(&space::Verb::Pull(*args), console),
         Some(Command::Fmt(args)) => fmt::run(&args, console),
         Some(Command::Lint(args)) => lint::run(&args, console),
         Some(Command::Doctor(args)) => doctor::run(&args, console),
@@ -301,7 +313,7 @@ mod tests {
         assert_eq!(code, ExitCode::from(2));
         assert!(err.starts_with("unknown command \"frobnicate\"\n"), "{err}");
         for (words, said) in [
-            ("txco activate", "`txco activate` comes with a later release\n"),
+            ("txco edit", "`txco edit` comes with a later release\n"),
             ("txco auth login", "auth: `txco auth login` comes with a later release\n"),
             (
                 "txco auth tenant hostnames verify",

@@ -30,6 +30,7 @@ mod admin_api;
 mod admin_access;
 mod identity;
 mod listings;
+mod space_verbs;
 mod spans;
 mod signing;
 mod basic_auth;

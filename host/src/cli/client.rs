@@ -21,12 +21,52 @@ pub(super) struct Reply {
 
 /// A reply that is one.
 pub(super) struct Refusal {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// How long the chassis asks to wait before the next try.
+    pub(super) retry_after: Option<Duration>,
     /// Its code, when it has one.
     pub(super) code: String,
     /// What it is about, by name.
     pub(super) detail: Value,
     /// What to tell a person.
     pub(super) text: String,
+}
+
+/// No reply came.
+pub(super) struct Lost {
+    /// What to tell a person.
+    pub(super) complaint: Complaint,
+    /// What that means for another try.
+    pub(super) how: How,
+}
+
+/// How a request was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Nobody was there, and nothing was sent.
+    Unsent,
+    /// The connection broke off: it may have been done.
+    Unknown,
+    /// Another try would end like this one.
+    ForGood,
+}
+
+impl From<Complaint> for Lost {
+    fn from(complaint: Complaint) -> Self {
+        Self { complaint, how: How::ForGood }
+    }
+}
+
+impl From<egress::AdminError> for Lost {
+    fn from(error: egress::AdminError) -> Self {
+        let how = match &error {
+            error if error.is_nobody_there() => How::Unsent,
+            error if error.is_broken_off() => How::Unknown,
+            _ => How::ForGood,
+        };
+        Self { complaint: Complaint::failed(error.to_string()), how }
+    }
 }
 
 impl Refusal {
@@ -59,16 +99,19 @@ pub(super) fn call(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Reply, Complaint> {
-    ask(target, method, path, body, Vec::new())?.map_err(|refusal| {
-        let hint = match (&target.access, refusal.code.as_str()) {
-            (Access::Signed(profile, _), "unknown_key" | "revoked_key" | "actor_revoked") => format!(
-                " — the key of profile {} is not (or no longer) good at {}; choose another by --profile",
-                profile.name, target.url
-            ),
-            _ => String::new(),
-        };
-        Complaint::failed(refusal.text + &hint)
-    })
+    ask(target, method, path, body, Vec::new())?.map_err(|refusal| explained(target, refusal))
+}
+
+/// A refusal that ends a command, with what to do when the key is not good there.
+pub(super) fn explained(target: &Target, refusal: Refusal) -> Complaint {
+    let hint = match (&target.access, refusal.code.as_str()) {
+        (Access::Signed(profile, _), "unknown_key" | "revoked_key" | "actor_revoked") => format!(
+            " — the key of profile {} is not (or no longer) good at {}; choose another by --profile",
+            profile.name, target.url
+        ),
+        _ => String::new(),
+    };
+    Complaint::failed(refusal.text + &hint)
 }
 
 /// The same, with headers of its own; a refusal is looked at by whoever asks.
@@ -77,16 +120,26 @@ pub(super) fn ask(
     method: &str,
     path: &str,
     body: Option<&Value>,
-    mut headers: Vec<(&'static str, Zeroizing<String>)>,
+    headers: Vec<(&'static str, Zeroizing<String>)>,
 ) -> Result<Result<Reply, Refusal>, Complaint> {
-    let failed = |e: egress::AdminError| Complaint::failed(e.to_string());
-    let client = egress::AdminClient::new(&target.url).map_err(failed)?;
+    attempt(target, method, path, body, headers).map_err(|lost| lost.complaint)
+}
+
+/// The same, telling also how a request was lost.
+pub(super) fn attempt(
+    target: &Target,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+    mut headers: Vec<(&'static str, Zeroizing<String>)>,
+) -> Result<Result<Reply, Refusal>, Lost> {
+    let client = egress::AdminClient::new(&target.url)?;
     let body = body.map(|body| Zeroizing::new(body.to_string().into_bytes()));
     match &target.access {
         Access::Unsigned => {}
         Access::Basic(value) => headers.push(("authorization", value.clone())),
         Access::Signed(profile, signer) => {
-            let line = client.line(path).map_err(failed)?;
+            let line = client.line(path)?;
             let message = Message {
                 method,
                 path: &line.path,
@@ -101,7 +154,7 @@ pub(super) fn ask(
             headers.extend(signed.map(|(name, value)| (name, Zeroizing::new(value))));
         }
     }
-    let reply = runtime()?.block_on(client.call_with(method, path, body, headers)).map_err(failed)?;
+    let reply = runtime()?.block_on(client.call_with(method, path, body, headers))?;
     let body: Value = serde_json::from_slice(reply.body()).unwrap_or(Value::Null);
     if !reply.is_success() {
         let detail = body.get("detail").cloned().unwrap_or(Value::Null);
@@ -110,7 +163,9 @@ pub(super) fn ask(
             Some(Remedy::Say(text)) => format!(" — {text}"),
             Some(Remedy::Said) | None => String::new(),
         };
-        return Ok(Err(Refusal { text: format!("{}{remedy}", reply.refusal()), code, detail }));
+        let text = format!("{}{remedy}", reply.refusal());
+        let (status, retry_after) = (reply.status(), reply.retry_after());
+        return Ok(Err(Refusal { status, retry_after, code, detail, text }));
     }
     Ok(Ok(Reply { status: reply.status(), body }))
 }

@@ -66,9 +66,16 @@ impl Console<'_> {
     /// # Errors
     /// When stdout is closed or full.
     pub fn print(&mut self, text: &str) -> Result<(), Complaint> {
+        self.write(&format!("{text}\n"))
+    }
+
+    /// The same for a text that is printed as it is, without a line's end of ours.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub fn write(&mut self, text: &str) -> Result<(), Complaint> {
         self.out
             .write_all(text.as_bytes())
-            .and_then(|()| self.out.write_all(b"\n"))
             .and_then(|()| self.out.flush())
             // Whoever read has enough of it, such as `| head`: nobody is to be told.
             .map_err(|e| {

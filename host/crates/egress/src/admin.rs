@@ -57,6 +57,21 @@ pub enum AdminError {
     Internal(#[from] Error),
 }
 
+impl AdminError {
+    /// Whether the chassis was not there, and nothing was sent: soon it may be.
+    #[must_use]
+    pub fn is_nobody_there(&self) -> bool {
+        let passes = ["connection refused", "connection reset", "connection aborted"];
+        matches!(self, Self::Unreachable { why, .. } if passes.contains(&why.as_str()))
+    }
+
+    /// Whether the connection broke off, so that nobody knows what was done.
+    #[must_use]
+    pub const fn is_broken_off(&self) -> bool {
+        matches!(self, Self::Protocol(_))
+    }
+}
+
 /// An answer of the admin API. Its body may hold a generated value, so it is wiped when
 /// dropped and not printed.
 ///
@@ -71,6 +86,7 @@ pub struct AdminReply {
     reason: &'static str,
     server: String,
     cf_ray: String,
+    retry_after: Option<Duration>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -85,6 +101,12 @@ impl AdminReply {
     #[must_use]
     pub const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
+    }
+
+    /// How long the chassis asks to wait before the next try, in whole seconds.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The body as received.
@@ -292,7 +314,7 @@ impl AdminClient {
         }
         let mut body = Zeroizing::new(Vec::with_capacity(size));
         chunks.iter().for_each(|chunk| body.extend_from_slice(chunk));
-        let header = |name: &str| {
+        let header = |name: &str| -> String {
             let value = response.headers().get(name).and_then(|v| v.to_str().ok());
             value.unwrap_or_default().chars().take(100).collect()
         };
@@ -301,6 +323,7 @@ impl AdminClient {
             reason: response.status().canonical_reason().unwrap_or_default(),
             server: header("server"),
             cf_ray: header("cf-ray"),
+            retry_after: header("retry-after").trim().parse().ok().map(Duration::from_secs),
             body,
         })
     }
@@ -344,7 +367,7 @@ mod tests {
 
     fn reply(status: u16, reason: &'static str, body: &str) -> AdminReply {
         let body = Zeroizing::new(body.as_bytes().to_vec());
-        AdminReply { status, reason, server: String::new(), cf_ray: String::new(), body }
+        AdminReply { status, reason, server: String::new(), cf_ray: String::new(), retry_after: None, body }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `txco apply [DIR]`: what changed in a workspace becomes what a chassis serves, each stack whole or not at all.
+//! `txco apply [DIR]`, `push` and `draft`: what changed in a workspace becomes what a chassis serves, each stack whole
+//! or not at all; or it is only put there, to be looked at first.
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use super::SpaceFlags;
 use super::compare::{Row, State, chosen, compared, left_out};
 use super::local::{Local, LocalStack};
 use super::ops::{Doing, ship};
+use super::patience::{Patience, PatienceFlags};
 use super::remote::{Remote, list, text};
 use crate::cli::client::Refusal;
 use crate::cli::output::{Complaint, Console};
@@ -21,16 +23,38 @@ pub(in crate::cli) struct ApplyArgs {
     #[arg(value_name = "DIR", conflicts_with = "workspace")]
     dir: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) space: SpaceFlags,
+    flags: ApplyFlags,
     /// Apply only this stack
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
+}
+
+/// The arguments of `txco push` and `txco draft`.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct PushArgs {
+    /// The stack
+    #[arg(value_name = "STACK")]
+    stack: String,
+    #[command(flatten)]
+    flags: ApplyFlags,
+}
+
+/// What `apply`, `push` and `draft` have in common.
+#[derive(Debug, clap::Args)]
+struct ApplyFlags {
+    #[command(flatten)]
+    space: SpaceFlags,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Apply also what has not changed
+    /// Also what has not changed
     #[arg(long)]
     force: bool,
+    /// Only what has changed, which is so without it
+    #[arg(long, conflicts_with = "force")]
+    changed: bool,
+    #[command(flatten)]
+    patience: PatienceFlags,
     /// Take what the Go chassis lets pass; the chassis itself must run with --rule-mode lenient
     #[arg(long)]
     lenient: bool,
@@ -42,21 +66,34 @@ pub(in crate::cli) struct ApplyArgs {
     no_validate: bool,
     /// Of the Go chassis; not needed here
     #[arg(long, hide = true)]
-    changed: bool,
-    /// Of the Go chassis; not needed here
-    #[arg(long, hide = true)]
     verbose: bool,
-    /// Of the Go chassis; not needed here
-    #[arg(long, hide = true, value_name = "TIME")]
-    timeout: Option<String>,
-    /// Of the Go chassis; not needed here
-    #[arg(long, hide = true, value_name = "COUNT")]
-    retries: Option<String>,
+}
+
+impl ApplyArgs {
+    pub(super) const fn json(&self) -> bool {
+        self.flags.space.json
+    }
+}
+
+impl PushArgs {
+    pub(super) const fn json(&self) -> bool {
+        self.flags.space.json
+    }
+}
+
+/// What is done with what changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It is served from now on.
+    Activate,
+    /// It lies there as a version that may be activated.
+    Draft,
 }
 
 /// What became of a stack.
 enum Became {
     Applied { version: u64, prior: Option<u64>, files: usize, told: Value },
+    Drafted { version: u64, files: usize },
     Unchanged { version: Option<u64> },
     WouldBe { prior: Option<u64>, files: usize, state: State },
     Failed(String),
@@ -64,22 +101,36 @@ enum Became {
 
 /// Applies.
 pub(super) fn run(args: &ApplyArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    for (given, flag) in [
-        (args.timeout.is_some(), "--timeout"),
-        (args.retries.is_some(), "--retries"),
-        (args.verbose, "--verbose"),
-    ] {
-        if given {
-            console.note(&format!("{flag} is of the Go chassis and does nothing here"));
-        }
+    let dir = args.dir.as_ref();
+    changed(&args.flags, dir, args.stack.as_deref(), Purpose::Activate, console)
+}
+
+/// Applies one stack.
+pub(super) fn push(args: &PushArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
+    changed(&args.flags, None, Some(&args.stack), Purpose::Activate, console)
+}
+
+/// Puts one stack there, and activates nothing.
+pub(super) fn draft(args: &PushArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
+    changed(&args.flags, None, Some(&args.stack), Purpose::Draft, console)
+}
+
+fn changed(
+    args: &ApplyFlags,
+    dir: Option<&PathBuf>,
+    only: Option<&str>,
+    purpose: Purpose,
+    console: &mut Console<'_>,
+) -> Result<(), Complaint> {
+    if args.verbose {
+        console.note("--verbose is of the Go chassis and does nothing here");
     }
     let flags = SpaceFlags {
-        workspace: args.dir.clone().or_else(|| args.space.workspace.clone()),
+        workspace: dir.cloned().or_else(|| args.space.workspace.clone()),
         tenant: args.space.tenant.clone(),
         json: args.space.json,
     };
     let chosen = chosen(&flags, console)?;
-    let only = args.stack.as_deref();
     let local = Local::read(flags.workspace.as_deref(), only, chosen.mocks, console)?;
     if local.stacks.is_empty() {
         return Err(Complaint::failed("the workspace has no rules below OPS (`txco init` makes some)"));
@@ -98,14 +149,15 @@ pub(super) fn run(args: &ApplyArgs, console: &mut Console<'_>) -> Result<(), Com
     if let Some(note) = left_out(chosen.mocks) {
         console.note(note);
     }
-    let remote = Remote { target: &chosen.target, tenant: &chosen.tenant };
+    let patience = Patience::of(&args.patience);
+    let remote = Remote { target: &chosen.target, tenant: &chosen.tenant, patience };
     let shipped = ship(&local, &remote, doing, console)?;
     let said = if doing == Doing::Dry { "would be pushed" } else { "pushed" };
     for name in &shipped {
         console.note(&format!("op://{name} {said}"));
     }
     let mut all = Vec::new();
-    for row in compared(&local, &remote, only)? {
+    for row in compared(&local, &remote, only, console)? {
         let Some(files) = local.stacks.iter().find(|(stack, _)| stack.as_str() == row.stack) else {
             continue;
         };
@@ -117,7 +169,7 @@ pub(super) fn run(args: &ApplyArgs, console: &mut Console<'_>) -> Result<(), Com
         } else if doing == Doing::Dry {
             Became::WouldBe { prior: row.active.version, files: files.1.files.len(), state }
         } else {
-            one(&remote, &row, files.1)?
+            one(&remote, &row, files.1, purpose, console)?
         };
         if !flags.json {
             tell(&row.stack, &became, console)?;
@@ -128,16 +180,30 @@ pub(super) fn run(args: &ApplyArgs, console: &mut Console<'_>) -> Result<(), Com
         let list: Vec<_> = all.iter().map(|(stack, became)| as_json(stack, became)).collect();
         console.print(&json!(list).to_string())?;
     } else {
-        console.print(&recap(&all))?;
+        console.print(&recap(&all, purpose))?;
     }
     let failed = all.iter().any(|(_, became)| matches!(became, Became::Failed(_)));
     if failed { Err(Complaint::silent()) } else { Ok(()) }
 }
 
 /// Draft, files, activation; the chassis does the last as a whole or not.
-fn one(remote: &Remote<'_>, row: &Row, local: &LocalStack) -> Result<Became, Complaint> {
-    let (number, manifest) = remote.upload(&row.stack, &local.files)?;
-    Ok(match remote.activate(&row.stack, number, &manifest, &row.active)? {
+fn one(
+    remote: &Remote<'_>,
+    row: &Row,
+    local: &LocalStack,
+    purpose: Purpose,
+    console: &mut Console<'_>,
+) -> Result<Became, Complaint> {
+    let (number, manifest) = remote.upload(&row.stack, &local.files, console)?;
+    if purpose == Purpose::Draft {
+        let checked = remote.validate(&row.stack, number, console)?;
+        let wrong: Vec<_> = list(&checked, "errors").map(|one| text(one, "err").to_owned()).collect();
+        return Ok(match wrong.is_empty() {
+            true => Became::Drafted { version: number, files: local.files.len() },
+            false => Became::Failed(wrong.join("\n")),
+        });
+    }
+    Ok(match remote.activate(&row.stack, number, &manifest, &row.active, console)? {
         Ok(told) => Became::Applied {
             version: number,
             prior: told.get("prior_version_number").and_then(Value::as_u64),
@@ -182,6 +248,10 @@ fn tell(stack: &str, became: &Became, console: &mut Console<'_>) -> Result<(), C
                 served => console.note(&format!("⚠ {stack} is stored and served {served}")),
             }
         }
+        Became::Drafted { version, files } => {
+            console.print(&format!("✓ {stack} v{version} drafted ({files} files)"))?;
+            console.note(&format!("next: txco activate {stack} {version}"));
+        }
         Became::Unchanged { .. } => {}
         Became::WouldBe { prior, files, state } => {
             let prior = prior.map(|prior| format!("is v{prior}, ")).unwrap_or_default();
@@ -197,18 +267,28 @@ fn tell(stack: &str, became: &Became, console: &mut Console<'_>) -> Result<(), C
     Ok(())
 }
 
-fn recap(all: &[(String, Became)]) -> String {
+fn recap(all: &[(String, Became)], purpose: Purpose) -> String {
+    let word = match purpose {
+        Purpose::Activate => "apply",
+        Purpose::Draft => "draft",
+    };
     let count = |which: fn(&Became) -> bool| all.iter().filter(|(_, became)| which(became)).count();
     let deployed = count(|b| matches!(b, Became::Applied { .. }));
+    let drafted = count(|b| matches!(b, Became::Drafted { .. }));
     let would = count(|b| matches!(b, Became::WouldBe { .. }));
     let unchanged = count(|b| matches!(b, Became::Unchanged { .. }));
     let failed = count(|b| matches!(b, Became::Failed(_)));
-    if deployed + would + failed == 0 {
-        return format!("apply: nothing to apply ({unchanged} unchanged)");
+    if deployed + drafted + would + failed == 0 {
+        return format!("{word}: nothing to {word} ({unchanged} unchanged)");
     }
-    let done = if would > 0 { format!("{would} to deploy") } else { format!("✓ {deployed} deployed") };
+    let done = match purpose {
+        Purpose::Activate if would > 0 => format!("{would} to deploy"),
+        Purpose::Activate => format!("✓ {deployed} deployed"),
+        Purpose::Draft if would > 0 => format!("{would} to draft"),
+        Purpose::Draft => format!("✓ {drafted} drafted"),
+    };
     let failed = if failed > 0 { format!(" · ✗ {failed} failed") } else { String::new() };
-    format!("apply: {done} · {unchanged} unchanged{failed}")
+    format!("{word}: {done} · {unchanged} unchanged{failed}")
 }
 
 fn as_json(stack: &str, became: &Became) -> Value {
@@ -216,6 +296,9 @@ fn as_json(stack: &str, became: &Became) -> Value {
         Became::Applied { version, prior, files, told } => json!({
             "stack": stack, "version": version, "prior_version": prior, "files": files,
             "activated": true, "unchanged": false, "secrets": told.get("secrets"),
+        }),
+        Became::Drafted { version, files } => json!({
+            "stack": stack, "version": version, "files": files, "activated": false, "unchanged": false,
         }),
         Became::Unchanged { version } => {
             json!({ "stack": stack, "version": version, "activated": false, "unchanged": true })

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::LookArgs;
 use super::local::Local;
+use super::patience::Patience;
 use super::remote::{Active, Remote};
 use crate::cli::output::{Complaint, Console, cell, table};
 use crate::cli::project::{Chosen, Mocks, Project};
@@ -49,8 +50,9 @@ pub(super) fn compared(
     local: &Local,
     remote: &Remote<'_>,
     only: Option<&str>,
+    console: &mut Console<'_>,
 ) -> Result<Vec<Row>, Complaint> {
-    let mut there = remote.active()?;
+    let mut there = remote.active(console)?;
     let mut rows = Vec::new();
     let mut ops = None;
     for (stack, files) in &local.stacks {
@@ -62,11 +64,11 @@ pub(super) fn compared(
             Some(_) if files.calls.is_empty() => State::Same,
             Some(version) => {
                 if ops.is_none() {
-                    ops = Some(remote.ops()?);
+                    ops = Some(remote.ops(console)?);
                 }
                 let called = |one: &&[String; 3]| files.calls.iter().any(|call| call.as_str() == one[0]);
                 let mut now: Vec<_> = ops.iter().flatten().filter(called).cloned().collect();
-                let mut pinned = remote.pins(stack.as_str(), version)?;
+                let mut pinned = remote.pins(stack.as_str(), version, console)?;
                 now.sort();
                 pinned.sort();
                 if now == pinned { State::Same } else { State::Ops }
@@ -83,8 +85,8 @@ pub(super) fn compared(
 pub(super) fn run(args: &LookArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let only = args.stack.as_deref();
     let (local, chosen) = here_and_there(args, console)?;
-    let remote = Remote { target: &chosen.target, tenant: &chosen.tenant };
-    let rows = compared(&local, &remote, only)?;
+    let remote = Remote { target: &chosen.target, tenant: &chosen.tenant, patience: Patience::NONE };
+    let rows = compared(&local, &remote, only, console)?;
     let same = rows.iter().all(|row| row.state == State::Same);
     if args.space.json {
         let all: Vec<_> = rows

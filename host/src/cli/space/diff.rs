@@ -8,6 +8,7 @@ use store::StackFile;
 use super::LookArgs;
 use super::compare::{State, compared, here_and_there};
 use super::lines::changed;
+use super::patience::Patience;
 use super::remote::Remote;
 use crate::cli::output::{Complaint, Console};
 
@@ -15,16 +16,19 @@ use crate::cli::output::{Complaint, Console};
 pub(super) fn run(args: &LookArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let only = args.stack.as_deref();
     let (local, chosen) = here_and_there(args, console)?;
-    let remote = Remote { target: &chosen.target, tenant: &chosen.tenant };
+    let remote = Remote { target: &chosen.target, tenant: &chosen.tenant, patience: Patience::NONE };
     let mut all = Vec::new();
-    for row in compared(&local, &remote, only)? {
+    for row in compared(&local, &remote, only, console)? {
         if row.state == State::Same {
             continue;
         }
         let here = local.stacks.iter().find(|(stack, _)| stack.as_str() == row.stack);
         let after = here.map(|(_, stack)| stack.files.clone()).unwrap_or_default();
-        let before = row.active.version.map(|version| remote.files(&row.stack, version)).transpose()?;
-        let files = differing(&before.unwrap_or_default(), &after);
+        let before = match row.active.version {
+            Some(version) => remote.files(&row.stack, version, console)?,
+            None => Vec::new(),
+        };
+        let files = differing(&before, &after);
         if !args.space.json {
             for (path, lines) in &files {
                 console.print(&format!("{}/{path}", row.stack))?;

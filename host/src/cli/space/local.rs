@@ -15,7 +15,7 @@ use crate::cli::output::{Complaint, Console};
 use crate::cli::project::Mocks;
 
 /// What lies beside rules.
-const MOCKS: [&str; 2] = ["mock-request.json", "mock-response.json"];
+pub(super) const MOCKS: [&str; 2] = ["mock-request.json", "mock-response.json"];
 /// The largest of them.
 const MAX_MOCK: u64 = 1 << 20;
 

@@ -29,7 +29,7 @@ pub(super) fn ship(
     if folders.is_empty() {
         return Ok(Vec::new());
     }
-    let there = remote.ops()?;
+    let there = remote.ops(console)?;
     let mut shipped: Vec<String> = Vec::new();
     for folder in folders {
         let parcel = parcel(&folder, console)?;
@@ -42,7 +42,7 @@ pub(super) fn ship(
         }
         if doing == Doing::Really {
             let path = format!("ops/{}", client::encoded(&parcel.name));
-            remote.call("PUT", &path, Some(&json!({ "builds": parcel.builds })))?;
+            remote.call("PUT", &path, Some(&json!({ "builds": parcel.builds })), console)?;
         }
         shipped.push(parcel.name);
     }

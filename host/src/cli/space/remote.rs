@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use store::StackFile;
 
+use super::patience::{Patience, Twice};
 use crate::cli::client::{self, Refusal, Reply};
-use crate::cli::output::Complaint;
+use crate::cli::output::{Complaint, Console};
 use crate::cli::target::Target;
 
 /// The stacks of a tenant at a chassis.
 pub(super) struct Remote<'a> {
     pub(super) target: &'a Target,
     pub(super) tenant: &'a str,
+    pub(super) patience: Patience,
 }
 
 /// What is active of a stack.
@@ -26,8 +28,8 @@ pub(super) struct Active {
 
 impl Remote<'_> {
     /// What is active, by stack.
-    pub(super) fn active(&self) -> Result<BTreeMap<String, Active>, Complaint> {
-        let reply = self.call("GET", "stacks", None)?;
+    pub(super) fn active(&self, console: &mut Console<'_>) -> Result<BTreeMap<String, Active>, Complaint> {
+        let reply = self.call("GET", "stacks", None, console)?;
         let all = list(&reply.body, "stacks").map(|stack| {
             let version = stack.get("active_version").and_then(Value::as_u64);
             let manifest = text(stack, "manifest_hash").to_owned();
@@ -37,15 +39,15 @@ impl Remote<'_> {
     }
 
     /// The versions of a stack, newest first.
-    pub(super) fn versions(&self, stack: &str) -> Result<Vec<Value>, Complaint> {
-        let reply = self.call("GET", &format!("stacks/{}/versions", client::encoded(stack)), None)?;
+    pub(super) fn versions(&self, stack: &str, console: &mut Console<'_>) -> Result<Vec<Value>, Complaint> {
+        let reply = self.call("GET", &format!("stacks/{}/versions", client::encoded(stack)), None, console)?;
         Ok(list(&reply.body, "versions").cloned().collect())
     }
 
     /// The files of a version.
-    pub(super) fn files(&self, stack: &str, version: u64) -> Result<Vec<StackFile>, Complaint> {
+    pub(super) fn files(&self, stack: &str, version: u64, console: &mut Console<'_>) -> Result<Vec<StackFile>, Complaint> {
         let stack = client::encoded(stack);
-        let reply = self.call("GET", &format!("stacks/{stack}/versions/{version}?include=content"), None)?;
+        let reply = self.call("GET", &format!("stacks/{stack}/versions/{version}?include=content"), None, console)?;
         let file = |file: &Value| StackFile {
             path: text(file, "path").to_owned(),
             content: text(file, "content").to_owned(),
@@ -54,16 +56,16 @@ impl Remote<'_> {
     }
 
     /// What a version is pinned to: name, delivery and digest.
-    pub(super) fn pins(&self, stack: &str, version: u64) -> Result<Vec<[String; 3]>, Complaint> {
+    pub(super) fn pins(&self, stack: &str, version: u64, console: &mut Console<'_>) -> Result<Vec<[String; 3]>, Complaint> {
         let stack = client::encoded(stack);
-        let reply = self.call("GET", &format!("stacks/{stack}/versions/{version}?include=ops"), None)?;
+        let reply = self.call("GET", &format!("stacks/{stack}/versions/{version}?include=ops"), None, console)?;
         let pin = |pin: &Value| ["name", "delivery", "digest"].map(|member| text(pin, member).to_owned());
         Ok(list(&reply.body, "ops").map(pin).collect())
     }
 
     /// The ops of the tenant: name, delivery and digest of each component.
-    pub(super) fn ops(&self) -> Result<Vec<[String; 3]>, Complaint> {
-        let reply = self.call("GET", "ops", None)?;
+    pub(super) fn ops(&self, console: &mut Console<'_>) -> Result<Vec<[String; 3]>, Complaint> {
+        let reply = self.call("GET", "ops", None, console)?;
         let builds = |op: &Value| {
             let name = text(op, "name").to_owned();
             let build = move |build: &Value| {
@@ -75,9 +77,9 @@ impl Remote<'_> {
     }
 
     /// Begins a version and fills it: its number and manifest.
-    pub(super) fn upload(&self, stack: &str, files: &[StackFile]) -> Result<(u64, String), Complaint> {
+    pub(super) fn upload(&self, stack: &str, files: &[StackFile], console: &mut Console<'_>) -> Result<(u64, String), Complaint> {
         let at = format!("stacks/{}", client::encoded(stack));
-        let begun = self.call("POST", &format!("{at}/draft"), Some(&json!({})))?;
+        let begun = self.call("POST", &format!("{at}/draft"), Some(&json!({})), console)?;
         let number = begun.body.get("version_number").and_then(Value::as_u64).unwrap_or_default();
         let files: Vec<_> = files
             .iter()
@@ -87,8 +89,19 @@ impl Remote<'_> {
             })
             .collect();
         let body = json!({ "files": files, "manage": "code" });
-        let put = self.call("PUT", &format!("{at}/versions/{number}/files"), Some(&body))?;
+        let put = self.call("PUT", &format!("{at}/versions/{number}/files"), Some(&body), console)?;
         Ok((number, text(&put.body, "manifest_hash").to_owned()))
+    }
+
+    /// What its activation would find wrong with a version.
+    pub(super) fn validate(
+        &self,
+        stack: &str,
+        number: u64,
+        console: &mut Console<'_>,
+    ) -> Result<Value, Complaint> {
+        let rest = format!("stacks/{}/versions/{number}/validate", client::encoded(stack));
+        Ok(self.call("POST", &rest, None, console)?.body)
     }
 
     /// Makes a version active, if it and what is active are what was looked at.
@@ -98,20 +111,51 @@ impl Remote<'_> {
         number: u64,
         manifest: &str,
         before: &Active,
+        console: &mut Console<'_>,
     ) -> Result<Result<Value, Refusal>, Complaint> {
-        let path = self.path(&format!("stacks/{}/activate", client::encoded(stack)));
+        let rest = format!("stacks/{}/activate", client::encoded(stack));
         let body = json!({
             "version_number": number,
             "manifest_hash": manifest,
             "active_manifest_hash": before.manifest,
         });
-        let answer = client::ask(self.target, "POST", &path, Some(&body), Vec::new())?;
+        let answer = self.ask("POST", &rest, Some(&body), Twice::Same, console)?;
+        // A try whose reply was lost may have done it.
+        if matches!(&answer, Err(refusal) if refusal.code == "active_changed")
+            && self.active(console)?.get(stack).and_then(|active| active.version) == Some(number)
+            && before.version != Some(number)
+        {
+            let told = json!({ "version_number": number, "prior_version_number": before.version });
+            return Ok(Ok(told));
+        }
         Ok(answer.map(|reply| reply.body))
     }
 
     /// One request below the tenant.
-    pub(super) fn call(&self, method: &str, rest: &str, body: Option<&Value>) -> Result<Reply, Complaint> {
-        client::call(self.target, method, &self.path(rest), body)
+    pub(super) fn call(
+        &self,
+        method: &str,
+        rest: &str,
+        body: Option<&Value>,
+        console: &mut Console<'_>,
+    ) -> Result<Reply, Complaint> {
+        // Whatever is put or asked for is the same the second time; a second draft is another.
+        let twice = if method == "POST" { Twice::Other } else { Twice::Same };
+        let answer = self.ask(method, rest, body, twice, console)?;
+        answer.map_err(|refusal| client::explained(self.target, refusal))
+    }
+
+    fn ask(
+        &self,
+        method: &str,
+        rest: &str,
+        body: Option<&Value>,
+        twice: Twice,
+        console: &mut Console<'_>,
+    ) -> Result<Result<Reply, Refusal>, Complaint> {
+        let path = self.path(rest);
+        self.patience
+            .ask(twice, console, || client::attempt(self.target, method, &path, body, Vec::new()))
     }
 
     fn path(&self, rest: &str) -> String {
