@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::{Answer, Builder, Host, Reply, Request, Upstream};
 
 use crate::TXCO;
+use crate::op_push::{AUTH, digest};
 
 const JOB: &str = "SELECT .body.n AS .n, .body.note AS .note\n\
                    WITH mode = \"async\", secrets.headers.authorization.secret = \"KEY\",\n\
@@ -334,8 +337,9 @@ fn a_continuable_rule_lets_its_client_go() {
 #[test]
 fn a_request_with_a_credential_cannot_wait() {
     let worker = worker();
+    let basic = "WHEN .body.n == 1 EXEC \"txco://basic-auth-encode\" WITH secrets.password.secret = \"KEY\", user = \"u\", output_path = \"_txc.computed.basic\"\n";
     let mut host = chassis(&worker)
-        .rule("OPS/web/50/basic.txcl", "EXEC \"txco://basic-auth-encode\" WITH secrets.password.secret = \"KEY\", user = \"u\", output_path = \"_txc.computed.basic\"\n")
+        .rule("OPS/web/50/basic.txcl", basic)
         .start();
     host.store("KEY");
     let reply = host.event("/orders", &json!({ "n": 1 }));
@@ -347,6 +351,13 @@ fn a_request_with_a_credential_cannot_wait() {
     assert!(host.log().contains(told), "{}", host.log());
     let lint = host.txco(&["lint", "workspace"]);
     assert!(format!("{}{}", lint.stdout, lint.stderr).contains(told), "{}{}", lint.stdout, lint.stderr);
+    lint.succeeds();
+    // Where no WHEN keeps them apart it is an error.
+    host.write("workspace/OPS/web/50/basic.txcl", basic.trim_start_matches("WHEN .body.n == 1 "));
+    let lint = host.txco(&["lint", "workspace"]);
+    let told = "rule job waits for a worker, and web/50/basic has put a credential into the envelope";
+    assert!(format!("{}{}", lint.stdout, lint.stderr).contains(told), "{}{}", lint.stdout, lint.stderr);
+    lint.fails(1);
     host.finish();
 }
 
@@ -418,6 +429,47 @@ fn it_goes_on_under_the_rules_that_it_began_with() {
     assert_eq!(call(&mut host, &job, &token, &done(&json!({}))).status, 200);
     assert_eq!(ended(&mut host, &ticket).json()["result"]["rules"], "old");
     host.allow(&key, "upstream worker header authorization", 1);
+    host.finish();
+}
+
+/// The same where they were applied and call an op of the tenant: its bytes are those of the version
+/// that was active when the request began, wherever its name leads now.
+#[test]
+fn it_goes_on_with_the_ops_that_it_began_with_after_a_restart() {
+    let worker = worker();
+    let mut host = Host::serve(TXCO).upstream(&worker, "work.example:443").start();
+    let (key, password) = (host.store("KEY"), host.store("PASSWORD"));
+    let push = |host: &mut Host, component: &[u8]| {
+        let build = json!([{ "delivery": "reveal", "component": STANDARD.encode(component) }]);
+        let request = Request::new("PUT", "/v1/tenants/default/ops/basic-auth-encode");
+        let reply = host.admin(&request.json(&json!({ "builds": build })));
+        assert!(reply.status < 300, "{}", reply.text());
+    };
+    let apply = |host: &mut Host, text: &str| {
+        host.write("applied/OPS/web/100/job.txcl", JOB);
+        host.write("applied/OPS/web/200/later.txcl", text);
+        let url = format!("http://{}", host.admin_address());
+        host.txco(&["apply", "applied", "--url", &url]).succeeds();
+    };
+    push(&mut host, AUTH);
+    let auth = "EXEC \"op://basic-auth-encode\"\nWITH secrets.password.secret = \"PASSWORD\", user = \"alice\"\nEMIT .rules = \"old\"\n";
+    apply(&mut host, auth);
+    let ticket = ticket(&host.event("/orders", &json!({ "n": 1 })));
+    push(&mut host, &[AUTH, b"\0\x05\x01xyyy"].concat());
+    apply(&mut host, "EMIT .rules = \"new\"\n");
+    let gone = host.admin(&Request::new("DELETE", "/v1/tenants/default/ops/basic-auth-encode"));
+    assert_eq!(gone.status, 204);
+    host.kill();
+    host.start();
+    let (job, token) = only_job(&worker);
+    assert_eq!(call(&mut host, &job, &token, &done(&json!({}))).status, 200);
+    let ended = ended(&mut host, &ticket).json();
+    assert_eq!(ended["result"]["rules"], "old", "{ended}");
+    let traced = host.txco(&["trace", "last", "--json"]).succeeds();
+    let called = format!("op basic-auth-encode@{}", digest(AUTH));
+    assert!(traced.contains(&called), "{called}: {traced}");
+    host.allow(&key, "upstream worker header authorization", 1);
+    drop(password);
     host.finish();
 }
 

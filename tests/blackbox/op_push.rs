@@ -31,7 +31,7 @@ fn called(host: &mut Host) -> String {
     traced.lines().filter(|line| line.contains("op basic-auth-encode@")).map(str::to_owned).collect()
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

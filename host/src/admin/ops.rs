@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chassis::{Chassis, LoadErrors, OpSource, RuleSet, Space};
+use chassis::{Chassis, LoadErrors, OpSource, PinnedOps, RuleSet, Space};
 use model::{Delivery, Digest, OpName, TenantId, TenantSlug};
 use sandbox::Limits;
 use store::{NewBuild, Pin, Pushed, Store, StoredBuild, StoredOp};
@@ -268,6 +268,19 @@ impl Sources<'_> {
             signature: build.signature,
         };
         Ok(builds.into_iter().map(pin).collect())
+    }
+}
+
+impl PinnedOps for Ops {
+    fn component(
+        &self,
+        tenant: &TenantId,
+        _: &OpName,
+        digest: &Digest,
+    ) -> Result<Option<Vec<u8>>, String> {
+        let signature = self.store.signature(tenant, digest).map_err(|e| e.to_string())?;
+        self.signers.admit(digest, signature.as_deref()).map_err(|e| e.to_string())?;
+        self.store.component(tenant, digest).map_err(|e| e.to_string())
     }
 }
 

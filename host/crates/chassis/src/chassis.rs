@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use model::{OpName, TenantId};
 use sandbox::Sandbox;
 use tokio::sync::mpsc::Sender;
+use txcl::Color;
 use vault::LateVault;
 
 use crate::admission::{Admissions, NotAdmitted, Pass, Terms};
@@ -16,7 +17,7 @@ use crate::callers::Callers;
 use crate::count::{Counted, Counts, Use};
 use crate::life::{Carried, Life};
 use crate::places::{LargePlaces, Places};
-use crate::registry::{OpSource, Registry};
+use crate::registry::{OpSource, PinnedOps, Registry};
 use crate::request::{Outcome, Piece, Request};
 use crate::rooms::Rooms;
 use crate::ruleset::{LoadErrors, RuleSet};
@@ -79,7 +80,7 @@ impl Chassis {
     /// # Errors
     /// [`LoadErrors::Ops`].
     pub fn bind(&self, mut rules: RuleSet, ops: &dyn OpSource) -> Result<RuleSet, LoadErrors> {
-        rules.bind(|name| {
+        rules.bind(|_, name| {
             let components = ops.components(name)?;
             if components.is_empty() {
                 return Err(unknown(&ops.names()));
@@ -87,6 +88,31 @@ impl Chassis {
             let loaded = self.rooms.registry.tenant(&self.sandbox, name, &components);
             loaded.map_err(|error| error.to_string())
         })?;
+        Ok(rules)
+    }
+
+    /// The rules that a request began with, with exactly the ops that it began with.
+    pub(crate) fn rebuilt(
+        &self,
+        content: &str,
+        tenant: &TenantId,
+        ops: &dyn PinnedOps,
+    ) -> Result<RuleSet, String> {
+        let (mut rules, pins) = RuleSet::of_snapshot(content).ok_or("they cannot be read any more")?;
+        let bound = rules.bind(|stack, name| {
+            let digests = pins.get(stack).and_then(|ops| ops.get(name)).into_iter().flatten();
+            let component = |digest| {
+                let component = ops.component(tenant, name, digest)?;
+                component.ok_or_else(|| format!("the database does not have {name}@{digest} any more"))
+            };
+            let components = digests.map(component).collect::<Result<Vec<_>, _>>()?;
+            if components.is_empty() {
+                return Err("nobody said to what it is pinned".to_owned());
+            }
+            let loaded = self.rooms.registry.tenant(&self.sandbox, name, &components);
+            loaded.map_err(|error| error.to_string())
+        });
+        bound.map_err(|errors| errors.render(Color::Plain).trim_end().to_owned())?;
         Ok(rules)
     }
 

@@ -6,7 +6,7 @@ use txcl::{Color, Diagnostics, Mode, RuleFile, Severity};
 
 use crate::flow::flow;
 use crate::known::{Absent, Embedded};
-use crate::ruleset::RuleSet;
+use crate::ruleset::{LoadErrors, RuleSet};
 use crate::workspace::{self, Misplaced};
 
 /// What was found.
@@ -39,9 +39,14 @@ impl Lint {
             }
         }
         // Which stack events enter makes no difference: each may be the one.
-        if let Ok(rules) = RuleSet::load(workspace, stack.as_ref(), mode) {
-            lint.flow = flow(&rules);
-            lint.flow.extend(rules.cannot_wait());
+        match RuleSet::load(workspace, stack.as_ref(), mode) {
+            Ok(rules) => {
+                lint.flow = flow(&rules);
+                lint.flow.extend(rules.cannot_wait());
+            }
+            // Each file is in order, and together they are not.
+            Err(LoadErrors::Misplaced(all)) if lint.misplaced.is_empty() => lint.misplaced = all,
+            Err(_) => {}
         }
         lint
     }

@@ -2,11 +2,26 @@
 //! them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::StackName;
+use txcl::Rule;
 
-use crate::ruleset::RuleSet;
+use crate::ruleset::{File, RuleSet};
 use crate::workspace::Misplaced;
+
+/// A rule that waits where a credential may be.
+struct Meeting {
+    told: Misplaced,
+    certain: bool,
+}
+
+/// A rule that makes a credential.
+struct Maker {
+    place: String,
+    /// Whether every request that comes to the scope behind it has passed it.
+    certain: bool,
+}
 
 impl RuleSet {
     /// Rules that wait for a worker behind a rule that makes a credential, or beside it: a
@@ -14,41 +29,76 @@ impl RuleSet {
     /// deleted in between nobody knows, and nothing is said.
     #[must_use]
     pub fn cannot_wait(&self) -> Vec<Misplaced> {
+        self.meetings().filter(|meeting| !meeting.certain).map(|meeting| meeting.told).collect()
+    }
+
+    /// Those of them where no WHEN keeps the two apart, so that every request fails.
+    pub(crate) fn never_wait(&self) -> impl Iterator<Item = Misplaced> {
+        self.meetings().filter(|meeting| meeting.certain).map(|meeting| meeting.told)
+    }
+
+    fn meetings(&self) -> impl Iterator<Item = Meeting> + use<> {
         let mut found = BTreeMap::new();
         let stacks: BTreeSet<&str> = self.stages().map(|(stack, ..)| stack).collect();
         for stack in stacks.into_iter().filter_map(|stack| StackName::parse(stack).ok()) {
             self.follow(&stack, &mut found);
         }
-        found.into_values().collect()
+        found.into_values()
     }
 
     /// Goes through the scopes of a lane.
-    fn follow(&self, lane: &StackName, found: &mut BTreeMap<(String, String), Misplaced>) {
-        let (mut from, mut maker) = (Some(0), None);
+    fn follow(&self, lane: &StackName, found: &mut BTreeMap<(String, String), Meeting>) {
+        let (mut from, mut before) = (Some(0), None::<Maker>);
         while let Some((owner, scope, files)) = from.and_then(|from| self.scope(lane, from)) {
             let rules = || files.iter().flat_map(|file| file.rules.iter().map(move |rule| (file, rule)));
-            let here = rules().find(|(_, rule)| rule.makes_credential());
-            let here = here.map(|(_, rule)| format!("{owner}/{scope}/{}", rule.name()));
-            if let Some(maker) = maker.as_ref().or(here.as_ref()) {
-                for (file, rule) in rules().filter(|(_, rule)| rule.waits().for_worker()) {
-                    let misplaced = Misplaced {
+            let chosen = rules().any(|(_, rule)| rule.priority() > 0);
+            let deletes = rules().any(|(_, rule)| rule.deletes());
+            let makers = || rules().filter(|(_, rule)| rule.makes_credential());
+            let place = |rule: &Rule| format!("{owner}/{scope}/{}", rule.name());
+            for (file, rule) in rules().filter(|(_, rule)| rule.waits().for_worker()) {
+                // Rules of one file run one after the other: what the first left decides the second.
+                let beside = |(other, maker): &(&Arc<File>, &Rule)| {
+                    let like = maker.applies_like(rule) && !Arc::ptr_eq(other, file);
+                    like || maker.applies_always() && rule.applies_always()
+                };
+                let certain = makers().find(beside).filter(|_| !chosen && !deletes);
+                let behind = before.as_ref().filter(|before| before.certain && rule.applies_always() && !chosen);
+                let maker = certain
+                    .map(|(_, maker)| place(maker))
+                    .or_else(|| Some(behind?.place.clone()));
+                let is_certain = maker.is_some();
+                let maybe = || makers().next().map(|(_, maker)| place(maker));
+                let maker = maker.or_else(|| Some(before.as_ref()?.place.clone())).or_else(maybe);
+                let Some(maker) = maker else { continue };
+                let has = if is_certain { "has put" } else { "may have put" };
+                let meeting = Meeting {
+                    told: Misplaced {
                         path: file.path.clone(),
                         message: format!(
-                            "rule {} waits for a worker, and {maker} may have put a credential into the envelope",
+                            "rule {} waits for a worker, and {maker} {has} a credential into the envelope",
                             rule.name()
                         ),
                         hint: "a credential cannot wait: use it and @delete it before, or let the rule name the \
                                secret itself"
                             .to_owned(),
-                    };
-                    found.entry((file.path.clone(), rule.name().to_owned())).or_insert(misplaced);
+                    },
+                    certain: is_certain,
+                };
+                let key = (file.path.clone(), rule.name().to_owned());
+                if is_certain || !found.contains_key(&key) {
+                    found.insert(key, meeting);
                 }
             }
-            if rules().any(|(_, rule)| rule.deletes()) {
-                maker = None;
+            let turns = chosen || rules().any(|(_, rule)| rule.may_lead_elsewhere());
+            let here = makers()
+                .map(|(_, rule)| Maker { place: place(rule), certain: rule.applies_always() })
+                .max_by_key(|maker| maker.certain);
+            before = if deletes {
+                None
             } else {
-                maker = maker.or(here);
-            }
+                let known = before.filter(|before| before.certain || here.as_ref().is_none_or(|here| !here.certain));
+                known.or(here).map(|maker| Maker { certain: maker.certain && !turns, ..maker })
+            };
             from = scope.checked_add(1);
         }
     }
@@ -67,7 +117,7 @@ mod tests {
     const JOB: &str = "EXEC \"https://w.example/\" WITH mode = \"async\"";
     const ON: &str = "EMIT .a = 1";
 
-    fn told(files: &[(&str, &str)]) -> Vec<String> {
+    fn set(files: &[(&str, &str)]) -> Result<RuleSet, String> {
         let source = |(path, text): &(&str, &str)| {
             let (stack, path) = path.split_once(':').unwrap();
             Source {
@@ -77,19 +127,60 @@ mod tests {
             }
         };
         let rules = RuleSet::of_sources(files.iter().map(source).collect(), Mode::Strict);
-        let rules = rules.unwrap_or_else(|errors| panic!("{}", errors.render(txcl::Color::Plain)));
+        rules.map_err(|errors| errors.render(txcl::Color::Plain))
+    }
+
+    /// What is warned of; none of it is an error.
+    fn told(files: &[(&str, &str)]) -> Vec<String> {
+        let rules = set(files).unwrap_or_else(|errors| panic!("{errors}"));
         rules.cannot_wait().into_iter().map(|one| format!("{}: {}", one.path, one.message)).collect()
+    }
+
+    /// The same rule where something must hold.
+    fn when(condition: &str, rule: &str) -> String {
+        format!("WHEN {condition}\n{rule}")
+    }
+
+    #[test]
+    fn what_no_when_keeps_apart_is_an_error() {
+        for maker in [BASIC, LOGIN] {
+            let error = set(&[("shop:10/m.txcl", maker), ("shop:20/j.txcl", JOB)]).unwrap_err();
+            let want = "OPS/shop/20/j.txcl: rule j waits for a worker, and shop/10/m has put a credential into the envelope";
+            assert!(error.starts_with(want), "{error}");
+            assert!(set(&[("shop:20/m.txcl", maker), ("shop:20/j.txcl", JOB)]).is_err());
+            assert!(set(&[("shop:30/j.txcl", JOB), ("shop/eu:10/m.txcl", maker)]).is_err(), "inherited");
+            let (maker, job) = (when(".a == 1", maker), when(".a == 1", JOB));
+            assert!(set(&[("shop:20/m.txcl", &maker), ("shop:20/j.txcl", &job)]).is_err(), "the same condition");
+        }
+        let maybe = when(".a == 1", BASIC);
+        let error = set(&[("shop:10/a.txcl", &maybe), ("shop:10/m.txcl", BASIC), ("shop:20/j.txcl", JOB)]);
+        assert!(error.unwrap_err().contains("shop/10/m has put"), "another may not have");
     }
 
     #[test]
     fn what_is_made_before_or_beside_is_told() {
         for maker in [BASIC, LOGIN] {
-            let said = told(&[("shop:10/m.txcl", maker), ("shop:20/j.txcl", JOB)]);
+            let maker = when(".a == 1", maker);
+            let said = told(&[("shop:10/m.txcl", &maker), ("shop:20/j.txcl", JOB)]);
             assert_eq!(said.len(), 1, "{maker}: {said:?}");
-            assert!(said[0].starts_with("OPS/shop/20/j.txcl: rule j waits") && said[0].contains("shop/10/m"));
-            assert_eq!(told(&[("shop:20/m.txcl", maker), ("shop:20/j.txcl", JOB)]).len(), 1);
-            assert_eq!(told(&[("shop:30/j.txcl", JOB), ("shop/eu:10/m.txcl", maker)]).len(), 1, "inherited");
+            assert!(said[0].starts_with("OPS/shop/20/j.txcl: rule j waits") && said[0].contains("shop/10/m may"));
+            assert_eq!(told(&[("shop:20/m.txcl", &maker), ("shop:20/j.txcl", JOB)]).len(), 1);
+            assert_eq!(told(&[("shop:30/j.txcl", JOB), ("shop/eu:10/m.txcl", &maker)]).len(), 1, "inherited");
         }
+        let job = when(".a == 2", JOB);
+        assert_eq!(told(&[("shop:10/m.txcl", BASIC), ("shop:20/j.txcl", &job)]).len(), 1);
+        // What the same condition sees in a later scope is another envelope.
+        let maker = when(".a == 2", BASIC);
+        assert_eq!(told(&[("shop:10/m.txcl", &maker), ("shop:20/j.txcl", &job)]).len(), 1);
+    }
+
+    #[test]
+    fn what_goes_elsewhere_in_between_is_only_warned_of() {
+        let (maker, job) = (("shop:10/m.txcl", BASIC), ("shop:20/j.txcl", JOB));
+        for way in ["WHEN .a == 1 EMIT @goto = 30", "WHEN .a == 1 EMIT @halt = true", "EMIT @halt = .done"] {
+            assert_eq!(told(&[maker, ("shop:15/w.txcl", way), job]).len(), 1, "{way}");
+        }
+        assert_eq!(told(&[maker, ("shop:20/p.txcl", "WHEN .a == 1 PRIORITY 1 EMIT .b = 1"), job]).len(), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use model::{Digest, OpName};
+use model::{Digest, OpName, TenantId};
 use sandbox::{Op, Sandbox, Trust};
 
 /// Where the ops of a tenant come from when rules are loaded.
@@ -17,6 +17,16 @@ pub trait OpSource: Send + Sync {
 
     /// The ops there are, for the message that one is not.
     fn names(&self) -> Vec<OpName>;
+}
+
+/// Where the components are that a request began with which waited since.
+pub trait PinnedOps: Send + Sync {
+    /// The component of `op://NAME` with this digest; none when it was let go of.
+    ///
+    /// # Errors
+    /// Why it cannot be had, or may not be used any more.
+    fn component(&self, tenant: &TenantId, name: &OpName, digest: &Digest)
+    -> Result<Option<Vec<u8>>, String>;
 }
 
 /// No ops but the built-in ones.
@@ -53,6 +63,11 @@ impl Builds {
             Grants::None => (&self.other, &self.revealing),
         };
         first.iter().chain(second)
+    }
+
+    /// Of which bytes they are.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.revealing.iter().chain(&self.other).map(|op| op.reference().digest)
     }
 
     /// Names and digests, for logs.

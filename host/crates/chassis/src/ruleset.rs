@@ -11,7 +11,7 @@ use crate::known::{Absent, Embedded};
 use crate::mock;
 use crate::modes;
 use crate::registry::Builds;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Pins, Snapshot};
 use crate::trace::Hiding;
 use crate::workspace::{self, Found, Misplaced, Source};
 
@@ -176,7 +176,7 @@ impl RuleSet {
             let files: Vec<_> = files.iter().map(|f| (f.path.as_str(), f.rules.as_slice())).collect();
             modes::impossible(&files)
         });
-        let impossible: Vec<_> = impossible.collect();
+        let impossible: Vec<_> = impossible.chain(rules.never_wait()).collect();
         if impossible.is_empty() { Ok(rules) } else { Err(LoadErrors::Misplaced(impossible)) }
     }
 
@@ -238,7 +238,7 @@ impl RuleSet {
     /// bytes that are pushed later are for rules that are loaded later.
     pub(crate) fn bind(
         &mut self,
-        mut load: impl FnMut(&OpName) -> Result<Builds, String>,
+        mut load: impl FnMut(&str, &OpName) -> Result<Builds, String>,
     ) -> Result<(), LoadErrors> {
         self.snapshot = OnceLock::new();
         let mut missing = Vec::new();
@@ -250,7 +250,7 @@ impl RuleSet {
                 if ops.contains_key(op) {
                     continue;
                 }
-                match load(op) {
+                match load(stack, op) {
                     Ok(loaded) => {
                         ops.insert(op.clone(), loaded);
                     }
@@ -299,15 +299,24 @@ impl RuleSet {
                     })
                 })
             });
-            Snapshot::of(self.mode, files, &self.mocks, &self.ops())
+            Snapshot::of(self.mode, files, &self.mocks, self.pins())
         })
     }
 
-    /// The rules that a kept content has; nothing when it is none, or when they call ops of the
-    /// tenant, which are pinned to bytes that only the running set has.
-    pub(crate) fn of_snapshot(content: &str) -> Option<Self> {
-        let (found, mocks, mode) = Snapshot::read(content)?;
-        Self::of_found(found, mocks, mode).ok().filter(|rules| rules.called().is_empty())
+    /// The digests that the ops of each stack are pinned to.
+    fn pins(&self) -> Pins {
+        let of_stack = |ops: &BTreeMap<OpName, Builds>| {
+            let digests = |builds: &Builds| builds.digests().collect();
+            ops.iter().map(|(name, builds)| (name.clone(), digests(builds))).collect()
+        };
+        self.ops.iter().map(|(stack, ops)| (stack.clone(), of_stack(ops))).collect()
+    }
+
+    /// The rules that a kept content has, and what their ops are to be pinned to; nothing when
+    /// it is none.
+    pub(crate) fn of_snapshot(content: &str) -> Option<(Self, Pins)> {
+        let (found, mocks, mode, pins) = Snapshot::read(content)?;
+        Some((Self::of_found(found, mocks, mode).ok()?, pins))
     }
 
     /// The files of a stage.
@@ -478,12 +487,12 @@ mod tests {
     fn an_op_that_is_not_there_is_told_with_file_and_line() {
         let sign = "# signs\nEXEC \"op://signer\"\n";
         let mut rules = load(&[("s/1/a.txcl", sign), ("s/2/b.txcl", sign)], None).unwrap();
-        let errors = rules.bind(|_| Err("there is no such op".to_owned())).unwrap_err();
+        let errors = rules.bind(|_, _| Err("there is no such op".to_owned())).unwrap_err();
         let said = errors.render(Color::Plain);
         assert_eq!(errors.count(), 2);
         assert!(said.starts_with("OPS/s/1/a.txcl:2: EXEC \"op://signer\": there is no such op\n"), "{said}");
         assert!(said.contains("OPS/s/2/b.txcl:2:"), "{said}");
-        assert!(load(&[("s/1/a.txcl", RULE)], None).unwrap().bind(|_| panic!("nothing is called")).is_ok());
+        assert!(load(&[("s/1/a.txcl", RULE)], None).unwrap().bind(|_, _| panic!("nothing is called")).is_ok());
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::admission::Pass;
 use crate::chassis::Chassis;
 use crate::held::Held;
 use crate::life::{Carried, blocking};
+use crate::registry::PinnedOps;
 use crate::request::Request;
-use crate::ruleset::RuleSet;
 use crate::space::Route;
 
 /// How often the clock is looked at for workers whose time is over.
@@ -126,7 +126,7 @@ impl Chassis {
 
     /// Carries on what is ready, for as long as it is polled: first what the last life of the
     /// chassis left behind.
-    pub async fn tend(self: Arc<Self>) {
+    pub async fn tend(self: Arc<Self>, ops: Arc<dyn PinnedOps>) {
         let (mut living, mut recovered) = (None, None::<Instant>);
         loop {
             if self.rooms.vault.get().is_some() {
@@ -138,7 +138,7 @@ impl Chassis {
                 if recovered.is_none_or(|last| last.elapsed() >= RECOVER) && self.recover().await {
                     recovered = Some(Instant::now());
                 }
-                if let Err(error) = self.carry_on().await {
+                if let Err(error) = self.carry_on(&ops).await {
                     tracing::warn!(%error, "requests that wait cannot be looked at");
                 }
             }
@@ -196,7 +196,7 @@ impl Chassis {
 
     /// Ends waits whose time is over, and starts whatever is ready, as far as there are places:
     /// here, and of its tenant.
-    async fn carry_on(self: &Arc<Self>) -> Result<(), Failure> {
+    async fn carry_on(self: &Arc<Self>, ops: &Arc<dyn PinnedOps>) -> Result<(), Failure> {
         let expire = |vault: &vault::Vault| vault.expire_waits(Timestamp::now(), BATCH);
         while blocking(&self.rooms.vault, expire).await? == BATCH as usize {}
         loop {
@@ -206,18 +206,18 @@ impl Chassis {
             let claim = move |vault: &vault::Vault| vault.claim_run(&owner, &full);
             let Some(claimed) = blocking(&self.rooms.vault, claim).await? else { return Ok(()) };
             let pass = self.admissions.go_on(&claimed.tenant, std::time::Instant::now());
-            let chassis = Arc::clone(self);
+            let (chassis, ops) = (Arc::clone(self), Arc::clone(ops));
             drop(tokio::spawn(async move {
-                chassis.go_on(claimed, pass).await;
+                chassis.go_on(claimed, pass, ops).await;
                 drop(place);
                 chassis.rooms.life.ready.notify_one();
             }));
         }
     }
 
-    async fn go_on(&self, claimed: Claimed, pass: Pass) {
+    async fn go_on(self: &Arc<Self>, claimed: Claimed, pass: Pass, ops: Arc<dyn PinnedOps>) {
         let run = claimed.run.clone();
-        let failure = match self.reopened(claimed).await {
+        let failure = match self.reopened(claimed, ops).await {
             Ok((request, held, ends)) => {
                 let request = request.admitted(pass);
                 drop(self.carry(request, None, Carried::of(run), Some((held, ends))).await);
@@ -237,7 +237,11 @@ impl Chassis {
     }
 
     /// The request that waited, under the rules that it began with.
-    async fn reopened(&self, claimed: Claimed) -> Result<(Request, Held, Vec<vault::WaitEnd>), Failure> {
+    async fn reopened(
+        self: &Arc<Self>,
+        claimed: Claimed,
+        ops: Arc<dyn PinnedOps>,
+    ) -> Result<(Request, Held, Vec<vault::WaitEnd>), Failure> {
         let shut = |why: &dyn std::fmt::Display| {
             Failure::new(Fault::SecretUndecryptable, format!("what it held does not open: {why}"))
         };
@@ -255,10 +259,15 @@ impl Chassis {
                 None => {
                     let digest = claimed.rules;
                     let content = blocking(&self.rooms.vault, move |vault| vault.run_rules(&digest)).await?;
-                    let rules = content.and_then(|content| RuleSet::of_snapshot(&content));
-                    let why =
-                        "they changed, the chassis was started again since, and they call ops of the tenant";
-                    Arc::new(rules.ok_or_else(|| gone(why))?)
+                    let content = content.ok_or_else(|| gone("they were not kept"))?;
+                    let (chassis, tenant) = (Arc::clone(self), claimed.tenant.clone());
+                    // Ops may have to be compiled.
+                    let rebuilt = move || chassis.rebuilt(&content, &tenant, &*ops);
+                    let rebuilt = tokio::task::spawn_blocking(rebuilt).await;
+                    let rebuilt = rebuilt.map_err(|_| Failure::new(Fault::Internal, "loading rules ended early"))?;
+                    let rules = Arc::new(rebuilt.map_err(|why| gone(&why))?);
+                    self.rooms.life.remember(&rules);
+                    rules
                 }
             };
         let route = Route { tenant: claimed.tenant, tenant_slug: slug.clone(), stack, rules };

@@ -97,6 +97,24 @@ impl Store {
         }
     }
 
+    /// Somebody's signature over the component with `digest`, as an op or a stack of `tenant` has it.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub fn signature(&self, tenant: &TenantId, digest: &Digest) -> Result<Option<String>, Error> {
+        let sql = "SELECT signature FROM txco_op_builds
+                   WHERE tenant_id = ?1 AND digest = ?2 AND signature IS NOT NULL
+                   UNION ALL
+                   SELECT p.signature FROM txco_version_ops p JOIN stack_versions v ON v.version_id = p.version_id
+                   JOIN stacks s ON s.stack_id = v.stack_id
+                   WHERE s.tenant_id = ?1 AND p.digest = ?2 AND p.signature IS NOT NULL LIMIT 1";
+        self.read(|reader| {
+            let mut statement = reader.connection.prepare_cached(sql).map_err(Error::of)?;
+            let asked = (tenant.as_str(), digest.to_string());
+            statement.query_row(asked, |row| row.get(0)).optional().map_err(Error::of)
+        })
+    }
+
     /// Makes `builds` the op called `name`; what it was before is gone. `most` is how many
     /// ops the tenant may have.
     ///

@@ -27,6 +27,21 @@ impl Rule {
         matches!(self.condition, Condition::Always)
     }
 
+    /// Whether it applies wherever `other` does, as far as their text tells: to the same envelope.
+    #[must_use]
+    pub fn applies_like(&self, other: &Self) -> bool {
+        // Expressions of patterns have no equality; their form has.
+        self.applies_always() || format!("{:?}", self.condition) == format!("{:?}", other.condition)
+    }
+
+    /// Whether a request may go elsewhere behind it than to the next scope.
+    #[must_use]
+    pub fn may_lead_elsewhere(&self) -> bool {
+        let halt = |path: &model::Path| path.strip_prefix(&["_txc", "halt"]).is_some();
+        let written = self.emit.iter().chain(&self.after).map(|assignment| &assignment.path);
+        self.leads() != Leads::On || self.choices.iter().map(|choice| &choice.target).chain(written).any(halt)
+    }
+
     /// Where it leads. What an op writes to `_txc.goto` is not known before it runs, and not
     /// counted.
     #[must_use]
