@@ -11,6 +11,7 @@ use crate::ops::AnyOps;
 use crate::rule::Rule;
 
 mod corpus;
+mod files;
 mod manual;
 mod ops;
 mod secrets;

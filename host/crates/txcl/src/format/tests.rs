@@ -2,7 +2,8 @@
 
 use super::format;
 use crate::compile::compile;
-use crate::diagnostic::{Mode, RuleFile};
+use crate::diagnostic::{Findings, Mode, RuleFile};
+use crate::gap::Gap;
 use crate::ops::AnyOps;
 use crate::rule::Rule;
 
@@ -16,7 +17,8 @@ fn formatted(text: &str) -> String {
 
 /// Everything a rule does, without where it stood in the text.
 fn meaning(rules: &[Rule]) -> String {
-    let places = regex::Regex::new("line: [0-9]+").unwrap();
+    // Lines, and the words of a condition as they are shown to people.
+    let places = regex::Regex::new(r#"line: [0-9]+|text: "(\\.|[^"\\])*" "#).unwrap();
     let all: Vec<String> = rules
         .iter()
         .map(|r| {
@@ -28,10 +30,24 @@ fn meaning(rules: &[Rule]) -> String {
     all.join("\n")
 }
 
+/// The comments of a file, sorted.
+fn comments(text: &str) -> Vec<String> {
+    let tokens = crate::lexer::lex(text, &mut Findings::new(file(text), Mode::Strict));
+    let ends = std::iter::once(0).chain(tokens.iter().map(|token| token.span.end));
+    let starts = tokens.iter().map(|token| token.span.start).chain([text.len()]);
+    let gaps =
+        ends.zip(starts).map(|(from, to)| Gap::read(text.get(from..to).unwrap_or_default(), from == 0));
+    let all = gaps.flat_map(|gap| gap.behind.into_iter().chain(gap.above.into_iter().map(|c| c.text)));
+    let mut all: Vec<String> = all.map(str::to_owned).collect();
+    all.sort();
+    all
+}
+
 /// The property, for one file: same meaning, same comments, and nothing left to do.
 pub(crate) fn holds(text: &str) {
     let Ok(once) = format(&file(text)) else { return };
     assert_eq!(format(&file(&once)).as_deref(), Ok(once.as_str()), "not idempotent:\n{text}\n---\n{once}");
+    assert_eq!(comments(text), comments(&once), "{text}\n---\n{once}");
     if let Ok(rules) = compile(&file(text), Mode::Strict, &AnyOps) {
         let again = compile(&file(&once), Mode::Strict, &AnyOps).unwrap_or_else(|d| panic!("{once}\n{d}"));
         assert_eq!(meaning(&rules), meaning(&again), "{text}\n---\n{once}");

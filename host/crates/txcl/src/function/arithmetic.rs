@@ -1,4 +1,4 @@
-//! Arithmetic: whole numbers stay whole and exact up to 2^53, the rest is floats.
+//! Arithmetic: what has no fraction is whole, and exact up to 2^53; the rest is floats.
 
 use model::Value;
 
@@ -98,6 +98,12 @@ fn whole(n: i128) -> Result<Value, Reason> {
     }
 }
 
+/// A float without fraction is written as the whole number that it is: who reads `2050.0` where
+/// cents are counted may refuse it.
 fn finite(n: f64) -> Result<Value, Reason> {
-    if n.is_finite() { Ok(Value::from(n)) } else { Err(Reason::failed("the result is out of range")) }
+    match exact(n) {
+        Some(whole) => Ok(Value::from(whole)),
+        None if n.is_finite() => Ok(Value::from(n)),
+        None => Err(Reason::failed("the result is out of range")),
+    }
 }
