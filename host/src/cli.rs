@@ -54,27 +54,8 @@ pub use prompt::{Input, Stdin, Unanswered};
 
 /// Words of the existing command line that a later release will know.
 const LATER: &[&str] = &[
-    "admin",
-    "cloud",
-    "config",
-    "cron",
-    "data",
-    "dns",
-    "edit",
-    "inspect",
-    "install",
-    "kv",
-    "login",
-    "mcp",
-    "package",
-    "packages",
-    "plugin",
-    "room",
-    "snapshot",
-    "stack",
-    "ui",
-    "update",
-    "upgrade",
+    "admin", "cloud", "config", "cron", "data", "dns", "edit", "inspect", "install", "kv", "login", "mcp",
+    "package", "packages", "plugin", "room", "snapshot", "stack", "ui", "update", "upgrade",
 ];
 
 /// Runs a tenant's rules and keeps its secrets.

@@ -338,9 +338,7 @@ fn a_continuable_rule_lets_its_client_go() {
 fn a_request_with_a_credential_cannot_wait() {
     let worker = worker();
     let basic = "WHEN .body.n == 1 EXEC \"txco://basic-auth-encode\" WITH secrets.password.secret = \"KEY\", user = \"u\", output_path = \"_txc.computed.basic\"\n";
-    let mut host = chassis(&worker)
-        .rule("OPS/web/50/basic.txcl", basic)
-        .start();
+    let mut host = chassis(&worker).rule("OPS/web/50/basic.txcl", basic).start();
     host.store("KEY");
     let reply = host.event("/orders", &json!({ "n": 1 }));
     assert_eq!((reply.status, reply.text().contains("rule_failed")), (500, true), "{}", reply.text());

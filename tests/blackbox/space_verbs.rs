@@ -48,11 +48,18 @@ fn a_draft_is_served_when_it_is_activated_and_not_before() {
     assert_eq!(there(&mut host, &["cat", "OPS/shop/100/hello.txcl"]).succeeds(), emits(1));
     assert_eq!(there(&mut host, &["activate", "shop"]).succeeds(), "✓ shop v2 activated (was v1)\n");
     assert_eq!(hello(&mut host), (200, json!({ "n": 2 })));
-    assert!(there(&mut host, &["activate", "shop"]).fails(1).contains("activate: shop has no draft (txco draft shop"));
+    assert!(
+        there(&mut host, &["activate", "shop"])
+            .fails(1)
+            .contains("activate: shop has no draft (txco draft shop")
+    );
     let back = there(&mut host, &["activate", "shop", "v1", "--json"]).succeeds();
     let back: Value = serde_json::from_str(&back).unwrap();
     assert_eq!(back, json!({ "stack": "shop", "version": 1, "prior_version": 2 }));
-    assert_eq!(there(&mut host, &["deactivate", "shop"]).succeeds(), "✓ shop deactivated (was v1); it answers nothing now\n");
+    assert_eq!(
+        there(&mut host, &["deactivate", "shop"]).succeeds(),
+        "✓ shop deactivated (was v1); it answers nothing now\n"
+    );
     assert_eq!(hello(&mut host).0, 404);
     let twice = there(&mut host, &["deactivate", "shop", "--json"]);
     let said: Value = serde_json::from_str(&twice.stdout).unwrap();
@@ -88,7 +95,10 @@ fn a_stack_is_pulled_whole_and_nothing_of_ones_own_is_lost() {
     there(&mut host, &["push", "shop"]).succeeds();
     host.write("elsewhere/OPS/shop/100/hello.txcl", "# mine\n");
     let refused = about(&mut host, "elsewhere", &["pull", "shop"]).fails(1);
-    assert!(refused.contains("OPS/shop/100/hello.txcl is other here\n") && refused.contains("--force"), "{refused}");
+    assert!(
+        refused.contains("OPS/shop/100/hello.txcl is other here\n") && refused.contains("--force"),
+        "{refused}"
+    );
     assert_eq!(host.read("elsewhere/OPS/shop/100/hello.txcl"), "# mine\n");
     let dry = about(&mut host, "elsewhere", &["pull", "shop", "--force", "--dry-run"]).succeeds();
     assert!(dry.starts_with("would be replaced OPS/shop/100/hello.txcl\n"), "{dry}");
@@ -102,8 +112,11 @@ fn a_stack_is_pulled_whole_and_nothing_of_ones_own_is_lost() {
     assert_eq!(host.read("elsewhere/OPS/shop/100/hello.txcl"), emits(2));
     about(&mut host, "elsewhere", &["pull", "shop", "--version", "1", "--force"]).succeeds();
     assert_eq!(host.read("elsewhere/OPS/shop/100/hello.txcl"), emits(1));
-    assert!(about(&mut host, "elsewhere", &["pull", "nothing"]).fails(1).contains("nothing of nothing is active"));
-    let left: Vec<_> = host.files("elsewhere").into_iter().filter(|file| file.contains(".txco-pull")).collect();
+    assert!(
+        about(&mut host, "elsewhere", &["pull", "nothing"]).fails(1).contains("nothing of nothing is active")
+    );
+    let left: Vec<_> =
+        host.files("elsewhere").into_iter().filter(|file| file.contains(".txco-pull")).collect();
     assert!(left.is_empty(), "{left:?}");
     host.finish();
 }
@@ -115,11 +128,14 @@ fn a_chassis_says_where_files_go_only_below_a_scope() {
     let evil = Upstream::http("evil", |received| {
         let file = |path: &str| json!({ "path": path, "content": "EMIT .n = 1\n" });
         Answer::json(&match received.target.contains("versions") {
-            true => json!({ "files": [file("../../../evil.txcl"), file("100/../../x.txcl"), file("/etc/a.txcl"), file("100/.x.txcl"), file("FILES/a"), file("100/good.txcl")] }),
+            true => {
+                json!({ "files": [file("../../../evil.txcl"), file("100/../../x.txcl"), file("/etc/a.txcl"), file("100/.x.txcl"), file("FILES/a"), file("100/good.txcl")] })
+            }
             false => json!({ "stacks": [{ "name": "shop", "active_version": 1, "manifest_hash": "" }] }),
         })
     });
-    let call = Call::new(&["pull", "--url", &format!("http://{}", evil.address()), "--workspace", "workspace"]);
+    let call =
+        Call::new(&["pull", "--url", &format!("http://{}", evil.address()), "--workspace", "workspace"]);
     let output = host.run(&call);
     assert_eq!(output.stderr.matches("is not pulled: no rule and no mock").count(), 5, "{}", output.stderr);
     assert_eq!(output.succeeds(), "created OPS/shop/100/good.txcl\n✓ shop v1 (1 written, 0 unchanged)\n");
@@ -131,9 +147,13 @@ fn a_chassis_says_where_files_go_only_below_a_scope() {
 fn another_machine_is_changed_only_after_a_yes() {
     let mut host = workspace();
     for args in [["push", "shop"], ["draft", "shop"], ["activate", "shop"], ["deactivate", "shop"]] {
-        let far = Call::new(&args).arg("--url").arg("https://far.example").arg("--workspace").arg("workspace");
+        let far =
+            Call::new(&args).arg("--url").arg("https://far.example").arg("--workspace").arg("workspace");
         let said = host.run(&far).fails(1);
-        assert!(said.contains("refusing to modify non-local chassis https://far.example"), "{args:?}: {said}");
+        assert!(
+            said.contains("refusing to modify non-local chassis https://far.example"),
+            "{args:?}: {said}"
+        );
     }
     host.finish();
 }
@@ -152,7 +172,10 @@ fn a_chassis_that_is_busy_or_not_there_is_asked_again_and_it_is_said() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{nobody}");
     let said = host.txco(&["apply", "workspace", "--url", &url, "--retries", "1"]).fails(1);
-    assert!(said.contains("connection refused — is the chassis running?; trying again in 1 s (1 of 1)\n"), "{said}");
+    assert!(
+        said.contains("connection refused — is the chassis running?; trying again in 1 s (1 of 1)\n"),
+        "{said}"
+    );
     let said = host.txco(&["apply", "workspace", "--url", &url, "--retries", "0"]).fails(1);
     assert!(!said.contains("again"), "{said}");
     host.finish();

@@ -272,12 +272,7 @@ impl Sources<'_> {
 }
 
 impl PinnedOps for Ops {
-    fn component(
-        &self,
-        tenant: &TenantId,
-        _: &OpName,
-        digest: &Digest,
-    ) -> Result<Option<Vec<u8>>, String> {
+    fn component(&self, tenant: &TenantId, _: &OpName, digest: &Digest) -> Result<Option<Vec<u8>>, String> {
         let signature = self.store.signature(tenant, digest).map_err(|e| e.to_string())?;
         self.signers.admit(digest, signature.as_deref()).map_err(|e| e.to_string())?;
         self.store.component(tenant, digest).map_err(|e| e.to_string())

@@ -62,10 +62,9 @@ impl RuleSet {
                     like || maker.applies_always() && rule.applies_always()
                 };
                 let certain = makers().find(beside).filter(|_| !chosen && !deletes);
-                let behind = before.as_ref().filter(|before| before.certain && rule.applies_always() && !chosen);
-                let maker = certain
-                    .map(|(_, maker)| place(maker))
-                    .or_else(|| Some(behind?.place.clone()));
+                let behind =
+                    before.as_ref().filter(|before| before.certain && rule.applies_always() && !chosen);
+                let maker = certain.map(|(_, maker)| place(maker)).or_else(|| Some(behind?.place.clone()));
                 let is_certain = maker.is_some();
                 let maybe = || makers().next().map(|(_, maker)| place(maker));
                 let maker = maker.or_else(|| Some(before.as_ref()?.place.clone())).or_else(maybe);
@@ -96,7 +95,8 @@ impl RuleSet {
             before = if deletes {
                 None
             } else {
-                let known = before.filter(|before| before.certain || here.as_ref().is_none_or(|here| !here.certain));
+                let known =
+                    before.filter(|before| before.certain || here.as_ref().is_none_or(|here| !here.certain));
                 known.or(here).map(|maker| Maker { certain: maker.certain && !turns, ..maker })
             };
             from = scope.checked_add(1);
@@ -150,7 +150,10 @@ mod tests {
             assert!(set(&[("shop:20/m.txcl", maker), ("shop:20/j.txcl", JOB)]).is_err());
             assert!(set(&[("shop:30/j.txcl", JOB), ("shop/eu:10/m.txcl", maker)]).is_err(), "inherited");
             let (maker, job) = (when(".a == 1", maker), when(".a == 1", JOB));
-            assert!(set(&[("shop:20/m.txcl", &maker), ("shop:20/j.txcl", &job)]).is_err(), "the same condition");
+            assert!(
+                set(&[("shop:20/m.txcl", &maker), ("shop:20/j.txcl", &job)]).is_err(),
+                "the same condition"
+            );
         }
         let maybe = when(".a == 1", BASIC);
         let error = set(&[("shop:10/a.txcl", &maybe), ("shop:10/m.txcl", BASIC), ("shop:20/j.txcl", JOB)]);
@@ -163,7 +166,9 @@ mod tests {
             let maker = when(".a == 1", maker);
             let said = told(&[("shop:10/m.txcl", &maker), ("shop:20/j.txcl", JOB)]);
             assert_eq!(said.len(), 1, "{maker}: {said:?}");
-            assert!(said[0].starts_with("OPS/shop/20/j.txcl: rule j waits") && said[0].contains("shop/10/m may"));
+            assert!(
+                said[0].starts_with("OPS/shop/20/j.txcl: rule j waits") && said[0].contains("shop/10/m may")
+            );
             assert_eq!(told(&[("shop:20/m.txcl", &maker), ("shop:20/j.txcl", JOB)]).len(), 1);
             assert_eq!(told(&[("shop:30/j.txcl", JOB), ("shop/eu:10/m.txcl", &maker)]).len(), 1, "inherited");
         }

@@ -492,7 +492,9 @@ mod tests {
         assert_eq!(errors.count(), 2);
         assert!(said.starts_with("OPS/s/1/a.txcl:2: EXEC \"op://signer\": there is no such op\n"), "{said}");
         assert!(said.contains("OPS/s/2/b.txcl:2:"), "{said}");
-        assert!(load(&[("s/1/a.txcl", RULE)], None).unwrap().bind(|_, _| panic!("nothing is called")).is_ok());
+        assert!(
+            load(&[("s/1/a.txcl", RULE)], None).unwrap().bind(|_, _| panic!("nothing is called")).is_ok()
+        );
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Snapshot {
         let texts = |(name, digests): (OpName, Vec<Digest>)| {
             (name.as_str().to_owned(), digests.iter().map(Digest::to_string).collect())
         };
-        let ops = pins.into_iter().map(|(stack, ops)| (stack, ops.into_iter().map(texts).collect())).collect();
+        let ops =
+            pins.into_iter().map(|(stack, ops)| (stack, ops.into_iter().map(texts).collect())).collect();
         let content = Content { lenient: mode == Mode::Lenient, files: files.collect(), mocks, ops };
         let content = serde_json::to_string(&content).unwrap_or_default();
         Self { digest: Digest::of(content.as_bytes()), content }

@@ -264,7 +264,8 @@ impl Chassis {
                     // Ops may have to be compiled.
                     let rebuilt = move || chassis.rebuilt(&content, &tenant, &*ops);
                     let rebuilt = tokio::task::spawn_blocking(rebuilt).await;
-                    let rebuilt = rebuilt.map_err(|_| Failure::new(Fault::Internal, "loading rules ended early"))?;
+                    let rebuilt =
+                        rebuilt.map_err(|_| Failure::new(Fault::Internal, "loading rules ended early"))?;
                     let rules = Arc::new(rebuilt.map_err(|why| gone(&why))?);
                     self.rooms.life.remember(&rules);
                     rules

@@ -42,8 +42,7 @@ pub(super) fn run(args: &CatArgs, console: &mut Console<'_>) -> Result<(), Compl
     let file = remote.call("GET", &rest, None, console)?.body;
     if args.space.json {
         let digest = text(&file, "content_hash");
-        let line =
-            json!({ "stack": stack, "path": path, "content": text(&file, "content"), "content_hash": digest });
+        let line = json!({ "stack": stack, "path": path, "content": text(&file, "content"), "content_hash": digest });
         return console.print(&line.to_string());
     }
     console.write(text(&file, "content"))

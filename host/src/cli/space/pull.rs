@@ -57,11 +57,8 @@ pub(super) fn run(args: &PullArgs, console: &mut Console<'_>) -> Result<(), Comp
     let dir = args.space.workspace.clone().unwrap_or_else(|| PathBuf::from("."));
     // Where there is no workspace yet, one begins.
     let found = workspace(&dir).ok();
-    let flags = SpaceFlags {
-        workspace: found.clone(),
-        tenant: args.space.tenant.clone(),
-        json: args.space.json,
-    };
+    let flags =
+        SpaceFlags { workspace: found.clone(), tenant: args.space.tenant.clone(), json: args.space.json };
     let folder = found.unwrap_or(dir);
     let chosen = chosen(&flags, console)?;
     chosen.target.may_read()?;
@@ -69,7 +66,8 @@ pub(super) fn run(args: &PullArgs, console: &mut Console<'_>) -> Result<(), Comp
     let mut active = remote.active(console)?;
     let wanted: BTreeMap<String, u64> = match &args.stack {
         Some(stack) => {
-            let nothing = || Complaint::failed(format!("nothing of {stack} is active (txco versions {stack})"));
+            let nothing =
+                || Complaint::failed(format!("nothing of {stack} is active (txco versions {stack})"));
             let version = asked.or_else(|| active.remove(stack)?.version).ok_or_else(nothing)?;
             BTreeMap::from([(stack.clone(), version)])
         }
@@ -85,10 +83,8 @@ pub(super) fn run(args: &PullArgs, console: &mut Console<'_>) -> Result<(), Comp
         let files = remote.files(&name, version, console)?;
         all.push(compared(&folder, stack, version, files, console)?);
     }
-    let lost: Vec<_> = all
-        .iter()
-        .flat_map(|one| one.other.iter().map(|file| shown(&one.stack, &file.path)))
-        .collect();
+    let lost: Vec<_> =
+        all.iter().flat_map(|one| one.other.iter().map(|file| shown(&one.stack, &file.path))).collect();
     if !lost.is_empty() && !args.force {
         for path in &lost {
             console.note(&format!("{path} is other here"));
@@ -154,7 +150,8 @@ fn write(folder: &Path, all: &[Pulled]) -> Result<(), Complaint> {
             let path = path.canonicalize().unwrap_or_else(|_| path.clone());
             let parent = path.parent().unwrap_or(folder);
             fs::create_dir_all(parent).map_err(failed)?;
-            let mut new = tempfile::Builder::new().prefix(".txco-pull-").tempfile_in(parent).map_err(failed)?;
+            let mut new =
+                tempfile::Builder::new().prefix(".txco-pull-").tempfile_in(parent).map_err(failed)?;
             new.write_all(file.content.as_bytes()).map_err(failed)?;
             new.as_file().set_permissions(mode(&path)).map_err(failed)?;
             new.as_file().sync_all().map_err(failed)?;

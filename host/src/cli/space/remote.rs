@@ -40,14 +40,21 @@ impl Remote<'_> {
 
     /// The versions of a stack, newest first.
     pub(super) fn versions(&self, stack: &str, console: &mut Console<'_>) -> Result<Vec<Value>, Complaint> {
-        let reply = self.call("GET", &format!("stacks/{}/versions", client::encoded(stack)), None, console)?;
+        let reply =
+            self.call("GET", &format!("stacks/{}/versions", client::encoded(stack)), None, console)?;
         Ok(list(&reply.body, "versions").cloned().collect())
     }
 
     /// The files of a version.
-    pub(super) fn files(&self, stack: &str, version: u64, console: &mut Console<'_>) -> Result<Vec<StackFile>, Complaint> {
+    pub(super) fn files(
+        &self,
+        stack: &str,
+        version: u64,
+        console: &mut Console<'_>,
+    ) -> Result<Vec<StackFile>, Complaint> {
         let stack = client::encoded(stack);
-        let reply = self.call("GET", &format!("stacks/{stack}/versions/{version}?include=content"), None, console)?;
+        let reply =
+            self.call("GET", &format!("stacks/{stack}/versions/{version}?include=content"), None, console)?;
         let file = |file: &Value| StackFile {
             path: text(file, "path").to_owned(),
             content: text(file, "content").to_owned(),
@@ -56,9 +63,15 @@ impl Remote<'_> {
     }
 
     /// What a version is pinned to: name, delivery and digest.
-    pub(super) fn pins(&self, stack: &str, version: u64, console: &mut Console<'_>) -> Result<Vec<[String; 3]>, Complaint> {
+    pub(super) fn pins(
+        &self,
+        stack: &str,
+        version: u64,
+        console: &mut Console<'_>,
+    ) -> Result<Vec<[String; 3]>, Complaint> {
         let stack = client::encoded(stack);
-        let reply = self.call("GET", &format!("stacks/{stack}/versions/{version}?include=ops"), None, console)?;
+        let reply =
+            self.call("GET", &format!("stacks/{stack}/versions/{version}?include=ops"), None, console)?;
         let pin = |pin: &Value| ["name", "delivery", "digest"].map(|member| text(pin, member).to_owned());
         Ok(list(&reply.body, "ops").map(pin).collect())
     }
@@ -77,7 +90,12 @@ impl Remote<'_> {
     }
 
     /// Begins a version and fills it: its number and manifest.
-    pub(super) fn upload(&self, stack: &str, files: &[StackFile], console: &mut Console<'_>) -> Result<(u64, String), Complaint> {
+    pub(super) fn upload(
+        &self,
+        stack: &str,
+        files: &[StackFile],
+        console: &mut Console<'_>,
+    ) -> Result<(u64, String), Complaint> {
         let at = format!("stacks/{}", client::encoded(stack));
         let begun = self.call("POST", &format!("{at}/draft"), Some(&json!({})), console)?;
         let number = begun.body.get("version_number").and_then(Value::as_u64).unwrap_or_default();
@@ -154,8 +172,7 @@ impl Remote<'_> {
         console: &mut Console<'_>,
     ) -> Result<Result<Reply, Refusal>, Complaint> {
         let path = self.path(rest);
-        self.patience
-            .ask(twice, console, || client::attempt(self.target, method, &path, body, Vec::new()))
+        self.patience.ask(twice, console, || client::attempt(self.target, method, &path, body, Vec::new()))
     }
 
     fn path(&self, rest: &str) -> String {
