@@ -66,7 +66,7 @@ impl Patience {
                 Ok(Err(_)) | Err(_) => return answer.map_err(|lost| lost.complaint),
             };
             // 1, 2, 4, 8, 8 … seconds.
-            let wait = asked.unwrap_or(Duration::from_secs(1 << tried.min(3)));
+            let wait = asked.unwrap_or_else(|| Duration::from_secs(1 << tried.min(3)));
             let too_late = self.until.is_some_and(|until| Instant::now() + wait > until);
             if tried >= self.retries || too_late || wait > LONGEST {
                 return answer.map_err(|lost| lost.complaint);

@@ -88,7 +88,7 @@ fn odd(rule: &Rule, run: &Run) -> Option<String> {
         Err(failure) => failure.detail.into(),
     });
     for (what, is, wanted) in [
-        ("input", Some(input.clone()), &run.input),
+        ("input", Some(input), &run.input),
         ("input", has, &run.input_has),
         ("params", Some(params), &run.params),
         ("gives", Some(given), &run.gives),
