@@ -135,7 +135,8 @@ fn a_credential_that_arrives_is_sealed_before_it_enters_the_envelope() {
     });
     let vendor = vendor(fine);
     let rule = "EXEC \"https://login.vendor.com/token\"\n\
-                WITH secrets.body.client_secret.secret = \"CLIENT\", credential = \"access_token\"\n\
+                WITH secrets.body.client_secret.secret = \"CLIENT\", credential = \"access_token\",\n\
+                credential_hosts = \"api.vendor.com\"\n\
                 EXEC \"https://api.vendor.com/v1/things\"\n\
                 SET @web.req.headers.authorization = &concat(\"Bearer \", .access_token)\n\
                 EMIT .copy = .access_token\n";
@@ -157,6 +158,55 @@ fn a_credential_that_arrives_is_sealed_before_it_enters_the_envelope() {
     host.allow(&client, "upstream login body", 1);
     host.allow(&token, "upstream vendor header authorization", 1);
     host.finish();
+}
+
+/// It goes where the rule that asked for it says, and no farther than the secret that it was asked for with.
+#[test]
+fn a_credential_that_arrives_goes_where_it_may() {
+    let both = "--allow-host login.vendor.com --allow-host api.vendor.com";
+    for (policy, hosts, goes) in [
+        ("", "", false),
+        ("", ", credential_hosts = \"*.vendor.com\"", true),
+        ("", ", credential_hosts = [\"api.vendor.com:8443\", \"vendor.com\"]", false),
+        ("--allow-host login.vendor.com", ", credential_hosts = \"api.vendor.com\"", false),
+        (both, ", credential_hosts = \"api.vendor.com\"", true),
+        (both, "", false),
+    ] {
+        let login = Upstream::https("login", &["login.vendor.com"], |_| {
+            Answer::json(&json!({ "t": "tok-4711-0815" }))
+        });
+        let vendor = vendor(fine);
+        let rule = format!(
+            "EXEC \"https://login.vendor.com/token\"\n\
+             WITH secrets.headers.x-client.secret = \"CLIENT\", credential = \"t\"{hosts}\n\
+             EXEC \"https://login.vendor.com/refresh\"\n\
+             SET @web.req.headers.authorization = .t WITH into = \"again\"\n\
+             EXEC \"https://api.vendor.com/v1/things\"\n\
+             SET @web.req.headers.authorization = .t\n"
+        );
+        let mut host = Host::serve(TXCO)
+            .rule("OPS/web/100/call.txcl", &rule)
+            .upstream(&login, "login.vendor.com:443")
+            .upstream(&vendor, "api.vendor.com:443")
+            .start();
+        let client = host.store("CLIENT");
+        if !policy.is_empty() {
+            let args: Vec<_> = ["policy", "CLIENT"].into_iter().chain(policy.split(' ')).collect();
+            host.secrets(&args).succeeds();
+        }
+        let reply = host.event("/", &json!({}));
+        assert_eq!(
+            (reply.status, vendor.received().len()),
+            if goes { (200, 1) } else { (500, 0) },
+            "{policy}{hosts}"
+        );
+        assert_eq!(login.received().len(), 2, "back to its sender it always goes");
+        if !goes {
+            host.wait_log("credential_destination_denied");
+        }
+        host.allow(&client, "upstream login header x-client", 1);
+        host.finish();
+    }
 }
 
 #[test]
@@ -183,7 +233,7 @@ fn a_token_reply_without_a_token_halts() {
             .start();
         let reply = host.event("/", &json!({}));
         assert_eq!(reply.status, 502, "{}", reply.text());
-        assert!(host.log().contains("upstream_credential_absent"), "{}", host.log());
+        host.wait_log("upstream_credential_absent");
         host.finish();
     }
 }

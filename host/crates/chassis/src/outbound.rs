@@ -1,5 +1,6 @@
 //! What a rule's `WITH` says about its request: method, body, time, and what a reply means.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use egress::{Draft, DraftBody};
@@ -103,12 +104,14 @@ fn made(
         with.get("retries").map_or(Ok(0), txcl::retries).map_err(|why| failed(format!("WITH {why}")))?;
     let arriving = with.get("credential").map_or_else(|| Ok(Vec::new()), txcl::credentials);
     let arriving = arriving.map_err(|why| failed(format!("WITH credential: {why}")))?;
+    let hosts = with.get("credential_hosts").map_or_else(|| Ok(BTreeSet::new()), txcl::credential_hosts);
+    let hosts = hosts.map_err(|why| failed(format!("WITH credential_hosts: {why}")))?;
     let draft = Draft::new(url, &method)
         .and_then(|draft| draft.query(&query).headers(headers))
         .and_then(|draft| wrapped(draft.body(body).own_below(&prepared.own, &root)).secrets(secrets))
         .and_then(|draft| draft.retries(retries))
         .map_err(|e| e.failure())?
-        .arriving(arriving)
+        .arriving(arriving, hosts)
         .timeout(timeout(with.get("timeout"), usual(rule, settings), settings)?);
     Ok(Outbound { draft, on_error, into })
 }

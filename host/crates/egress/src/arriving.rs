@@ -5,7 +5,7 @@
 //! reply has `[credential]` in its place. Wherever else in the reply it stands, it is masked.
 
 use model::{CREDENTIAL_TEXT, Path, Sealed, Value};
-use vault::Credentials;
+use vault::{Bonds, Credentials};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -25,7 +25,12 @@ pub(crate) struct Taken {
 
 /// Takes what is at `paths` out of `body`. Of a body that is no JSON object nothing is left:
 /// where its credentials are cannot be told.
-pub(crate) fn take(body: &[u8], paths: &[Path], credentials: &Credentials) -> Result<Taken, Error> {
+pub(crate) fn take(
+    body: &[u8],
+    paths: &[Path],
+    credentials: &Credentials,
+    bonds: &Bonds,
+) -> Result<Taken, Error> {
     let mut taken =
         Taken { body: Zeroizing::default(), found: Vec::new(), mask: Mask::new(), absent: Vec::new() };
     let Ok(mut document @ Value::Object(_)) = Value::parse(body) else {
@@ -44,7 +49,7 @@ pub(crate) fn take(body: &[u8], paths: &[Path], credentials: &Credentials) -> Re
                 continue;
             }
         };
-        let id = credentials.arrive(&bytes).map_err(|_| Error::TooManyCredentials)?;
+        let id = credentials.arrive(&bytes, bonds).map_err(|_| Error::TooManyCredentials)?;
         taken.mask.add_credential(&bytes);
         // It was just there, so it can be written.
         let _infallible = document.set(path, Value::from(CREDENTIAL_TEXT));
@@ -58,6 +63,11 @@ pub(crate) fn take(body: &[u8], paths: &[Path], credentials: &Credentials) -> Re
 mod tests {
     use super::*;
 
+    fn bonds() -> Bonds {
+        let from = model::Destination::of("https://a.example/").unwrap();
+        vault::SecretBag::<vault::Splice>::empty(from.clone()).bonds(from, Default::default())
+    }
+
     fn paths(texts: &[&str]) -> Vec<Path> {
         texts.iter().map(|text| Path::parse(text).unwrap()).collect()
     }
@@ -67,7 +77,8 @@ mod tests {
         let credentials = Credentials::new();
         let body = br#"{"access_token":"tok-123456","a":{"refresh":"ref-123456"},"n":1,"empty":""}"#;
         let taken =
-            take(body, &paths(&["access_token", "a.refresh", "no.where", "empty"]), &credentials).unwrap();
+            take(body, &paths(&["access_token", "a.refresh", "no.where", "empty"]), &credentials, &bonds())
+                .unwrap();
         assert_eq!(
             String::from_utf8_lossy(&taken.body),
             r#"{"access_token":"[credential]","a":{"refresh":"[credential]"},"n":1,"empty":""}"#
@@ -87,12 +98,12 @@ mod tests {
         let credentials = Credentials::new();
         for body in [r#"{"t":{"x":1}}"#, r#"{"t":[1]}"#, r#"{"t":12345678}"#] {
             assert!(matches!(
-                take(body.as_bytes(), &paths(&["t"]), &credentials),
+                take(body.as_bytes(), &paths(&["t"]), &credentials, &bonds()),
                 Err(Error::CredentialShape(_))
             ));
         }
         for body in ["access_token=tok-123456", "[\"tok-123456\"]", "\"tok-123456\""] {
-            let taken = take(body.as_bytes(), &paths(&["t"]), &credentials).unwrap();
+            let taken = take(body.as_bytes(), &paths(&["t"]), &credentials, &bonds()).unwrap();
             assert!(taken.body.is_empty() && taken.found.is_empty(), "{body}");
             assert_eq!(taken.absent, paths(&["t"]));
         }

@@ -10,7 +10,7 @@ use model::{Destination, Failure, Fault, Path, Scheme, Sealed};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use url::{Host, Url};
-use vault::{Credentials, SecretBag, Splice};
+use vault::{Bonds, Credentials, SecretBag, Splice};
 use zeroize::Zeroizing;
 
 use crate::address::{AddressPolicy, Blocked, Judge};
@@ -210,7 +210,10 @@ impl Client {
         let destination = draft.destination().clone();
         let (timeout, retries) = (draft.timeout, draft.retries);
         let arriving = std::mem::take(&mut draft.arriving);
-        let Spliced { request, mask, not_sent, bears } = splice(draft, &bag, credentials, &self.agent)?;
+        let hosts = std::mem::take(&mut draft.arriving_hosts);
+        let Spliced { request, mask, not_sent, bears, sent } = splice(draft, &bag, credentials, &self.agent)?;
+        let mut bonds = bag.bonds(destination.clone(), hosts);
+        sent.into_iter().for_each(|id| credentials.bind(&mut bonds, id));
         drop(bag);
         if let Some(secret) = bears
             && destination.scheme() == Scheme::Http
@@ -233,6 +236,7 @@ impl Client {
             mask,
             not_sent,
             arriving,
+            bonds,
             attempts,
             limit: self.max_reply_bytes,
             destination,
@@ -359,6 +363,7 @@ struct Clean {
     mask: Mask,
     not_sent: Vec<Path>,
     arriving: Vec<Path>,
+    bonds: Bonds,
     attempts: u32,
     limit: usize,
     destination: Destination,
@@ -386,7 +391,7 @@ impl Clean {
                 found = self.mask.search()?.apply(&mut body);
             }
             let Taken { body: rest, found: held, mask, absent } =
-                arriving::take(&body, &self.arriving, &self.credentials)?;
+                arriving::take(&body, &self.arriving, &self.credentials, &self.bonds)?;
             if let (true, Some(path)) = (received.status.is_success(), absent.into_iter().next()) {
                 return Err(Error::CredentialAbsent { destination: destination.clone(), path });
             }

@@ -1,9 +1,10 @@
 //! An outgoing request with holes where the secrets go: printable in full.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use model::{CREDENTIAL_TEXT, Destination, DestinationError, Path, SecretRef, Slot, Value};
+use model::{CREDENTIAL_TEXT, Destination, DestinationError, HostRule, Path, SecretRef, Slot, Value};
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
@@ -55,6 +56,7 @@ pub struct Draft {
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) arriving: Vec<Path>,
+    pub(crate) arriving_hosts: BTreeSet<HostRule>,
     pub(crate) holes: Vec<SecretRef>,
 }
 
@@ -89,6 +91,7 @@ impl Draft {
             timeout: DEFAULT_TIMEOUT,
             retries: 0,
             arriving: Vec::new(),
+            arriving_hosts: BTreeSet::new(),
             holes: Vec::new(),
         })
     }
@@ -163,10 +166,10 @@ impl Draft {
     }
 
     /// Names the members of the reply's JSON body that are credentials: they are held and
-    /// never seen. A good reply without one of them is an error.
+    /// never seen, and may go back, and to `hosts`. A good reply without one of them is an error.
     #[must_use]
-    pub fn arriving(mut self, paths: Vec<Path>) -> Self {
-        self.arriving = paths;
+    pub fn arriving(mut self, paths: Vec<Path>, hosts: BTreeSet<HostRule>) -> Self {
+        (self.arriving, self.arriving_hosts) = (paths, hosts);
         self
     }
 

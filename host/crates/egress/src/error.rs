@@ -45,12 +45,12 @@ pub enum Error {
     /// A credential in a URL, method or header name, or in a body that is sent as raw bytes.
     #[error("a credential cannot stand in {0}")]
     CredentialNotAllowedHere(&'static str),
-    /// A secret that a credential was made of does not allow this destination (R2).
-    #[error("a credential was made of it, and {why}")]
+    /// What a credential was made of, or came with, does not allow this destination (R2).
+    #[error("a credential that may not go there: {why}")]
     CredentialDestination {
-        /// The secret.
-        secret: SecretName,
-        /// The rule of its policy.
+        /// The secret, when it is its policy that does not.
+        secret: Option<SecretName>,
+        /// The rule.
         why: Denied,
     },
     /// A sealed value of another request.
@@ -241,12 +241,13 @@ impl Error {
 
     fn secret(&self) -> Option<&SecretName> {
         match self {
-            Self::CredentialDestination { secret, .. }
-            | Self::Slot { secret, .. }
+            Self::Slot { secret, .. }
             | Self::SlotPath { secret, .. }
             | Self::Unfilled { secret, .. }
             | Self::SecretUnusable { secret, .. } => Some(secret),
-            Self::OverCleartext { secret, .. } => secret.as_ref(),
+            Self::OverCleartext { secret, .. } | Self::CredentialDestination { secret, .. } => {
+                secret.as_ref()
+            }
             Self::Settings(_)
             | Self::Url(_)
             | Self::Method(_)

@@ -49,6 +49,8 @@ pub(crate) struct Spliced {
     pub(crate) not_sent: Vec<Path>,
     /// Whether a secret or credential is in it, and the name of one.
     pub(crate) bears: Option<Option<SecretName>>,
+    /// The credentials in it.
+    pub(crate) sent: Vec<CredentialId>,
 }
 
 impl Materialized {
@@ -119,6 +121,11 @@ pub(crate) fn splice(
         let value = work.secret_header(&name, entry)?;
         headers.insert(name, value);
     }
+    let of = |piece: &Piece<'_>| match piece {
+        Piece::Credential(id) => Some(*id),
+        Piece::Secret(_) => None,
+    };
+    let sent = work.pieces.iter().filter_map(of).collect();
     Ok(Spliced {
         request: Materialized {
             method: draft.method,
@@ -129,6 +136,7 @@ pub(crate) fn splice(
         mask: work.mask,
         not_sent,
         bears: work.bears,
+        sent,
     })
 }
 

@@ -100,6 +100,14 @@ pub enum Denied {
         /// Where it may.
         allowed: String,
     },
+    /// It came with a reply, and not to this host.
+    #[error("it came from {from}, and the rule's credential_hosts do not name {asked}")]
+    Arrived {
+        /// Where it was to go.
+        asked: Destination,
+        /// Who sent it.
+        from: Destination,
+    },
     /// Not by this op.
     #[error("its policy allows {allowed}, not {asked}")]
     Op {

@@ -69,7 +69,8 @@ pub use format::format;
 pub use hidden::Hidden;
 pub use ops::{AnyOps, Known, Ops};
 pub use request::{
-    HTTP_PARAMS, IDEMPOTENCY_KEY, MAX_RETRIES, credentials, duration, is_idempotent, query_value, retries,
+    HTTP_PARAMS, IDEMPOTENCY_KEY, MAX_RETRIES, credential_hosts, credentials, duration, is_idempotent,
+    query_value, retries,
 };
 pub use rule::{Prepared, Rule, Written};
 pub use waits::Waits;

@@ -1,16 +1,17 @@
 //! What WITH says about an http(s) request, checked when the file is loaded.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use model::{Path, Value};
+use model::{HostRule, Path, Value};
 
 use crate::clause::Pair;
 use crate::diagnostic::{Findings, Problem};
 use crate::header;
 
 /// The parameters of a rule whose EXEC is http(s).
-pub const HTTP_PARAMS: [&str; 12] = [
+pub const HTTP_PARAMS: [&str; 13] = [
     "url",
     "method",
     "timeout",
@@ -23,6 +24,7 @@ pub const HTTP_PARAMS: [&str; 12] = [
     "retries",
     "idempotency_key",
     "credential",
+    "credential_hosts",
 ];
 
 /// How often a request may be sent again, at most.
@@ -58,6 +60,12 @@ pub(crate) fn check(with: &[Pair], findings: &mut Findings<'_>) {
             ("credential", [], Some(value)) => credentials(value).err().map(|why| {
                 at_value(pair, &why).hint("name members of the reply: credential = \"access_token\"")
             }),
+            ("credential_hosts", [], _) if !has(with, "credential") => {
+                Some(at_name(pair, "no credential arrives here").hint("add credential = \"access_token\""))
+            }
+            ("credential_hosts", [], Some(value)) => credential_hosts(value)
+                .err()
+                .map(|why| at_value(pair, &why).hint("name hosts: credential_hosts = \"api.example.com\"")),
             ("idempotency_key", [], Some(value)) => {
                 header::value(value.clone()).err().map(|why| at_value(pair, why))
             }
@@ -71,6 +79,10 @@ pub(crate) fn check(with: &[Pair], findings: &mut Findings<'_>) {
         }
     }
     check_retries(with, findings);
+}
+
+fn has(with: &[Pair], name: &str) -> bool {
+    with.iter().any(|pair| pair.path.first() == Some(name))
 }
 
 fn below(path: &Path) -> &[model::Segment] {
@@ -172,6 +184,17 @@ pub fn credentials(value: &Value) -> Result<Vec<Path>, String> {
         if path.is_empty() { Err(wrong()) } else { Ok(path) }
     });
     paths.collect()
+}
+
+/// The hosts that a value names: a text, or an array of texts, each as after `--allow-host`.
+///
+/// # Errors
+/// What it should be.
+pub fn credential_hosts(value: &Value) -> Result<BTreeSet<HostRule>, String> {
+    let one = std::slice::from_ref(value);
+    let all = if let Value::Array(items) = value { items.as_slice() } else { one };
+    let wrong = || "credential_hosts is a host, or an array of hosts".to_owned();
+    all.iter().map(|item| HostRule::parse(item.as_str().ok_or_else(wrong)?)).collect()
 }
 
 /// The texts of one query parameter: an array gives it several times.

@@ -1,11 +1,12 @@
 //! What one call may see: the secrets of one rule, opened for one purpose.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Class, CredentialId, Destination, FormatTemplate, Id, OpRef, SecretName, Slot};
+use model::{Class, CredentialId, Destination, FormatTemplate, HostRule, Id, OpRef, SecretName, Slot};
 
 use crate::cleartext::Cleartext;
-use crate::credentials::{Credentials, Parent};
+use crate::credentials::{Bonds, Credentials, Parent};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::key::{Key, KeyError};
@@ -35,6 +36,7 @@ pub struct OpBags {
 /// The purpose of a bag whose secrets go into one outbound request.
 pub struct Splice {
     destination: Destination,
+    parents: Vec<Parent>,
 }
 
 /// The secrets one call was granted, opened for the purpose `P`. Moved, never shared,
@@ -279,11 +281,18 @@ impl SecretBag<Splice> {
     /// A bag with nothing in it, for a request that carries no secret of the store.
     #[must_use]
     pub const fn empty(destination: Destination) -> Self {
-        Self { purpose: Splice { destination }, packed: Vec::new() }
+        Self { purpose: Splice { destination, parents: Vec::new() }, packed: Vec::new() }
     }
 
-    pub(crate) const fn of(destination: Destination, packed: Vec<Packed>) -> Self {
-        Self { purpose: Splice { destination }, packed }
+    pub(crate) const fn of(destination: Destination, parents: Vec<Parent>, packed: Vec<Packed>) -> Self {
+        Self { purpose: Splice { destination, parents }, packed }
+    }
+
+    /// What binds the credentials in the reply to a request to `from` that carries this bag:
+    /// they go back to `from`, to `hosts`, and nowhere that a policy here does not allow.
+    #[must_use]
+    pub fn bonds(&self, from: Destination, hosts: BTreeSet<HostRule>) -> Bonds {
+        Bonds::new(from, hosts, self.purpose.parents.clone())
     }
 
     /// The only place these secrets may travel to. The bag names it, not the request: a

@@ -1,8 +1,9 @@
 //! What ops derived from secrets during one request: held until the request ends.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{CredentialId, Denied, Destination, Policy, SecretName};
+use model::{CredentialId, Denied, Destination, HostRule, Policy, SecretName};
 use pages::Locked;
 
 use crate::error::Error;
@@ -36,6 +37,28 @@ struct Held {
 struct Credential {
     bytes: Locked,
     parents: Vec<Parent>,
+    /// Of one that came with a reply.
+    arrived: Option<Arrived>,
+}
+
+/// Where a credential may go that came with a reply: back, and where the rule said.
+#[derive(Clone)]
+struct Arrived {
+    from: Destination,
+    hosts: BTreeSet<HostRule>,
+}
+
+/// What binds the credentials that come with the reply to a request: who sends them, where its
+/// rule lets them go, and the policies of every secret that was in the request.
+pub struct Bonds {
+    arrived: Arrived,
+    parents: Vec<Parent>,
+}
+
+impl Bonds {
+    pub(crate) const fn new(from: Destination, hosts: BTreeSet<HostRule>, parents: Vec<Parent>) -> Self {
+        Self { arrived: Arrived { from, hosts }, parents }
+    }
 }
 
 /// A secret that a credential was made of, and where its policy lets it go.
@@ -53,16 +76,32 @@ impl Credentials {
         Self { held: Mutex::new(Held { credentials: Vec::new(), bytes: 0 }) }
     }
 
-    /// Holds a credential that an upstream minted and sent in its reply. It was made of no
-    /// secret here, so no secret's policy says where it may go; the rules that name it do.
+    /// Holds a credential that an upstream minted and sent in its reply. It may go no farther
+    /// than what it was asked for with.
     ///
     /// # Errors
     /// [`Error::TooManyCredentials`], [`Error::NoMemory`].
-    pub fn arrive(&self, bytes: &[u8]) -> Result<CredentialId, Error> {
-        self.hold(bytes, Vec::new())
+    pub fn arrive(&self, bytes: &[u8], bonds: &Bonds) -> Result<CredentialId, Error> {
+        self.keep(bytes, bonds.parents.clone(), Some(bonds.arrived.clone()))
+    }
+
+    /// A request carries credential `id` too: what binds that binds what comes back.
+    pub fn bind(&self, bonds: &mut Bonds, id: CredentialId) {
+        if let Some(credential) = self.credential(id) {
+            bonds.parents.extend(credential.parents.iter().cloned());
+        }
     }
 
     pub(crate) fn hold(&self, bytes: &[u8], parents: Vec<Parent>) -> Result<CredentialId, Error> {
+        self.keep(bytes, parents, None)
+    }
+
+    fn keep(
+        &self,
+        bytes: &[u8],
+        parents: Vec<Parent>,
+        arrived: Option<Arrived>,
+    ) -> Result<CredentialId, Error> {
         let too_many =
             Error::TooManyCredentials { max_count: MAX_CREDENTIALS, max_bytes: MAX_CREDENTIAL_BYTES };
         let mut held = self.lock();
@@ -74,7 +113,7 @@ impl Credentials {
         let id = CredentialId::new(u32::try_from(index).map_err(|_| too_many)?);
         let mut locked = Locked::zeroed(bytes.len()).map_err(|_| Error::NoMemory)?;
         locked.bytes_mut().copy_from_slice(bytes);
-        held.credentials.push(Arc::new(Credential { bytes: locked, parents }));
+        held.credentials.push(Arc::new(Credential { bytes: locked, parents, arrived }));
         held.bytes = total;
         Ok(id)
     }
@@ -92,15 +131,26 @@ impl Credentials {
         self.credential(id).map(|credential| credential.parents.iter().map(|p| p.name.clone()).collect())
     }
 
-    /// Whether `id` may go to `destination`: every secret that it was made of must allow it (R2).
+    /// Whether `id` may go to `destination`: every secret that it was made of, or asked for with,
+    /// must allow it (R2), and one that came with a reply goes where its rule said.
     ///
     /// # Errors
-    /// The first secret that does not, and its rule.
-    pub fn travels(&self, id: CredentialId, destination: &Destination) -> Result<(), (SecretName, Denied)> {
+    /// The first secret that does not, if it is one, and the rule.
+    pub fn travels(
+        &self,
+        id: CredentialId,
+        destination: &Destination,
+    ) -> Result<(), (Option<SecretName>, Denied)> {
         let Some(credential) = self.credential(id) else { return Ok(()) };
+        if let Some(Arrived { from, hosts }) = &credential.arrived
+            && from != destination
+            && !hosts.iter().any(|rule| rule.matches(destination))
+        {
+            return Err((None, Denied::Arrived { asked: destination.clone(), from: from.clone() }));
+        }
         for parent in &credential.parents {
             if let Some(policy) = &parent.policy {
-                policy.travels(destination).map_err(|why| (parent.name.clone(), why))?;
+                policy.travels(destination).map_err(|why| (Some(parent.name.clone()), why))?;
             }
         }
         Ok(())
@@ -162,7 +212,7 @@ mod tests {
     #[test]
     fn a_credential_goes_where_all_its_parents_may() {
         let bound = |secret: &str, hosts: &[&str]| {
-            let hosts = hosts.iter().map(|host| model::HostRule::parse(host).unwrap()).collect();
+            let hosts = hosts.iter().map(|host| HostRule::parse(host).unwrap()).collect();
             let policy = Policy::asked(Default::default(), hosts, Default::default()).unwrap();
             Parent { name: name(secret), policy: Some(Arc::new(policy)) }
         };
@@ -173,7 +223,7 @@ mod tests {
         let to = |host: &str| credentials.travels(id, &Destination::of(&format!("https://{host}/")).unwrap());
         assert!(to("b.example").is_ok());
         for (host, denied) in [("a.example", "B"), ("c.example", "A"), ("d.example", "A")] {
-            assert!(matches!(to(host), Err((secret, _)) if secret == name(denied)), "{host}");
+            assert!(matches!(to(host), Err((secret, _)) if secret == Some(name(denied))), "{host}");
         }
     }
 

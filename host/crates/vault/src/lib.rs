@@ -62,7 +62,7 @@ pub use audit::rewrap_audit_keys;
 pub use backup::{ByWhat, ForWhom, Recipient, Restored, back_up, read_backup, wants_passphrase};
 pub use bag::{Entry, Granted, OpBags, Reveal, SecretBag, Splice, Use};
 pub use cleartext::{Cleartext, SecretValue, Shown};
-pub use credentials::{Credentials, MAX_CREDENTIAL_BYTES, MAX_CREDENTIALS};
+pub use credentials::{Bonds, Credentials, MAX_CREDENTIAL_BYTES, MAX_CREDENTIALS};
 pub use encoding::Encoding;
 pub use error::{
     Error, MAX_DESCRIPTION_BYTES, MAX_GENERATED_BYTES, MAX_PASSPHRASE, MAX_VALUE_BYTES, MIN_PASSPHRASE,

@@ -86,6 +86,14 @@ impl Found<'_> {
     }
 }
 
+/// The secrets, each once.
+fn parents(found: &[Found<'_>]) -> Vec<Parent> {
+    let mut parents: Vec<_> = found.iter().map(Found::parent).collect();
+    parents.sort_by(|a, b| a.name.cmp(&b.name));
+    parents.dedup_by(|a, b| a.name == b.name);
+    parents
+}
+
 impl Vault {
     /// Opens what a rule declared for a call of `op`: into the bag that shows, into the bag
     /// of handles, or both, as the op wants and the secrets' policies permit.
@@ -127,9 +135,7 @@ impl Vault {
         if shown.is_empty() && origin == Origin::Tenant {
             may_return = Class::Credential;
         }
-        let mut parents: Vec<_> = found.iter().map(Found::parent).collect();
-        parents.sort_by(|a, b| a.name.cmp(&b.name));
-        parents.dedup_by(|a, b| a.name == b.name);
+        let parents = parents(&found);
         Ok(OpBags {
             reveal: SecretBag::<Reveal>::of(op.clone(), parents, denied, may_return, shown),
             keys: SecretBag::<Use>::of(used),
@@ -183,7 +189,7 @@ impl Vault {
         let packed = found.iter().map(|one| self.open_one(&mut opened, one, &newest_only));
         let packed = packed.collect::<Result<_, _>>()?;
         self.count(&opened);
-        Ok(SecretBag::<Splice>::of(destination.clone(), packed))
+        Ok(SecretBag::<Splice>::of(destination.clone(), parents(&found), packed))
     }
 
     /// One look at the database for all names.

@@ -133,7 +133,8 @@ const TOKEN: &str = "tok_5kSbXq0cV1pWm2nR";
 
 async fn token(status: &'static str, headers: &'static str, body: &'static str) -> (Upstream, Draft) {
     let upstream = Upstream::http(move |_| reply(status, headers, body.as_bytes())).await;
-    let draft = post(&upstream.url("/"), "{}").arriving(vec![Path::parse("access_token").unwrap()]);
+    let draft = post(&upstream.url("/"), "{}")
+        .arriving(vec![Path::parse("access_token").unwrap()], Default::default());
     (upstream, draft)
 }
 
@@ -193,7 +194,7 @@ async fn an_echoed_secret_does_not_become_a_credential() {
     let safe = Safe::with(&[("KEY", KEY.as_bytes())]);
     let refs = [wants("headers.x-api-key", "KEY", None)];
     let draft = Draft::new(&upstream.url("/"), "GET").unwrap().secrets(&refs).unwrap();
-    let draft = draft.arriving(vec![Path::parse("access_token").unwrap()]);
+    let draft = draft.arriving(vec![Path::parse("access_token").unwrap()], Default::default());
     let credentials = Arc::new(Credentials::new());
     let bag = safe.bag(&draft.destination().to_string(), &refs);
     let got = client(open()).send(draft, bag, &credentials).await.unwrap();

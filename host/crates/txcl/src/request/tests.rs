@@ -24,6 +24,7 @@ fn what_is_right_is_taken() {
         "retries = 0",
         "method = .method, retries = 2",
         "credential = \"access_token\"",
+        "credential = \"t\", credential_hosts = [\"a.example\", \"*.b.example:8443\"]",
         "credential = [\"access_token\", \"refresh.token\"], into = \"oauth\"",
         "query.tags = [\"a\", \"b\"]",
     ] {
@@ -73,6 +74,9 @@ fn times_and_paths_are_read_at_once() {
         refused(&format!("timeout = {bad}"), "number of milliseconds");
     }
     refused("credential = 7", "path of a member");
+    refused("credential_hosts = \"a.example\"", "no credential arrives here");
+    refused("credential = \"t\", credential_hosts = 7", "a host, or an array of hosts");
+    refused("credential = \"t\", credential_hosts = \"https://a.example\"", "without a scheme");
     refused("credential = \"\"", "path of a member");
     refused("credential = [\"a\", 1]", "path of a member");
     refused("retries.x = 1, method = \"GET\"", "retries has no parts");
