@@ -97,6 +97,48 @@ fn a_step_that_failed_says_with_which_code() {
 }
 
 #[test]
+fn what_rules_hide_of_a_path_no_span_tells() {
+    let collector = collector();
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/hide.txcl", "EXEC \"txco://noop\"\nWITH redact = \"@web.req.url.path\"\n")
+        .recording(&collector)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address()))
+        .start();
+    assert_eq!(host.event("/reset/of-a-client", &json!({})).status, 200);
+    host.stop();
+    let text = spans(&collector);
+    assert!(text.contains("[REDACTED]") && !text.contains("of-a-client"), "{text}");
+    host.finish();
+}
+
+#[test]
+fn a_request_whose_client_left_tells_the_steps_that_had_ended() {
+    let collector = collector();
+    let vendor = Upstream::http("vendor", |_| Answer::Hang);
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/before.txcl", "EXEC \"txco://noop\"\n")
+        .rule("OPS/web/200/call.txcl", &format!("EXEC \"http://{}/\"\n", vendor.address()))
+        .recording(&vendor)
+        .recording(&collector)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address()))
+        .start();
+    let mut client = std::net::TcpStream::connect(host.web_address()).unwrap();
+    std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    while vendor.received().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    drop(client);
+    let cancelled = "chassis_requests_total{txco_tenant_slug=\"default\",outcome=\"cancelled\"} 1\n";
+    while !host.admin(&Request::new("GET", "/metrics")).text().contains(cancelled) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    host.stop();
+    let text = spans(&collector);
+    assert!(text.contains("cancelled") && text.contains("web/100/before"), "{text}");
+    host.finish();
+}
+
+#[test]
 fn who_wants_none_gets_none() {
     for (name, value) in [
         ("OTEL_TRACES_EXPORTER", "none"),

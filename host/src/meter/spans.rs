@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
-use chassis::{Outcome, Request, Step};
+use chassis::{Outcome, Request, Told};
 use egress::OtlpClient;
-use model::RequestId;
+use model::{Path, RequestId, Value};
 
 use super::otlp::ExporterError;
 use super::parent::Parent;
@@ -88,6 +88,7 @@ impl Spans {
             own: u64::from_be_bytes(own),
             method: known(&parts.method),
             path: parts.uri.path().to_owned(),
+            steps: Told::default(),
             started: SystemTime::now(),
             seen: Mutex::default(),
         }))
@@ -178,6 +179,7 @@ pub(crate) struct RequestSpan {
     own: u64,
     method: &'static str,
     path: String,
+    steps: Told,
     started: SystemTime,
     seen: Mutex<Seen>,
 }
@@ -187,23 +189,28 @@ pub(crate) struct RequestSpan {
 struct Seen {
     /// Tenant and stack.
     place: Option<(String, String)>,
-    steps: Vec<Step>,
+    /// Its path, once its rules may have hidden it; an empty one is left out.
+    path: Option<String>,
     failure: Option<&'static str>,
     status: Option<StatusCode>,
 }
 
 impl RequestSpan {
-    /// The request goes through rules.
-    pub(crate) fn entered(&self, request: &Request) {
+    /// The request goes through rules, which may hide its path.
+    pub(crate) fn entered(&self, request: Request) -> Request {
         let place = (request.tenant_slug.as_str().to_owned(), request.stack.as_str().to_owned());
-        locked(&self.seen).place = Some(place);
+        let path = Path::from_segments(["_txc", "web", "req", "url", "path"]).ok();
+        let path = path.and_then(|path| request.shown(&path, Value::from(self.path.as_str())));
+        let path = path.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut seen = locked(&self.seen);
+        (seen.place, seen.path) = (Some(place), Some(path));
+        drop(seen);
+        request.telling(self.steps.clone())
     }
 
     /// It has gone through them.
     pub(crate) fn ran(&self, outcome: &Outcome) {
-        let mut seen = locked(&self.seen);
-        seen.steps.clone_from(&outcome.steps);
-        seen.failure = outcome.failure.as_ref().map(|failed| failed.failure.fault.code());
+        locked(&self.seen).failure = outcome.failure.as_ref().map(|failed| failed.failure.fault.code());
     }
 
     /// Its answer begins.
@@ -222,8 +229,11 @@ impl RequestSpan {
         let mut span = Span::new(self.trace, own, self.parent, self.method, Kind::Server);
         span.times(self.started, SystemTime::now())
             .text("http.request.method", self.method)
-            .text("url.path", &self.path)
             .text("txco.request_id", self.request.as_str());
+        let path = seen.path.as_ref().unwrap_or(&self.path);
+        if !path.is_empty() {
+            span.text("url.path", path);
+        }
         if let Some((tenant, stack)) = &seen.place {
             span.text("txco.tenant.slug", tenant).text("txco.stack", stack);
         }
@@ -238,7 +248,8 @@ impl RequestSpan {
         if let Some(code) = failed {
             span.failed(code);
         }
-        let steps = seen.steps.iter().enumerate();
+        let steps = self.steps.take();
+        let steps = steps.iter().enumerate();
         let steps =
             steps.map(|(at, step)| Span::of_step(step, self.trace, self.id(at + 1), own).into_bytes());
         std::iter::once(span.into_bytes()).chain(steps).collect()

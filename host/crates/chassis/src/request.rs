@@ -1,6 +1,6 @@
 //! An event on its way in, and what became of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Envelope, Failure, Path, RequestId, StackName, TenantId, TenantSlug, Value};
 use vault::Token;
@@ -25,6 +25,8 @@ pub struct Request {
     pub rules: Arc<RuleSet>,
     /// What it brought.
     pub envelope: Envelope,
+    /// Who is told of its steps while it runs.
+    told: Option<Told>,
     /// It counts as running for as long as it exists.
     _pass: Option<Pass>,
 }
@@ -34,13 +36,45 @@ impl Request {
     #[must_use]
     pub fn new(id: RequestId, route: Route, envelope: Envelope) -> Self {
         let Route { tenant, tenant_slug, stack, rules } = route;
-        Self { id, tenant, tenant_slug, stack, rules, envelope, _pass: None }
+        Self { id, tenant, tenant_slug, stack, rules, envelope, told: None, _pass: None }
     }
 
     /// The same, let in by `pass`.
     #[must_use]
     pub fn admitted(self, pass: Pass) -> Self {
         Self { _pass: Some(pass), ..self }
+    }
+
+    /// The same, whose steps are told to `told` scope by scope: its client may leave before its end.
+    #[must_use]
+    pub fn telling(self, told: Told) -> Self {
+        Self { told: Some(told), ..self }
+    }
+
+    pub(crate) fn tell(&self, steps: &[Step]) {
+        if let Some(Told(told)) = &self.told {
+            told.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(steps);
+        }
+    }
+
+    /// What of `value` may be shown that it brought at `path`: rules may hide it.
+    #[must_use]
+    pub fn shown(&self, path: &Path, value: Value) -> Option<Value> {
+        let mut envelope = Envelope::default();
+        envelope.set(path, value).ok()?;
+        self.rules.hiding().shown(envelope.document()).get(path).cloned()
+    }
+}
+
+/// The steps of a request that runs, for who watches it.
+#[derive(Debug, Clone, Default)]
+pub struct Told(Arc<Mutex<Vec<Step>>>);
+
+impl Told {
+    /// Those that were told.
+    #[must_use]
+    pub fn take(&self) -> Vec<Step> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -193,6 +193,7 @@ impl Chassis {
                 }
             };
             outcome.envelope = end.envelope;
+            request.tell(&end.steps);
             outcome.steps.extend(end.steps);
             if let Some((failure, rule)) = end.failure {
                 run.halted(&mut outcome, failure, &rule, &owner, scope);

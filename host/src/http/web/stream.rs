@@ -64,9 +64,10 @@ impl Running {
     ) -> Self {
         let (out, pieces) = channel(WAITING);
         let run = async move {
-            if let Some(span) = &span {
-                span.entered(&request);
-            }
+            let request = match &span {
+                Some(span) => span.entered(request),
+                None => request,
+            };
             let outcome = match answer {
                 Answer::InPieces => chassis.run_streaming(request, out).await,
                 Answer::AtOnce => chassis.run(request).await,
