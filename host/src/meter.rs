@@ -109,7 +109,22 @@ impl Meter {
             labels: vec![tenant(slug), ("code", (*code).to_owned())],
             value: *count as f64,
         });
+        // A database that cannot be read tells of itself elsewhere.
+        let runs = self.store.open_runs().unwrap_or_default().into_iter().flat_map(|open| {
+            [("waiting", open.waiting), ("running", open.running)].map(|(state, count)| Point {
+                labels: vec![("txco.tenant.slug", open.tenant.clone()), ("state", state.to_owned())],
+                value: count as f64,
+            })
+        });
         let mut families = vec![
+            Family {
+                name: "chassis.runs",
+                prometheus: "chassis_runs",
+                unit: "1",
+                help: "Requests that wait for workers, or go on without their clients.",
+                kind: Kind::Gauge,
+                points: runs.collect(),
+            },
             Family {
                 name: "chassis.secret.materialize",
                 prometheus: "chassis_secret_materialize_total",

@@ -95,6 +95,10 @@ fn h11_t4_a_worker_calls_back_and_the_request_goes_on() {
     }
     assert_eq!(ask(&mut host, &ticket, "").json()["status"], "waiting");
 
+    let metrics = |host: &mut Host| host.admin(&Request::new("GET", "/metrics")).text();
+    let waiting = "chassis_runs{txco_tenant_slug=\"default\",state=\"waiting\"} 1\n";
+    assert!(metrics(&mut host).contains(waiting), "{}", metrics(&mut host));
+
     // What is wrong is refused, and changes nothing.
     assert_eq!(call(&mut host, &job, "guess", &done(&json!({}))).status, 401);
     let other = json!({ "_txc": { "callback_url": "http://x/_txc/continuations/op/opc_x/complete" } });

@@ -81,8 +81,8 @@ pub use row::{
     WrappedRow,
 };
 pub use runs::{
-    ClaimedRun, EndedWait, Ending, Living, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState,
-    SealedBytes, TokenHash,
+    ClaimedRun, EndedWait, Ending, Living, NewRun, NewStep, NewWait, OpenRuns, Recovered, RunKey, RunRow,
+    RunState, SealedBytes, TokenHash,
 };
 pub use runtime::{Limits, Ruling, SecretsUse, TenantRuntime};
 pub use stacks::{

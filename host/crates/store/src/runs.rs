@@ -1,5 +1,6 @@
 //! Requests that wait for workers: what they hold is sealed, and each step is one transaction.
 
+mod count;
 mod keys;
 mod sweep;
 
@@ -153,6 +154,17 @@ pub enum RunState {
     Completed(SealedBytes),
     /// Ended by the fault of this code.
     Failed(String),
+}
+
+/// How many runs of a tenant are open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRuns {
+    /// Its slug.
+    pub tenant: String,
+    /// Those that wait for workers.
+    pub waiting: u32,
+    /// Those that run, or will in a moment.
+    pub running: u32,
 }
 
 /// The columns of a [`RunRow`].
