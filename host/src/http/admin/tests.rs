@@ -18,9 +18,6 @@ use super::*;
 use crate::admin::{Actor, AdminError, Applied, Checking, OpBounds, Ops, SecretBounds, ServedFrom};
 use crate::config::{AuthMode, LogLevel};
 use crate::http::authentication::{Secret, Until};
-use crate::http::metrics;
-use crate::http::ready::{self, Readiness};
-use crate::meter::Meter;
 use crate::op_signature::Signers;
 
 mod people;
@@ -47,14 +44,13 @@ fn api_of(key: Key) -> Api {
         let key = MasterKey::from_bytes(&mut key).ok().unwrap();
         Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0)
     });
-    let chassis = chassis();
-    let ops = ops_over(&store, &chassis);
-    // What a chassis has beside it: a route that is added there is one of this head too.
-    let ready = Readiness::new(Arc::clone(&store), vault.clone().into(), Arc::clone(&chassis));
-    let actors = Arc::new(Actors::open(folder.path(), "dev").unwrap().0);
-    let meter = Arc::new(Meter::new(chassis, Arc::clone(&store), actors));
-    let aside = Aside { readiness: ready::router(&Arc::new(ready)), metrics: metrics::routes(&meter) };
-    let router = router(head_of(&folder, store, vault, ops), aside);
+    let ops = ops_over(&store);
+    let ready = || async { axum::Json(json!({ "status": "ready" })) };
+    let readiness = Router::new()
+        .route("/readyz", axum::routing::get(ready))
+        .route("/_txc/readyz", axum::routing::get(ready));
+    let metrics = Router::new().route("/metrics", axum::routing::get(ready));
+    let router = router(head_of(&folder, store, vault, ops), Aside { readiness, metrics });
     Api { router, _folder: folder }
 }
 
@@ -81,8 +77,8 @@ fn head_of(
     AdminHead::new(admin, authentication, secret, Throttle::new(10, Duration::from_secs(60)))
 }
 
-/// A chassis that really compiles.
-fn chassis() -> Arc<Chassis> {
+/// Ops that are really compiled, at most 64 KiB and two per tenant.
+fn ops_over(store: &Arc<Store>) -> Arc<Ops> {
     let parts = Parts {
         vault: vault::LateVault::default(),
         sandbox: Sandbox::new(Limits::default(), CodeCache::Off).unwrap(),
@@ -90,13 +86,9 @@ fn chassis() -> Arc<Chassis> {
         trace: Trace::off(),
         settings: chassis::Settings::default(),
     };
-    Arc::new(Chassis::new(parts).unwrap())
-}
-
-/// Ops of at most 64 KiB, two per tenant.
-fn ops_over(store: &Arc<Store>, chassis: &Arc<Chassis>) -> Arc<Ops> {
+    let chassis = Arc::new(Chassis::new(parts).unwrap());
     let bounds = OpBounds { size: 64 << 10, count: 2, limits: Limits::default() };
-    Arc::new(Ops::new(Arc::clone(store), Arc::clone(chassis), bounds, Signers::default()))
+    Arc::new(Ops::new(Arc::clone(store), chassis, bounds, Signers::default()))
 }
 
 fn api() -> Api {
@@ -452,7 +444,7 @@ fn each_action_leaves_its_line() {
     let store = Arc::new(store);
     let key = MasterKey::from_bytes(&mut b"0123456789abcdef0123456789abcdef".to_vec()).ok().unwrap();
     let vault = Arc::new(Vault::open(Arc::clone(&store), key).ok().unwrap().0);
-    let ops = ops_over(&store, &chassis());
+    let ops = ops_over(&store);
     let head = head_of(folder, store, Some(vault), ops);
     let lines = crate::telemetry::logged(LogLevel::Info, || {
         for (call, body) in calls {
