@@ -1,5 +1,5 @@
 //! A key is rotated with an overlap: what verifies takes both versions until it ends, what signs
-//! takes the newest. The embedded ops, with versions of a real vault.
+//! takes the newest; with the embedded ops, and versions of a real vault.
 
 use std::sync::Arc;
 use std::thread;
