@@ -165,12 +165,13 @@ fn a_credential_that_arrives_is_sealed_before_it_enters_the_envelope() {
 fn a_credential_that_arrives_goes_where_it_may() {
     let both = "--allow-host login.vendor.com --allow-host api.vendor.com";
     for (policy, hosts, goes) in [
-        ("", "", false),
+        ("", "", true),
         ("", ", credential_hosts = \"*.vendor.com\"", true),
         ("", ", credential_hosts = [\"api.vendor.com:8443\", \"vendor.com\"]", false),
         ("--allow-host login.vendor.com", ", credential_hosts = \"api.vendor.com\"", false),
         (both, ", credential_hosts = \"api.vendor.com\"", true),
-        (both, "", false),
+        ("--allow-host login.vendor.com", "", false),
+        (both, "", true),
     ] {
         let login = Upstream::https("login", &["login.vendor.com"], |_| {
             Answer::json(&json!({ "t": "tok-4711-0815" }))

@@ -41,7 +41,7 @@ struct Credential {
     arrived: Option<Arrived>,
 }
 
-/// Where a credential may go that came with a reply: back, and where the rule said.
+/// Where the rule let a credential go that came with a reply, if it said: there, and back.
 #[derive(Clone)]
 struct Arrived {
     from: Destination,
@@ -49,7 +49,7 @@ struct Arrived {
 }
 
 /// What binds the credentials that come with the reply to a request: who sends them, where its
-/// rule lets them go, and the policies of every secret that was in the request.
+/// rule lets them go if it says, and the policies of every secret that was in the request.
 pub struct Bonds {
     arrived: Arrived,
     parents: Vec<Parent>,
@@ -132,7 +132,7 @@ impl Credentials {
     }
 
     /// Whether `id` may go to `destination`: every secret that it was made of, or asked for with,
-    /// must allow it (R2), and one that came with a reply goes where its rule said.
+    /// must allow it (R2), and of one that came with a reply its rule, if it said where.
     ///
     /// # Errors
     /// The first secret that does not, if it is one, and the rule.
@@ -143,6 +143,7 @@ impl Credentials {
     ) -> Result<(), (Option<SecretName>, Denied)> {
         let Some(credential) = self.credential(id) else { return Ok(()) };
         if let Some(Arrived { from, hosts }) = &credential.arrived
+            && !hosts.is_empty()
             && from != destination
             && !hosts.iter().any(|rule| rule.matches(destination))
         {
