@@ -57,8 +57,7 @@ impl Watch {
     /// # Errors
     /// [`Error`] of the database.
     pub fn stirred(&mut self) -> Result<bool, Error> {
-        let mut statement = self.connection.prepare_cached("PRAGMA data_version").map_err(Error::of)?;
-        let now = statement.query_row([], |row| row.get(0)).map_err(Error::of)?;
+        let now = connection::data_version(&self.connection)?;
         Ok(self.as_of.replace(now) != Some(now))
     }
 }

@@ -32,12 +32,7 @@ pub(in crate::cli) struct RollbackArgs {
     #[arg(value_name = "VERSION")]
     version: Option<String>,
     #[command(flatten)]
-    pub(super) space: SpaceFlags,
-    #[command(flatten)]
-    patience: PatienceFlags,
-    /// Do not ask before changing another machine's chassis
-    #[arg(long, short = 'y')]
-    yes: bool,
+    pub(super) change: Change,
 }
 
 /// The arguments of `txco activate`.
@@ -50,12 +45,7 @@ pub(in crate::cli) struct ActivateArgs {
     #[arg(value_name = "VERSION")]
     version: Option<String>,
     #[command(flatten)]
-    pub(super) space: SpaceFlags,
-    #[command(flatten)]
-    patience: PatienceFlags,
-    /// Do not ask before changing another machine's chassis
-    #[arg(long, short = 'y')]
-    yes: bool,
+    pub(super) change: Change,
 }
 
 /// The arguments of `txco deactivate`.
@@ -65,12 +55,7 @@ pub(in crate::cli) struct DeactivateArgs {
     #[arg(value_name = "STACK")]
     stack: String,
     #[command(flatten)]
-    pub(super) space: SpaceFlags,
-    #[command(flatten)]
-    patience: PatienceFlags,
-    /// Do not ask before changing another machine's chassis
-    #[arg(long, short = 'y')]
-    yes: bool,
+    pub(super) change: Change,
 }
 
 /// Lists them.
@@ -101,48 +86,50 @@ pub(super) fn run(args: &VersionsArgs, console: &mut Console<'_>) -> Result<(), 
 
 /// Makes an earlier version the active one.
 pub(super) fn roll_back(args: &RollbackArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    let change = Change { space: &args.space, patience: &args.patience, yes: args.yes };
     let none = format!("no other version of {} was ever active", args.stack);
-    activate_one(&args.stack, args.version.as_deref(), &change, (earlier, &none), console)
+    activate_one(&args.stack, args.version.as_deref(), &args.change, (earlier, &none), console)
 }
 
 /// Makes a draft, or the version that is named, the active one.
 pub(super) fn activate(args: &ActivateArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    let change = Change { space: &args.space, patience: &args.patience, yes: args.yes };
     let none = format!("{} has no draft (txco draft {} makes one)", args.stack, args.stack);
-    activate_one(&args.stack, args.version.as_deref(), &change, (newest_draft, &none), console)
+    activate_one(&args.stack, args.version.as_deref(), &args.change, (newest_draft, &none), console)
 }
 
 /// Lets no version be active.
 pub(super) fn deactivate(args: &DeactivateArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    let change = Change { space: &args.space, patience: &args.patience, yes: args.yes };
-    let chosen = change.agreed(console)?;
-    let remote = change.remote(&chosen);
+    let chosen = args.change.agreed(console)?;
+    let remote = args.change.remote(&chosen);
     let rest = format!("stacks/{}/deactivate", client::encoded(&args.stack));
     let told = remote.call("POST", &rest, None, console)?.body;
     let prior = told.get("prior_version_number").and_then(Value::as_u64).unwrap_or_default();
-    if args.space.json {
+    if args.change.space.json {
         return console.print(&json!({ "stack": args.stack, "prior_version": prior }).to_string());
     }
     console.print(&format!("✓ {} deactivated (was v{prior}); it answers nothing now", args.stack))
 }
 
 /// What commands that change which version is served have in common.
-struct Change<'a> {
-    space: &'a SpaceFlags,
-    patience: &'a PatienceFlags,
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Change {
+    #[command(flatten)]
+    pub(super) space: SpaceFlags,
+    #[command(flatten)]
+    patience: PatienceFlags,
+    /// Do not ask before changing another machine's chassis
+    #[arg(long, short = 'y')]
     yes: bool,
 }
 
-impl Change<'_> {
+impl Change {
     fn agreed(&self, console: &mut Console<'_>) -> Result<Chosen, Complaint> {
-        let chosen = chosen(self.space, console)?;
+        let chosen = chosen(&self.space, console)?;
         chosen.target.may_change(console, Agreed::of(self.yes, self.space.json), Carries::Metadata)?;
         Ok(chosen)
     }
 
     fn remote<'c>(&self, chosen: &'c Chosen) -> Remote<'c> {
-        Remote { target: &chosen.target, tenant: &chosen.tenant, patience: Patience::of(self.patience) }
+        Remote { target: &chosen.target, tenant: &chosen.tenant, patience: Patience::of(&self.patience) }
     }
 }
 
@@ -152,7 +139,7 @@ type Otherwise<'a> = (fn(&[Value]) -> Option<&Value>, &'a str);
 fn activate_one(
     stack: &str,
     typed: Option<&str>,
-    change: &Change<'_>,
+    change: &Change,
     (otherwise, none): Otherwise<'_>,
     console: &mut Console<'_>,
 ) -> Result<(), Complaint> {

@@ -159,10 +159,7 @@ fn failed(ticket: &str, fault: Fault, detail: Detail) -> Response<Body> {
 fn completed(ticket: &str, envelope: &Envelope) -> Response<Body> {
     let public = envelope.filtered(|name| !name.starts_with('_'));
     let mut said = json!({ "continuation": ticket, "status": "completed", "result": public.document() });
-    let response = model::Path::from_segments(["_txc", "web", "res"]).ok();
-    if let (Some(response), Some(members)) =
-        (response.and_then(|path| envelope.get(&path)), said.as_object_mut())
-    {
+    if let (Some(response), Some(members)) = (envelope.member(["_txc", "web", "res"]), said.as_object_mut()) {
         members.insert("response".to_owned(), json!(response));
     }
     says(StatusCode::OK, &said)
