@@ -196,10 +196,15 @@ fn the_printed_secret_is_for_the_first_alone() {
         "{wrong}"
     );
     let call = ALICE.call(&host, &["auth", "bootstrap-local", "--url", &url, "--new-key", "--json"]);
+    let key = "people/alice/.config/txco/keys/local.ed25519";
+    host.run(&call.clone().stdin("")).fails(1);
+    assert!(!host.path(key).exists(), "who gives up leaves no key behind");
     let said = host.run(&call.stdin(format!("{secret}\n"))).succeeds();
     let identity: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&identity["super_admin"], &identity["tenant_slug"]), (&true.into(), &"default".into()));
-    assert!(host.path("people/alice/.config/txco/keys/local.ed25519").exists());
+    assert!(host.path(key).exists());
+    let again = ALICE.does(&mut host, &format!("auth bootstrap-local --url {url} --new-key")).fails(1);
+    assert!(again.contains("leave --new-key out to enrol with it"), "{again}");
     let late = BOB.does(&mut host, &format!("auth bootstrap-local --url {url} --secret {secret}")).fails(1);
     assert!(late.contains("404 Not Found: not_found") && late.contains("txco auth accept"), "{late}");
     host.finish();

@@ -1,4 +1,4 @@
-//! An op is pushed, called by a rule, pinned to its bytes until rules are loaded again, and its tenant's own.
+//! An op is pushed, called by a rule, replaced under rules that stay, and its tenant's own.
 
 use std::time::{Duration, Instant};
 
@@ -54,21 +54,25 @@ fn calling() -> Host {
 }
 
 #[test]
-fn a_pushed_op_is_called_and_a_later_push_waits_for_the_next_load() {
+fn a_pushed_op_is_called_and_a_later_push_takes_its_place_if_it_fits() {
     let mut host = calling();
     assert!(called(&mut host).contains(&digest(AUTH)));
     let reply = host.event("/", &json!({})).text();
     assert!(!reply.contains("basic-auth"), "{reply}");
 
-    let said = op(&mut host, &["push", "another.wasm"]).succeeds();
-    assert!(said.starts_with("replaced op://basic-auth-encode"), "{said}");
-    assert!(called(&mut host).contains(&digest(AUTH)), "the rules were loaded with the first");
-    host.logs_after("rules reloaded", |host| host.signal(Signal::HUP));
+    let taken = host.logs_after("ops were pushed: the rules take them", |host| {
+        let said = op(host, &["push", "another.wasm"]).succeeds();
+        assert!(said.starts_with("replaced op://basic-auth-encode"), "{said}");
+    });
+    assert!(taken.contains(&digest(&another())), "{taken}");
     assert!(called(&mut host).contains(&digest(&another())));
     let said = op(&mut host, &["push", "another.wasm"]).succeeds();
     assert!(said.starts_with("unchanged"), "{said}");
 
-    op(&mut host, &["rm", "op://basic-auth-encode"]).succeeds();
+    let kept = host.logs_after("the rules cannot take them, so they keep those they have", |host| {
+        op(host, &["rm", "op://basic-auth-encode"]).succeeds();
+    });
+    assert!(kept.contains("OPS/web/200/auth.txcl:1") && kept.contains("there is no such op"), "{kept}");
     assert!(called(&mut host).contains(&digest(&another())), "rules keep what they were loaded with");
     let told = host.logs_after("auth.txcl:1:", |host| host.signal(Signal::HUP));
     assert!(

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use support::{Host, Request};
 
 use crate::TXCO;
+use crate::op_push::{AUTH, digest};
 
 const SHOP: &str = "/v1/tenants/default/stacks/shop";
 
@@ -101,6 +102,63 @@ fn what_changes_no_rule_makes_nobody_read_rules() {
     assert_eq!(lines, 1, "{}", two.log());
     assert_eq!(answer(&mut two, "shop.example").0, 200);
     two.finish();
+    one.finish();
+}
+
+/// A workspace's rules are pinned to no push, nor is what only the Go chassis activated.
+#[test]
+fn what_is_pushed_through_one_the_rules_of_the_other_take() {
+    let mut one = Host::serve(TXCO).start();
+    one.store("KEY");
+    let another = [AUTH, b"\0\x05\x01xyyy"].concat();
+    one.write("first.wasm", AUTH);
+    one.write("second.wasm", &another);
+    let push = |host: &mut Host, file: &str| {
+        let url = format!("http://{}", host.admin_address());
+        host.txco(&["op", "push", file, "--url", &url]).succeeds()
+    };
+    push(&mut one, "first.wasm");
+    let rule = "EXEC \"op://basic-auth-encode\"\nWITH secrets.password.secret = \"KEY\", user = \"alice\"\n";
+    let database = one.path("chassis/data/db/runtime-dev.db");
+    let by_go = rusqlite::Connection::open(&database).unwrap();
+    by_go
+        .execute_batch(&format!(
+            "INSERT INTO stacks (stack_id, tenant_id, name, active_version, created_at)
+             VALUES ('stk_go', 'tnt_default', 'go', 1, '2026-01-01T00:00:00Z');
+             INSERT INTO ops (stack, scope, name, txcl, tenant_id) VALUES ('go', 100, 'a', '{rule}', 'tnt_default');"
+        ))
+        .unwrap();
+    let (db, key) = (one.path("chassis/data/db"), one.path("chassis/data/secrets/txco-master.key"));
+    let other = || {
+        let (db, key) = (db.to_str().unwrap(), key.to_str().unwrap());
+        let shared = ["--db-root-dir", db, "--secret-master-key", key];
+        Host::serve(TXCO).flags(&shared).flags(&["--follow-period", "50ms"])
+    };
+    let mut folder = other().rule("OPS/shop/100/a.txcl", rule).start();
+    let mut go = other().start();
+    let called = |host: &mut Host, second: bool| {
+        assert_eq!(host.event("/", &json!({})).status, 200);
+        let traced = host.txco(&["trace", "last", "--json"]).succeeds();
+        let bytes = if second { another.as_slice() } else { AUTH };
+        assert!(traced.contains(&digest(bytes)), "{traced}");
+    };
+    called(&mut folder, false);
+    called(&mut go, false);
+    folder.logs_after("ops were pushed: the rules take them", |_| drop(push(&mut one, "second.wasm")));
+    called(&mut folder, true);
+    go.wait_log("changed elsewhere: applied rules of so many tenants, or hosts");
+    called(&mut go, true);
+
+    // What does not fit takes nothing away.
+    folder.logs_after("so they keep those they have", |_| {
+        let url = format!("http://{}", one.admin_address());
+        one.txco(&["op", "rm", "basic-auth-encode", "--url", &url]).succeeds();
+    });
+    called(&mut folder, true);
+    go.wait_log("its rules keep the ops that they have");
+    called(&mut go, true);
+    folder.finish();
+    go.finish();
     one.finish();
 }
 

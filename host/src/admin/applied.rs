@@ -1,5 +1,6 @@
 //! The applied rules of all tenants, as they are served: read from the database, checked, pinned.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,7 +35,22 @@ pub(crate) struct Applied {
     entry: Option<StackName>,
     /// As of which changes it is served. One at a time: whoever comes last has read what all
     /// others wrote.
-    as_of: Mutex<Changes>,
+    as_of: Mutex<AsOf>,
+}
+
+/// What is served, as of when.
+#[derive(Debug, Default)]
+struct AsOf {
+    changes: Changes,
+    /// The tenants with rules that are pinned to no build of an op, and take what is pushed.
+    unpinned: HashSet<TenantId>,
+}
+
+impl AsOf {
+    /// Whether a tenant has pushed or removed ops since.
+    fn pushed_since(&self, now: &Changes, tenant: &TenantId) -> bool {
+        self.changes.ops.get(tenant.as_str()) != now.ops.get(tenant.as_str())
+    }
 }
 
 impl Applied {
@@ -69,7 +85,7 @@ impl Applied {
         self.govern()?;
         let mut as_of = self.turn();
         // As if nothing had been read yet.
-        as_of.rules.clear();
+        as_of.changes.rules.clear();
         self.serve(&mut as_of).map(drop)
     }
 
@@ -90,11 +106,11 @@ impl Applied {
         // The count before the rows: what is changed in between is read once more.
         let now = self.store.changes()?.terms;
         self.ops.chassis().rule(governing::terms(&self.store)?);
-        as_of.terms = now;
+        as_of.changes.terms = now;
         Ok(())
     }
 
-    fn turn(&self) -> MutexGuard<'_, Changes> {
+    fn turn(&self) -> MutexGuard<'_, AsOf> {
         self.as_of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,23 +166,47 @@ impl Applied {
             return Ok(());
         }
         let now = self.store.changes()?;
-        if now.terms != self.turn().terms {
+        if now.terms != self.turn().changes.terms {
             self.govern()?;
             tracing::info!("changed elsewhere: what tenants may have");
         }
         let mut as_of = self.turn();
-        let served = (now.hosts, &now.rules) != (as_of.hosts, &as_of.rules);
-        if served && self.served_from() == ServedFrom::Database {
-            let read = self.serve(&mut as_of)?;
-            tracing::info!(tenants = read, "changed elsewhere: applied rules of so many tenants, or hosts");
+        match self.served_from() {
+            ServedFrom::Workspace => self.take_pushed(&mut as_of, &now),
+            ServedFrom::Database => {
+                let served = (now.hosts, &now.rules) != (as_of.changes.hosts, &as_of.changes.rules);
+                if served || as_of.unpinned.iter().any(|tenant| as_of.pushed_since(&now, tenant)) {
+                    let read = self.serve(&mut as_of)?;
+                    tracing::info!(
+                        tenants = read,
+                        "changed elsewhere: applied rules of so many tenants, or hosts"
+                    );
+                }
+            }
         }
         *behind = false;
         Ok(())
     }
 
+    /// The rules of a workspace stay, with the ops that are pushed now.
+    fn take_pushed(&self, as_of: &mut AsOf, now: &Changes) {
+        let space = self.ops.chassis().space();
+        if space.tenants().any(|(tenant, ..)| as_of.pushed_since(now, tenant)) {
+            match self.ops.install_again() {
+                Ok(None) => {}
+                Ok(Some(ops)) => tracing::info!(ops, "ops were pushed: the rules take them"),
+                Err(errors) => tracing::warn!(
+                    "ops were pushed or removed and the rules cannot take them, so they keep those they have: {}",
+                    told(&errors).trim_end()
+                ),
+            }
+        }
+        as_of.changes.ops.clone_from(&now.ops);
+    }
+
     /// Serves what is applied; of whom nothing changed since `as_of`, what is served already. Tells
     /// of how many it was read.
-    fn serve(&self, as_of: &mut Changes) -> Result<usize, store::Error> {
+    fn serve(&self, as_of: &mut AsOf) -> Result<usize, store::Error> {
         if self.served_from() == ServedFrom::Workspace {
             return Ok(0);
         }
@@ -177,14 +217,24 @@ impl Applied {
         let tenants: Vec<_> =
             self.store.tenants()?.into_iter().filter(|tenant| !tenant.slug.is_reserved()).collect();
         for Tenant { id, slug, .. } in &tenants {
-            let same =
-                as_of.rules.get(id.as_str()).is_some_and(|then| now.rules.get(id.as_str()) == Some(then));
-            let rules = if same {
+            let then = as_of.changes.rules.get(id.as_str());
+            let same = then.is_some_and(|then| now.rules.get(id.as_str()) == Some(then));
+            let pushed = as_of.unpinned.contains(id) && as_of.pushed_since(&now, id);
+            let rules = if same && !pushed {
                 before.rules(id).cloned()
             } else {
                 read += 1;
-                // Who has applied nothing takes no host away from the only one who has.
-                Some(Arc::new(self.rules(id)?)).filter(|rules| !rules.is_empty())
+                let (rules, unpinned) = self.rules(id)?;
+                if unpinned { as_of.unpinned.insert(id.clone()) } else { as_of.unpinned.remove(id) };
+                match before.rules(id) {
+                    // An op that is removed, or pushed without what rules need, takes no stack away.
+                    Some(before) if same && rules.broken() > before.broken() => {
+                        tracing::warn!(tenant_id = %id, "its rules keep the ops that they have");
+                        Some(Arc::clone(before))
+                    }
+                    // Who has applied nothing takes no host away from the only one who has.
+                    _ => Some(Arc::new(rules)).filter(|rules| !rules.is_empty()),
+                }
             };
             if let Some(rules) = rules {
                 space = space.with(id.clone(), slug.clone(), rules);
@@ -194,15 +244,17 @@ impl Applied {
         let hosts: Vec<(Hostname, TenantId, Option<StackName>)> =
             hosts.into_iter().map(|one| (one.hostname, one.tenant, one.stack)).collect();
         self.ops.chassis().serve(space.bound(hosts, self.unbound));
-        (as_of.hosts, as_of.rules) = (now.hosts, now.rules);
+        as_of.changes = Changes { terms: as_of.changes.terms, ..now };
         Ok(read)
     }
 
     /// The rules of one tenant, stack by stack: one that cannot be used takes no other with it.
-    fn rules(&self, tenant: &TenantId) -> Result<RuleSet, store::Error> {
-        let mut all = RuleSet::default();
+    /// Also whether one of them is pinned to no build of its ops.
+    fn rules(&self, tenant: &TenantId) -> Result<(RuleSet, bool), store::Error> {
+        let (mut all, mut unpinned) = (RuleSet::default(), false);
         for served in self.store.served(tenant)? {
             let (stack, version) = (served.stack.clone(), served.version);
+            unpinned |= matches!(served.pinned, Pinned::Nowhere);
             match self.stack(tenant, served) {
                 Ok(rules) => all = all.joined(rules),
                 Err(why) => {
@@ -214,7 +266,7 @@ impl Applied {
                 }
             }
         }
-        Ok(all.entered_by(self.entry.as_ref()))
+        Ok((all.entered_by(self.entry.as_ref()), unpinned))
     }
 
     fn stack(&self, tenant: &TenantId, served: Served) -> Result<RuleSet, String> {

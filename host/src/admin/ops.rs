@@ -1,6 +1,6 @@
 //! The ops of a tenant: pushed after every check, listed, removed, and found when rules load.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::{Chassis, LoadErrors, OpSource, PinnedOps, RuleSet, Space};
 use model::{Delivery, Digest, OpName, TenantId, TenantSlug};
@@ -29,6 +29,8 @@ pub(crate) struct Ops {
     chassis: Arc<Chassis>,
     bounds: OpBounds,
     signers: Signers,
+    /// Held while rules are installed: who pins them again does not bring old ones back.
+    installing: Mutex<()>,
 }
 
 /// One component as it arrives.
@@ -43,7 +45,7 @@ pub(crate) struct Arriving {
 
 impl Ops {
     pub(crate) fn new(store: Arc<Store>, chassis: Arc<Chassis>, bounds: OpBounds, signers: Signers) -> Self {
-        Self { store, chassis, bounds, signers }
+        Self { store, chassis, bounds, signers, installing: Mutex::default() }
     }
 
     /// Where they run.
@@ -198,7 +200,7 @@ impl TenantOps {
     /// # Errors
     /// [`LoadErrors::Ops`]: a rule calls an op that is not there.
     pub(crate) fn install(&self, rules: RuleSet) -> Result<Arc<RuleSet>, LoadErrors> {
-        let chassis = &self.ops.chassis;
+        let (chassis, _turn) = (&self.ops.chassis, self.ops.turn());
         let rules = Arc::new(chassis.bind(rules, &self.ops.current(&self.tenant))?);
         chassis.serve(Space::of(self.tenant.clone(), self.slug.clone(), Arc::clone(&rules)));
         Ok(rules)
@@ -248,6 +250,34 @@ impl Ops {
     /// What a version is pinned to.
     pub(crate) const fn pinned<'a>(&'a self, tenant: &'a TenantId, pins: &'a [Pin]) -> Sources<'a> {
         Sources { ops: self, tenant, pins: Some(pins) }
+    }
+}
+
+impl Ops {
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.installing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pins the installed rules to what is pushed now. Says to what, unless it is what they were
+    /// pinned to.
+    ///
+    /// # Errors
+    /// [`LoadErrors::Ops`]: a rule calls an op that is not there any more; then all stays as it was.
+    pub(crate) fn install_again(&self) -> Result<Option<String>, LoadErrors> {
+        let _turn = self.turn();
+        let before = self.chassis.space();
+        let (mut space, mut told) = (Space::clone(&before), None);
+        for (tenant, slug, rules) in before.tenants() {
+            let again = self.chassis.bind_again(rules, &self.current(tenant))?;
+            if again.ops() != rules.ops() {
+                told = Some(again.ops());
+                space = space.with(tenant.clone(), slug.clone(), Arc::new(again));
+            }
+        }
+        if told.is_some() {
+            self.chassis.serve(space);
+        }
+        Ok(told)
     }
 }
 

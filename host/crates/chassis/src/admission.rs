@@ -159,11 +159,11 @@ impl Admissions {
         gates.iter().filter(|(_, gate)| gate.is_full()).map(|(tenant, _)| tenant.clone()).collect()
     }
 
-    /// Counts a request of `tenant` that was let in once and goes on.
-    pub(crate) fn go_on(&self, tenant: &TenantId, now: Instant) -> Pass {
+    /// Counts a request of `tenant` that was let in once and goes on, unless as many run as may.
+    pub(crate) fn go_on(&self, tenant: &TenantId, now: Instant) -> Option<Pass> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = gates.entry(tenant.clone()).or_insert_with(|| Gate::new(Terms::default(), now));
-        Pass(Arc::clone(&gate.running))
+        (!gate.is_full()).then(|| Pass(Arc::clone(&gate.running)))
     }
 
     /// How many requests of `tenant` run.
@@ -225,9 +225,10 @@ mod tests {
     fn what_goes_on_takes_a_place_and_who_asks_for_an_answer_takes_none() {
         let now = Instant::now();
         let admissions = of_a(Terms { concurrency: 2, rate: 1, ..Terms::default() }, now);
-        let one = admissions.go_on(&tenant("a"), now);
+        let one = admissions.go_on(&tenant("a"), now).unwrap();
         assert!(admissions.full().is_empty());
-        let _two = admissions.go_on(&tenant("a"), now);
+        let _two = admissions.go_on(&tenant("a"), now).unwrap();
+        assert!(admissions.go_on(&tenant("a"), now).is_none(), "never one too many");
         assert_eq!(admissions.full(), [tenant("a")]);
         assert_eq!(admissions.admit(&tenant("a"), now).unwrap_err(), NotAdmitted::TooMany);
         assert!(

@@ -91,6 +91,14 @@ impl Chassis {
         Ok(rules)
     }
 
+    /// The same rules with what `ops` gives for their ops now.
+    ///
+    /// # Errors
+    /// As [`Chassis::bind`].
+    pub fn bind_again(&self, rules: &RuleSet, ops: &dyn OpSource) -> Result<RuleSet, LoadErrors> {
+        self.bind(rules.unpinned(), ops)
+    }
+
     /// The rules that a request began with, with exactly the ops that it began with.
     pub(crate) fn rebuilt(
         &self,

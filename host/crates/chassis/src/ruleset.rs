@@ -234,6 +234,29 @@ impl RuleSet {
         self.broken.contains(stack.as_str())
     }
 
+    /// The same rules, pinned to no op.
+    pub(crate) fn unpinned(&self) -> Self {
+        Self {
+            stacks: self.stacks.clone(),
+            broken: self.broken.clone(),
+            entry: self.entry.clone(),
+            files: self.files,
+            // It was said when they were loaded.
+            let_pass: Vec::new(),
+            mocks: self.mocks.clone(),
+            ops: BTreeMap::new(),
+            hiding: Arc::clone(&self.hiding),
+            mode: self.mode,
+            snapshot: OnceLock::new(),
+        }
+    }
+
+    /// How many stacks have rules that cannot be used.
+    #[must_use]
+    pub fn broken(&self) -> usize {
+        self.broken.len()
+    }
+
     /// Pins every op of the tenant that the rules call to what `load` gives for it now:
     /// bytes that are pushed later are for rules that are loaded later.
     pub(crate) fn bind(

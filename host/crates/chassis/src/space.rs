@@ -90,6 +90,11 @@ impl Space {
         self.tenants.get(tenant).map(|(_, rules)| rules)
     }
 
+    /// All tenants, their names for people, and their rules.
+    pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &TenantSlug, &Arc<RuleSet>)> {
+        self.tenants.iter().map(|(id, (slug, rules))| (id, slug, rules))
+    }
+
     /// A tenant's name for people, and its rules.
     pub(crate) fn tenant(&self, tenant: &TenantId) -> Option<(&TenantSlug, &Arc<RuleSet>)> {
         self.tenants.get(tenant).map(|(slug, rules)| (slug, rules))

@@ -201,11 +201,15 @@ impl Chassis {
         while blocking(&self.rooms.vault, expire).await? == BATCH as usize {}
         loop {
             let Ok(place) = Arc::clone(&self.rooms.life.places).try_acquire_owned() else { return Ok(()) };
-            let owner = self.rooms.life.name.clone();
             let full = self.admissions.full();
-            let claim = move |vault: &vault::Vault| vault.claim_run(&owner, &full);
-            let Some(claimed) = blocking(&self.rooms.vault, claim).await? else { return Ok(()) };
-            let pass = self.admissions.go_on(&claimed.tenant, std::time::Instant::now());
+            let ready = blocking(&self.rooms.vault, move |vault| vault.ready_tenant(&full)).await?;
+            let Some(tenant) = ready else { return Ok(()) };
+            // The place first: while the run is being claimed, a request that comes in counts it.
+            let Some(pass) = self.admissions.go_on(&tenant, std::time::Instant::now()) else { continue };
+            let owner = self.rooms.life.name.clone();
+            let claim = move |vault: &vault::Vault| vault.claim_run(&owner, &tenant);
+            // Another chassis on this database may have been quicker.
+            let Some(claimed) = blocking(&self.rooms.vault, claim).await? else { continue };
             let (chassis, ops) = (Arc::clone(self), Arc::clone(ops));
             drop(tokio::spawn(async move {
                 chassis.go_on(claimed, pass, ops).await;

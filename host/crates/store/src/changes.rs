@@ -8,6 +8,9 @@ use crate::connection;
 use crate::error::Error;
 use crate::store::Store;
 
+/// Before the id of a tenant: the count of its ops, not of its rules.
+const OPS: &str = "ops/";
+
 /// How often each part changed that a chassis keeps in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -17,6 +20,8 @@ pub struct Changes {
     pub terms: i64,
     /// The applied rules of each tenant, by its id.
     pub rules: HashMap<String, i64>,
+    /// The ops that each tenant pushed, by its id.
+    pub ops: HashMap<String, i64>,
 }
 
 /// Notices commits of others: a connection of its own, so that nobody waits for it.
@@ -37,7 +42,10 @@ impl Store {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(Error::of)?;
             let mut rules: HashMap<String, i64> = rows.collect::<rusqlite::Result<_>>().map_err(Error::of)?;
             let mut take = |what| rules.remove(what).unwrap_or(0);
-            Ok(Changes { hosts: take("hosts"), terms: take("terms"), rules })
+            let (hosts, terms) = (take("hosts"), take("terms"));
+            let ops = rules.extract_if(|what, _| what.starts_with(OPS));
+            let ops = ops.map(|(what, number)| (what.trim_start_matches(OPS).to_owned(), number)).collect();
+            Ok(Changes { hosts, terms, rules, ops })
         })
     }
 

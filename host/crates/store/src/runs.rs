@@ -309,19 +309,21 @@ impl Store {
         })
     }
 
-    /// Takes a run that is ready to go on for `owner`, once; none of the tenants in `not_of`.
+    /// Takes the oldest run of `tenant` that is ready to go on for `owner`, once.
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn claim_run(&self, owner: &str, not_of: &[TenantId]) -> Result<Option<ClaimedRun>, Error> {
+    pub fn claim_run(&self, owner: &str, tenant: &TenantId) -> Result<Option<ClaimedRun>, Error> {
         self.write(|writing| {
             let connection = writing.transaction;
             let sql = format!(
                 "UPDATE txco_runs SET owner = ?2, touched = 0 WHERE run_id =
-                    (SELECT run_id FROM txco_runs WHERE {READY} ORDER BY created_at LIMIT 1)
+                    (SELECT run_id FROM txco_runs WHERE {READY} AND tenant_id = ?3
+                     ORDER BY created_at LIMIT 1)
                  RETURNING {RUN}"
             );
-            let Some(row) = one(connection, &sql, [array(not_of).as_str(), owner])? else { return Ok(None) };
+            let nobody = array(&[]);
+            let Some(row) = one(connection, &sql, [nobody.as_str(), owner, tenant.as_str()])? else { return Ok(None) };
             let held = connection
                 .query_row(
                     "SELECT held_nonce, held FROM txco_runs WHERE run_id = ?1",

@@ -55,6 +55,7 @@ pub(crate) const RUNTIME: &[Migration] = &[
     Migration { number: 70, sql: include_str!("schema/0070_changes.sql"), if_clean: &[] },
     Migration { number: 71, sql: include_str!("schema/0071_upstream_calls.sql"), if_clean: &[] },
     Migration { number: 72, sql: include_str!("schema/0072_secrets_use.sql"), if_clean: &[] },
+    Migration { number: 73, sql: include_str!("schema/0073_changes_of_ops.sql"), if_clean: &[] },
 ];
 
 /// The layout of `auth-<env>.db`.

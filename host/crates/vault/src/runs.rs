@@ -232,15 +232,20 @@ impl Vault {
         Ok(self.store.end_wait(wait, &token, ending, &output)?)
     }
 
-    /// Takes a run that is ready to go on, for `owner` alone; none of the tenants in `not_of`.
+    /// Whose the oldest run is that is ready to go on, of tenants that are not in `not_of`.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn claim_run(&self, owner: &str, not_of: &[TenantId]) -> Result<Option<Claimed>, Error> {
-        if !self.store.has_ready_run(not_of)? {
-            return Ok(None);
-        }
-        let Some(claimed) = self.store.claim_run(owner, not_of)? else { return Ok(None) };
+    pub fn ready_tenant(&self, not_of: &[TenantId]) -> Result<Option<TenantId>, Error> {
+        Ok(self.store.ready_tenant(not_of)?)
+    }
+
+    /// Takes the oldest run of `tenant` that is ready to go on, for `owner` alone.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn claim_run(&self, owner: &str, tenant: &TenantId) -> Result<Option<Claimed>, Error> {
+        let Some(claimed) = self.store.claim_run(owner, tenant)? else { return Ok(None) };
         let row = claimed.row;
         let held = self.run_key(&row).and_then(|dek| {
             let held = open(&dek, &aad(&row.run, &row.tenant, row.step, "held", ""), claimed.held)?;

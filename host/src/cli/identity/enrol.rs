@@ -13,6 +13,8 @@ use super::choice::{KeyFlags, Mint};
 
 /// The longest secret or token.
 const MOST: usize = 4096;
+/// How the secret is asked for.
+const ENROL: &str = "enroll secret: ";
 
 /// Flags of `txco auth bootstrap-local`.
 #[derive(Debug, Default, clap::Args)]
@@ -74,8 +76,10 @@ pub(super) fn init(flags: &InitFlags, console: &mut Console<'_>) -> Result<(), C
 
 /// Becomes the first actor of a chassis.
 pub(super) fn bootstrap(flags: &BootstrapFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
-    let mint = if flags.new_key { Mint::Fresh } else { Mint::IfMissing };
-    let newcomer = Newcomer::new(&flags.key, mint, console)?;
+    if flags.new_key {
+        return afresh(flags, console);
+    }
+    let newcomer = Newcomer::new(&flags.key, Mint::IfMissing, console)?;
     if let Some(actor) = newcomer.known(console)? {
         let url = &newcomer.target.url;
         return newcomer.already(
@@ -85,6 +89,21 @@ pub(super) fn bootstrap(flags: &BootstrapFlags, console: &mut Console<'_>) -> Re
         );
     }
     newcomer.by_secret(flags.secret.as_deref(), console)
+}
+
+/// The same with a key that is minted for it: last of all, so that who gives up leaves none behind.
+fn afresh(flags: &BootstrapFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    let key = &flags.key;
+    let path = Home::needed(console.environment)?.key_path(&key.profile(console)?);
+    if path.exists() {
+        return Err(Complaint::failed(format!(
+            "there is a key at {}: leave --new-key out to enrol with it, or say another --profile",
+            path.display()
+        )));
+    }
+    Target::unsigned(&key.chassis, console.environment)?.may_enrol(console, Agreed::of(key.yes, key.json))?;
+    let secret = asked(flags.secret.as_deref(), ENROL, console)?;
+    Newcomer::new(key, Mint::Fresh, console)?.with_secret(secret, console)
 }
 
 /// Becomes an actor with a key that is there.
@@ -150,7 +169,10 @@ impl<'a> Newcomer<'a> {
 
     pub(super) fn by_secret(&self, secret: Option<&str>, console: &mut Console<'_>) -> Result<(), Complaint> {
         self.target.may_enrol(console, Agreed::of(self.flags.yes, self.flags.json))?;
-        let secret = asked(secret, "enroll secret: ", console)?;
+        self.with_secret(asked(secret, ENROL, console)?, console)
+    }
+
+    fn with_secret(&self, secret: Zeroizing<String>, console: &mut Console<'_>) -> Result<(), Complaint> {
         let headers = vec![("x-txco-enroll-secret", secret)];
         match client::ask(&self.target, "POST", "/auth/dev/enroll", Some(&self.body()), headers)? {
             Ok(reply) => self.settle(&reply.body, console),

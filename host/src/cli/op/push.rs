@@ -48,7 +48,9 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     for one in &place.components {
         console.print(&format!("  {}  sha256:{}", one.delivery, one.facts.digest))?;
     }
-    console.note("rules that call it take it when they are loaded again (SIGHUP; `txco dev`: the next edit)");
+    console.note(
+        "rules of a --workspace or `txco dev` take it within --follow-period; applied rules at their next `txco apply`",
+    );
     Ok(())
 }
 

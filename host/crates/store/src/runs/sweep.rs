@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use model::TenantId;
+use rusqlite::OptionalExtension as _;
 
 use super::{Ending, READY, array, counted, end};
 use crate::error::Error;
@@ -124,12 +125,18 @@ impl Store {
         })
     }
 
-    /// Whether a run is ready to go on, of a tenant that is not in `not_of`.
+    /// Whose the oldest run is that is ready to go on, of tenants that are not in `not_of`.
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn has_ready_run(&self, not_of: &[TenantId]) -> Result<bool, Error> {
-        self.ask(&format!("SELECT EXISTS (SELECT 1 FROM txco_runs WHERE {READY})"), [array(not_of)])
+    pub fn ready_tenant(&self, not_of: &[TenantId]) -> Result<Option<TenantId>, Error> {
+        let sql = format!("SELECT tenant_id FROM txco_runs WHERE {READY} ORDER BY created_at LIMIT 1");
+        let found: Option<String> = self.read(|reader| {
+            let mut statement = reader.connection.prepare_cached(&sql).map_err(Error::of)?;
+            statement.query_row([array(not_of)], |row| row.get(0)).optional().map_err(Error::of)
+        })?;
+        let id = found.map(|id| TenantId::parse(&id).map_err(|_| Error::Row { table: "txco_runs" }));
+        id.transpose()
     }
 
     /// Removes at most `most` runs that ended before `before`, and rules that no run has; how

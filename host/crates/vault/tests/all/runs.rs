@@ -38,11 +38,14 @@ fn ended(vault: &Vault, wait: &Wait, token: &str) -> Option<bool> {
 }
 
 fn claimed(vault: &Vault, owner: &str) -> Claimed {
-    vault.claim_run(owner, &[]).ok().unwrap().unwrap()
+    vault.claim_run(owner, &tenant()).ok().unwrap().unwrap()
 }
 
 fn none_ready(vault: &Vault) -> bool {
-    vault.claim_run("life-1", &[]).ok().unwrap().is_none()
+    assert!(vault.ready_tenant(&[tenant()]).ok().unwrap().is_none());
+    let ready = vault.ready_tenant(&[]).ok().unwrap();
+    assert!(ready.is_none() || vault.claim_run("life-1", &TenantId::parse("tnt_other").unwrap()).ok().unwrap().is_none());
+    ready.is_none() && vault.claim_run("life-1", &tenant()).ok().unwrap().is_none()
 }
 
 fn polled(vault: &Vault, poll: &Token, at: &str) -> Option<RunView> {
