@@ -225,7 +225,11 @@ impl Applied {
             } else {
                 read += 1;
                 let (rules, unpinned) = self.rules(id)?;
-                if unpinned { as_of.unpinned.insert(id.clone()) } else { as_of.unpinned.remove(id) };
+                if unpinned {
+                    as_of.unpinned.insert(id.clone())
+                } else {
+                    as_of.unpinned.remove(id)
+                };
                 match before.rules(id) {
                     // An op that is removed, or pushed without what rules need, takes no stack away.
                     Some(before) if same && rules.broken() > before.broken() => {

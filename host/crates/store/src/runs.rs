@@ -323,7 +323,9 @@ impl Store {
                  RETURNING {RUN}"
             );
             let nobody = array(&[]);
-            let Some(row) = one(connection, &sql, [nobody.as_str(), owner, tenant.as_str()])? else { return Ok(None) };
+            let Some(row) = one(connection, &sql, [nobody.as_str(), owner, tenant.as_str()])? else {
+                return Ok(None);
+            };
             let held = connection
                 .query_row(
                     "SELECT held_nonce, held FROM txco_runs WHERE run_id = ?1",

@@ -91,8 +91,10 @@ fn what_others_replace_is_counted_too() {
     let recursive: bool = others.query_row("PRAGMA recursive_triggers", [], |row| row.get(0)).unwrap();
     assert!(!recursive, "or this proves nothing");
     let stack = |id: &str, tenant: &str, active: &str| {
-        format!("INSERT OR REPLACE INTO stacks (stack_id, tenant_id, name, active_version, created_at)
-                 VALUES ('{id}', '{tenant}', 'shop', {active}, '2026-01-01T00:00:00Z')")
+        format!(
+            "INSERT OR REPLACE INTO stacks (stack_id, tenant_id, name, active_version, created_at)
+                 VALUES ('{id}', '{tenant}', 'shop', {active}, '2026-01-01T00:00:00Z')"
+        )
     };
     assert_eq!(by(&stack("stk_1", "tnt_default", "7")), (false, false, 1));
     assert_eq!(by(&stack("stk_1", "tnt_default", "NULL")), (false, false, 1), "it was active");
@@ -107,12 +109,16 @@ fn what_others_replace_is_counted_too() {
     assert_eq!(by(rule), (false, false, 1));
     assert_eq!(by(rule), (false, false, 1));
     let terms = |enabled| {
-        format!("INSERT OR REPLACE INTO tenant_runtime_state (tenant_id, enabled) VALUES ('tnt_default', {enabled})")
+        format!(
+            "INSERT OR REPLACE INTO tenant_runtime_state (tenant_id, enabled) VALUES ('tnt_default', {enabled})"
+        )
     };
     assert_eq!((by(&terms(1)), by(&terms(0))), ((false, true, 0), (false, true, 0)));
     let host = |tenant: &str| {
-        format!("INSERT OR REPLACE INTO tenant_hostnames (id, hostname, tenant_id, created_at)
-                 VALUES ('h', 'shop.example', '{tenant}', '2026-01-01T00:00:00Z')")
+        format!(
+            "INSERT OR REPLACE INTO tenant_hostnames (id, hostname, tenant_id, created_at)
+                 VALUES ('h', 'shop.example', '{tenant}', '2026-01-01T00:00:00Z')"
+        )
     };
     assert_eq!((by(&host("tnt_default")), by(&host("tnt_sys"))), ((true, false, 0), (true, false, 0)));
     let slug = "INSERT OR REPLACE INTO tenants (tenant_id, slug, created_at)

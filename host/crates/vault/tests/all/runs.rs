@@ -44,7 +44,10 @@ fn claimed(vault: &Vault, owner: &str) -> Claimed {
 fn none_ready(vault: &Vault) -> bool {
     assert!(vault.ready_tenant(&[tenant()]).ok().unwrap().is_none());
     let ready = vault.ready_tenant(&[]).ok().unwrap();
-    assert!(ready.is_none() || vault.claim_run("life-1", &TenantId::parse("tnt_other").unwrap()).ok().unwrap().is_none());
+    assert!(
+        ready.is_none()
+            || vault.claim_run("life-1", &TenantId::parse("tnt_other").unwrap()).ok().unwrap().is_none()
+    );
     ready.is_none() && vault.claim_run("life-1", &tenant()).ok().unwrap().is_none()
 }
 
