@@ -156,8 +156,9 @@ impl App {
     pub fn serve(self) -> Result<Serving, BootError> {
         let admin = AdminThread::start(self.admin)?;
         let ops: Arc<dyn chassis::PinnedOps> = Arc::clone(&self.ops.ops) as _;
+        let watchers: Arc<dyn chassis::Watchers> = Arc::clone(self.meter.spans()) as _;
         let serving = Serving::start(self.books, self.meter, self.web, admin, self.runtime);
-        serving.spawn(Arc::clone(serving.chassis()).tend(ops));
+        serving.spawn(Arc::clone(serving.chassis()).tend(ops, watchers));
         serving.spawn(sweep(Arc::clone(serving.chassis()), self.sweep));
         if let Some(period) = self.follow {
             serving.spawn(self.applied.follow(period));

@@ -21,7 +21,17 @@ impl Parent {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// As the header has it.
+    pub(super) fn text(&self) -> String {
+        let flags = u8::from(self.sampled);
+        format!(
+            "00-{:032x}-{:016x}-{flags:02x}",
+            u128::from_be_bytes(self.trace),
+            u64::from_be_bytes(self.span)
+        )
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let version = hex::<1>(parts.next()?)?;
         let (trace, span) = (hex::<16>(parts.next()?)?, hex::<8>(parts.next()?)?);
@@ -53,6 +63,7 @@ mod tests {
         assert_eq!((parent.trace[0], parent.trace[15]), (0x4b, 0x36));
         assert_eq!(parent.span, [0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]);
         assert!(parent.sampled);
+        assert_eq!(parent.text(), GOOD);
         assert!(!Parent::parse(&GOOD.replace("-01", "-02")).unwrap().sampled);
         assert!(Parent::parse(&format!("{}-later", GOOD.replacen("00", "01", 1))).is_some());
     }

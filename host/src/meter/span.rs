@@ -16,6 +16,7 @@ pub(super) enum Kind {
     Internal = 1,
     Server = 2,
     Client = 3,
+    Consumer = 5,
 }
 
 /// A span on its way to be encoded.
@@ -53,8 +54,16 @@ impl Span {
 
     /// Failed, and of what kind the failure was.
     pub(super) fn failed(&mut self, code: &str) -> &mut Self {
+        self.broken(code, "")
+    }
+
+    /// The same, with a word more for people; never one of a rule or a client.
+    pub(super) fn broken(&mut self, code: &str, why: &'static str) -> &mut Self {
         self.text("error.type", code);
         let mut status = Message::default();
+        if !why.is_empty() {
+            status.text(2, why);
+        }
         status.number(3, 2);
         self.0.message(15, &status);
         self
@@ -174,6 +183,7 @@ mod tests {
             notes: vec!["a note".to_owned()],
             log: vec!["a line".to_owned()],
             failure: Some(Failure::new(Fault::OpFailed, "a detail")),
+            broken_off: false,
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
-use chassis::{Outcome, Request, Told};
+use chassis::{Request, Step, Watch, Watchers};
 use egress::OtlpClient;
 use model::{Path, RequestId, Value};
 
@@ -23,6 +23,8 @@ use crate::config::{Otel, Sampler};
 const QUEUE: usize = 2048;
 /// Spans sent at once, as the specification has it.
 const BATCH: usize = 512;
+/// How a request ended that nobody carried to its end, and what ran of it then.
+const CANCELLED: &str = "cancelled";
 
 /// The spans that wait for a collector; none before there is one.
 #[derive(Default)]
@@ -78,17 +80,27 @@ impl Spans {
         if !collector.sampler.takes(trace, parent.map(|parent| parent.sampled)) {
             return None;
         }
+        let part = Part::Event { method: known(&parts.method), path: parts.uri.path().to_owned() };
+        self.part(id, trace, parent.map(|parent| parent.span), part)
+    }
+
+    fn part(
+        self: &Arc<Self>,
+        id: &RequestId,
+        trace: [u8; 16],
+        parent: Option<[u8; 8]>,
+        part: Part,
+    ) -> Option<Arc<RequestSpan>> {
         let mut own = [0; 8];
         getrandom::fill(&mut own).ok()?;
         Some(Arc::new(RequestSpan {
             spans: Arc::clone(self),
             request: id.clone(),
             trace,
-            parent: parent.map(|parent| parent.span),
+            parent,
             own: u64::from_be_bytes(own),
-            method: known(&parts.method),
-            path: parts.uri.path().to_owned(),
-            steps: Told::default(),
+            part,
+            steps: Mutex::default(),
             started: SystemTime::now(),
             seen: Mutex::default(),
         }))
@@ -117,6 +129,17 @@ impl Spans {
         if let Some(collector) = self.0.get() {
             collector.push(spans);
         }
+    }
+}
+
+impl Watchers for Spans {
+    fn again(self: Arc<Self>, request: &Request, mark: &str) -> Option<Arc<dyn Watch>> {
+        let first = Parent::parse(mark)?;
+        let takes = self.0.get()?.sampler.takes(first.trace, Some(first.sampled));
+        let part = takes.then_some(Part::Again)?;
+        let span = self.part(&request.id, first.trace, Some(first.span), part)?;
+        locked(&span.seen).place = Some(place(request));
+        Some(span)
     }
 }
 
@@ -169,19 +192,26 @@ impl Collector {
     }
 }
 
-/// The span of one request, while it runs; it ends when nobody has it any more, also when the
-/// client has left or the answer is broken off.
+/// The span of one request, while it runs, or of what it does after it waited. It ends when nobody
+/// has it any more, also when the client has left or the answer is broken off.
 pub(crate) struct RequestSpan {
     spans: Arc<Spans>,
     request: RequestId,
     trace: [u8; 16],
     parent: Option<[u8; 8]>,
     own: u64,
-    method: &'static str,
-    path: String,
-    steps: Told,
+    part: Part,
+    steps: Mutex<Vec<Step>>,
     started: SystemTime,
     seen: Mutex<Seen>,
+}
+
+/// Which part of a request.
+enum Part {
+    /// From its beginning.
+    Event { method: &'static str, path: String },
+    /// After it waited: below the span of its beginning, which is over.
+    Again,
 }
 
 /// What is known of a request later than its beginning.
@@ -197,20 +227,15 @@ struct Seen {
 
 impl RequestSpan {
     /// The request goes through rules, which may hide its path.
-    pub(crate) fn entered(&self, request: Request) -> Request {
-        let place = (request.tenant_slug.as_str().to_owned(), request.stack.as_str().to_owned());
-        let path = Path::from_segments(["_txc", "web", "req", "url", "path"]).ok();
-        let path = path.and_then(|path| request.shown(&path, Value::from(self.path.as_str())));
-        let path = path.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-        let mut seen = locked(&self.seen);
-        (seen.place, seen.path) = (Some(place), Some(path));
-        drop(seen);
-        request.telling(self.steps.clone())
-    }
-
-    /// It has gone through them.
-    pub(crate) fn ran(&self, outcome: &Outcome) {
-        locked(&self.seen).failure = outcome.failure.as_ref().map(|failed| failed.failure.fault.code());
+    pub(crate) fn entered(self: Arc<Self>, request: Request) -> Request {
+        if let Part::Event { path: told, .. } = &self.part {
+            let path = Path::from_segments(["_txc", "web", "req", "url", "path"]).ok();
+            let path = path.and_then(|path| request.shown(&path, Value::from(told.as_str())));
+            let path = path.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+            let mut seen = locked(&self.seen);
+            (seen.place, seen.path) = (Some(place(&request)), Some(path));
+        }
+        request.watched(self)
     }
 
     /// Its answer begins.
@@ -226,13 +251,18 @@ impl RequestSpan {
     fn encoded(&self) -> Vec<Vec<u8>> {
         let seen = locked(&self.seen);
         let own = self.id(0);
-        let mut span = Span::new(self.trace, own, self.parent, self.method, Kind::Server);
-        span.times(self.started, SystemTime::now())
-            .text("http.request.method", self.method)
-            .text("txco.request_id", self.request.as_str());
-        let path = seen.path.as_ref().unwrap_or(&self.path);
-        if !path.is_empty() {
-            span.text("url.path", path);
+        let (name, kind) = match &self.part {
+            Part::Event { method, .. } => (*method, Kind::Server),
+            Part::Again => ("continuation.resume", Kind::Consumer),
+        };
+        let mut span = Span::new(self.trace, own, self.parent, name, kind);
+        span.times(self.started, SystemTime::now()).text("txco.request_id", self.request.as_str());
+        if let Part::Event { method, path } = &self.part {
+            span.text("http.request.method", method);
+            let path = seen.path.as_ref().unwrap_or(path);
+            if !path.is_empty() {
+                span.text("url.path", path);
+            }
         }
         if let Some((tenant, stack)) = &seen.place {
             span.text("txco.tenant.slug", tenant).text("txco.stack", stack);
@@ -240,19 +270,54 @@ impl RequestSpan {
         if let Some(status) = seen.status {
             span.number("http.response.status_code", u64::from(status.as_u16()));
         }
-        let failed = match (seen.failure, &seen.status) {
-            (Some(code), _) => Some(code),
-            (None, Some(status)) => status.is_server_error().then(|| status.as_str()),
-            (None, None) => Some("cancelled"),
+        let failed = match (seen.failure, &seen.status, &self.part) {
+            (Some(code), ..) => Some(code),
+            (None, Some(status), _) => status.is_server_error().then(|| status.as_str()),
+            (None, None, Part::Event { .. }) => Some(CANCELLED),
+            (None, None, Part::Again) => None,
         };
         if let Some(code) = failed {
-            span.failed(code);
+            span.broken(code, self.why(code));
         }
-        let steps = self.steps.take();
-        let steps = steps.iter().enumerate();
-        let steps =
-            steps.map(|(at, step)| Span::of_step(step, self.trace, self.id(at + 1), own).into_bytes());
+        let steps = std::mem::take(&mut *locked(&self.steps));
+        let steps = steps.iter().enumerate().map(|(at, step)| {
+            let mut span = Span::of_step(step, self.trace, self.id(at + 1), own);
+            if step.broken_off {
+                // By what ended its request.
+                let code = seen.failure.unwrap_or(CANCELLED);
+                span.broken(code, self.why(code));
+            }
+            span.into_bytes()
+        });
         std::iter::once(span.into_bytes()).chain(steps).collect()
+    }
+
+    /// What is said of a request that nobody carried to its end.
+    fn why(&self, code: &str) -> &'static str {
+        match &self.part {
+            Part::Event { .. } if code == CANCELLED => "client left",
+            Part::Again if code == CANCELLED => "chassis ended",
+            Part::Event { .. } | Part::Again => "",
+        }
+    }
+}
+
+impl Watch for RequestSpan {
+    fn step(&self, step: &Step) {
+        locked(&self.steps).push(step.clone());
+    }
+
+    fn ended(&self, failure: Option<&'static str>) {
+        locked(&self.seen).failure = failure;
+    }
+
+    fn mark(&self) -> String {
+        let span = match (&self.part, self.parent) {
+            // All that it does is below its beginning.
+            (Part::Again, Some(first)) => first,
+            (Part::Event { .. } | Part::Again, _) => self.id(0),
+        };
+        Parent { trace: self.trace, span, sampled: true }.text()
     }
 }
 
@@ -260,6 +325,11 @@ impl Drop for RequestSpan {
     fn drop(&mut self) {
         self.spans.push(self.encoded());
     }
+}
+
+/// Tenant and stack.
+fn place(request: &Request) -> (String, String) {
+    (request.tenant_slug.as_str().to_owned(), request.stack.as_str().to_owned())
 }
 
 /// The methods that the semantic conventions know; a client must not make up names of spans.

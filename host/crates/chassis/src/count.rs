@@ -192,6 +192,7 @@ mod tests {
             notes: Vec::new(),
             log: Vec::new(),
             failure,
+            broken_off: false,
         }
     }
 

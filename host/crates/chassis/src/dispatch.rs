@@ -25,7 +25,7 @@ use crate::reply::received;
 use crate::request::Request;
 use crate::rooms::Rooms;
 use crate::ruleset::RuleSet;
-use crate::trace::{SecretUse, Step};
+use crate::trace::{Recording, SecretUse, Step};
 
 /// Inputs up to this weight keep an op with a small budget on the request's own thread (R26).
 const INLINE_WEIGHT: usize = 64 << 10;
@@ -36,6 +36,7 @@ pub(crate) struct Place<'a> {
     /// The rules the request began with, and the ops they are pinned to.
     pub(crate) rules: &'a RuleSet,
     pub(crate) request: &'a Request,
+    pub(crate) recording: &'a Recording,
     pub(crate) credentials: &'a Arc<Credentials>,
     pub(crate) fuel: &'a Fuel,
     pub(crate) carried: &'a Carried,
@@ -70,11 +71,14 @@ impl Place<'_> {
             notes: Vec::new(),
             log: Vec::new(),
             failure: None,
+            broken_off: false,
         };
         let prepared = rule.prepare(envelope, &self.clock);
         let (prepared, result) = match prepared {
             Ok(prepared) => {
-                let result = self.exec(rule, mock, &prepared, &mut step).await;
+                let running = self.running(rule, &prepared, &mut step);
+                let result = self.exec(rule, mock, &prepared, running.step).await;
+                running.ended();
                 (Some(prepared), result)
             }
             Err(failure) => (None, Err(failure)),
@@ -90,6 +94,29 @@ impl Place<'_> {
         };
         self.rooms.counts.ended(&self.request.tenant, &self.request.tenant_slug, &step);
         Done { step, prepared, output }
+    }
+
+    pub(crate) fn running<'s>(
+        &'s self,
+        rule: &'s Rule,
+        prepared: &'s Prepared,
+        step: &'s mut Step,
+    ) -> Running<'s> {
+        Running { place: self, rule, prepared, step, began: Instant::now(), ended: false }
+    }
+
+    /// What a rule did, for the trace and for who watches the request.
+    pub(crate) fn told(
+        &self,
+        rule: &Rule,
+        prepared: Option<&Prepared>,
+        step: &Step,
+        output: Option<&Object>,
+    ) {
+        self.recording.step(step, rule.text(), prepared.map(|prepared| &prepared.input), output);
+        if let Some(watch) = self.request.watch() {
+            watch.step(step);
+        }
     }
 
     async fn exec(
@@ -322,6 +349,36 @@ impl Place<'_> {
             detail = %failure.detail,
             "rule failed"
         );
+    }
+}
+
+/// A rule that runs: who breaks its request off makes it a step all the same.
+pub(crate) struct Running<'a> {
+    place: &'a Place<'a>,
+    rule: &'a Rule,
+    prepared: &'a Prepared,
+    pub(crate) step: &'a mut Step,
+    began: Instant,
+    ended: bool,
+}
+
+impl Running<'_> {
+    pub(crate) fn ended(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.step.elapsed = self.began.elapsed();
+        match std::thread::panicking() {
+            true => self.step.failure = Some(Failure::new(Fault::Internal, "a panic; see the log")),
+            false => self.step.broken_off = true,
+        }
+        self.place.told(self.rule, Some(self.prepared), self.step, None);
     }
 }
 

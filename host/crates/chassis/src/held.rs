@@ -21,6 +21,8 @@ pub(crate) struct At<'a> {
     pub(crate) scope: u32,
     pub(crate) fuel: u64,
     pub(crate) left: Option<u32>,
+    /// By what who watches the request knows it.
+    pub(crate) mark: Option<String>,
 }
 
 /// The same, read again.
@@ -31,6 +33,7 @@ pub(crate) struct Held {
     pub(crate) scope: u32,
     pub(crate) fuel: u64,
     pub(crate) left: Option<u32>,
+    pub(crate) mark: Option<String>,
     pub(crate) envelope: Envelope,
     pub(crate) parts: Vec<HeldPart>,
 }
@@ -67,6 +70,7 @@ pub(crate) fn held(at: &At<'_>, pending: &Pending<'_>) -> Result<Vec<u8>, Failur
         ("scope", number(at.scope.into())),
         ("fuel", number(at.fuel)),
         ("left", at.left.map_or(Value::Null, |left| number(left.into()))),
+        ("mark", at.mark.as_deref().map_or(Value::Null, Value::from)),
         ("received", received.unwrap_or(Value::Null)),
         ("envelope", pending.envelope.document().clone()),
         ("parts", Value::Array(parts.collect())),
@@ -104,6 +108,8 @@ impl Held {
             scope: take("scope")?.as_i64()?.try_into().ok()?,
             fuel: if let Value::Number(fuel) = take("fuel")? { fuel.as_u64()? } else { return None },
             left: take("left")?.as_i64().and_then(|left| left.try_into().ok()),
+            // Those of earlier releases have none.
+            mark: take("mark").and_then(|mark| mark.as_str().map(str::to_owned)),
             envelope,
             parts: parts.into_iter().map(part).collect::<Option<_>>()?,
         })

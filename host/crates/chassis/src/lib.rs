@@ -69,7 +69,7 @@ pub use count::{Counted, Totals, Use};
 pub use lint::Lint;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::{OpSource, PinnedOps};
-pub use request::{Outcome, Piece, Request, RequestFailure, Ticket, Told};
+pub use request::{Outcome, Piece, Request, RequestFailure, Ticket, Watch, Watchers};
 pub use ruleset::{LoadErrors, Missing, RuleSet};
 pub use settings::{Mocks, Settings, Waiting};
 pub use space::{NoRoute, Route, Space, Unbound};

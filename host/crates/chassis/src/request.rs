@@ -1,6 +1,7 @@
 //! An event on its way in, and what became of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::Arc;
 
 use model::{Envelope, Failure, Path, RequestId, StackName, TenantId, TenantSlug, Value};
 use vault::Token;
@@ -25,8 +26,8 @@ pub struct Request {
     pub rules: Arc<RuleSet>,
     /// What it brought.
     pub envelope: Envelope,
-    /// Who is told of its steps while it runs.
-    told: Option<Told>,
+    /// Who is told of it while it runs.
+    watch: Option<Watched>,
     /// It counts as running for as long as it exists.
     _pass: Option<Pass>,
 }
@@ -36,7 +37,7 @@ impl Request {
     #[must_use]
     pub fn new(id: RequestId, route: Route, envelope: Envelope) -> Self {
         let Route { tenant, tenant_slug, stack, rules } = route;
-        Self { id, tenant, tenant_slug, stack, rules, envelope, told: None, _pass: None }
+        Self { id, tenant, tenant_slug, stack, rules, envelope, watch: None, _pass: None }
     }
 
     /// The same, let in by `pass`.
@@ -45,16 +46,14 @@ impl Request {
         Self { _pass: Some(pass), ..self }
     }
 
-    /// The same, whose steps are told to `told` scope by scope: its client may leave before its end.
+    /// The same, watched.
     #[must_use]
-    pub fn telling(self, told: Told) -> Self {
-        Self { told: Some(told), ..self }
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(Watched(watch)), ..self }
     }
 
-    pub(crate) fn tell(&self, steps: &[Step]) {
-        if let Some(Told(told)) = &self.told {
-            told.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(steps);
-        }
+    pub(crate) fn watch(&self) -> Option<&dyn Watch> {
+        self.watch.as_ref().map(|Watched(watch)| &**watch)
     }
 
     /// What of `value` may be shown that it brought at `path`: rules may hide it.
@@ -66,15 +65,27 @@ impl Request {
     }
 }
 
-/// The steps of a request that runs, for who watches it.
-#[derive(Debug, Clone, Default)]
-pub struct Told(Arc<Mutex<Vec<Step>>>);
+/// Watches a request: its client may leave before its end.
+pub trait Watch: Send + Sync {
+    /// A rule has run, or was broken off.
+    fn step(&self, step: &Step);
+    /// It has ended, or waits: well, or with this code.
+    fn ended(&self, failure: Option<&'static str>);
+    /// By what it is known when it goes on after it waited, perhaps in another life.
+    fn mark(&self) -> String;
+}
 
-impl Told {
-    /// Those that were told.
-    #[must_use]
-    pub fn take(&self) -> Vec<Step> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+/// Watches requests that go on after they waited.
+pub trait Watchers: Send + Sync {
+    /// Who watches this one, which was known by `mark` before.
+    fn again(self: Arc<Self>, request: &Request, mark: &str) -> Option<Arc<dyn Watch>>;
+}
+
+struct Watched(Arc<dyn Watch>);
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watched")
     }
 }
 
@@ -99,8 +110,8 @@ impl Ticket {
     }
 }
 
-impl std::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ticket")
     }
 }

@@ -8,7 +8,7 @@ use crate::dispatch::{Done, Place};
 use crate::merge::{merge, weight};
 use crate::modes::{may_wait, promised};
 use crate::ruleset::File;
-use crate::trace::{Recording, Shown, Step};
+use crate::trace::{Shown, Step};
 
 /// What a scope left behind.
 pub(crate) struct ScopeEnd {
@@ -84,7 +84,6 @@ pub(crate) async fn run_scope<'r>(
     place: &Place<'_>,
     files: &'r [std::sync::Arc<File>],
     envelope: Envelope,
-    recording: &Recording,
 ) -> Came<'r> {
     let failed = |envelope, steps, failure| Came::End(ScopeEnd { envelope, steps, failure: Some(failure) });
     let best = match foremost(files, &envelope, &place.clock) {
@@ -104,14 +103,14 @@ pub(crate) async fn run_scope<'r>(
     let (mut ends, envelope) = match chosen.as_slice() {
         // Nobody else reads it: it is changed where it is.
         [file] if company == Company::Alone => {
-            (vec![run_file(place, file, envelope, &shown, company, recording).await], Envelope::default())
+            (vec![run_file(place, file, envelope, &shown, company).await], Envelope::default())
         }
         _ => {
-            let one = |file: &&'r File| run_file(place, file, envelope.clone(), &shown, company, recording);
+            let one = |file: &&'r File| run_file(place, file, envelope.clone(), &shown, company);
             (join_all(chosen.iter().map(one)).await, envelope)
         }
     };
-    tell(place, files, best, &mut ends, recording);
+    tell(place, files, best, &mut ends);
     let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
     let failure = ends.iter_mut().find_map(|end| end.failure.take());
     if let Some(failure) = failure {
@@ -189,8 +188,8 @@ fn tell(
     files: &[std::sync::Arc<File>],
     best: Option<(&File, &Rule)>,
     ends: &mut [FileEnd<'_>],
-    recording: &Recording,
 ) {
+    let recording = place.recording;
     if !recording.is_on() {
         return;
     }
@@ -216,7 +215,6 @@ async fn run_file<'r>(
     envelope: Envelope,
     shown: &Shown,
     company: Company,
-    recording: &Recording,
 ) -> FileEnd<'r> {
     let mut end = FileEnd {
         outputs: Vec::new(),
@@ -232,7 +230,7 @@ async fn run_file<'r>(
         let held = matches(rule, &end.envelope, &place.clock);
         let fired = held.as_ref().is_ok_and(|held| *held);
         let shown = changed.as_ref().unwrap_or(shown);
-        end.considered.extend(recording.considered(rule, &end.envelope, shown, &place.clock, fired));
+        end.considered.extend(place.recording.considered(rule, &end.envelope, shown, &place.clock, fired));
         match held {
             Ok(true) => {}
             Ok(false) => continue,
@@ -249,7 +247,7 @@ async fn run_file<'r>(
             }
             other => other,
         };
-        recording.step(&step, rule.text(), prepared.as_ref().map(|p| &p.input), output.as_ref());
+        place.told(rule, prepared.as_ref(), &step, output.as_ref());
         // It shares the envelope, which is about to be changed.
         drop(prepared);
         let failure = step.failure.clone();

@@ -13,9 +13,8 @@ use crate::dispatch::Place;
 use crate::held::{At, held};
 use crate::life::{Life, blocking};
 use crate::outbound::{Job as Contract, OnError, Outbound, job};
-use crate::request::Ticket;
+use crate::request::{Ticket, Watch};
 use crate::scope::{Job, Part, Pending};
-use crate::trace::Recording;
 
 /// A job that can be handed out.
 struct Ready<'p, 'r> {
@@ -35,10 +34,16 @@ impl Place<'_> {
         lane: &StackName,
         left: Option<u32>,
         mut pending: Pending<'_>,
-        recording: &Recording,
     ) -> Result<Option<Ticket>, Refused> {
         let none = |failure| (failure, String::new());
-        let at = At { lane, owner: self.stack, scope: self.scope, fuel: self.fuel.used(), left };
+        let at = At {
+            lane,
+            owner: self.stack,
+            scope: self.scope,
+            fuel: self.fuel.used(),
+            left,
+            mark: self.request.watch().map(Watch::mark),
+        };
         let held = held(&at, &pending).map_err(none)?;
         let again = self.carried.run().cloned();
         let run = match &again {
@@ -61,7 +66,7 @@ impl Place<'_> {
             let until = wait.expires.to_string();
             json!({ "name": one.job.rule.name(), "wait": wait.id.as_str(), "until": until })
         };
-        recording.event("stage.suspend", || {
+        self.recording.event("stage.suspend", || {
             let told: Vec<_> = ready.iter().zip(&waits).map(told).collect();
             json!({ "stack": self.stack.as_str(), "scope": self.scope, "run": run.as_str(), "waits": told })
         });
@@ -69,7 +74,7 @@ impl Place<'_> {
             join_all(ready.into_iter().zip(&waits).map(|(one, wait)| self.hand_out(one, wait))).await;
         for part in &pending.parts {
             if let Part::Waits(job) = part {
-                recording.step(&job.step, job.rule.text(), Some(&job.prepared.input), None);
+                self.told(job.rule, Some(&job.prepared), &job.step, None);
             }
         }
         if let Some(refused) = handed.into_iter().find_map(Result::err) {
@@ -161,7 +166,7 @@ impl Place<'_> {
     /// that the request goes on with when its rule says so, and is told here when not.
     async fn hand_out(&self, ready: Ready<'_, '_>, wait: &Wait) -> Result<(), Refused> {
         let Ready { job, outbound: Outbound { draft, on_error, .. }, bag } = ready;
-        let step = &mut job.step;
+        let running = self.running(job.rule, &job.prepared, &mut job.step);
         let sent = match self.place_to_call(draft.time()).await {
             Ok((_place, left)) => self
                 .rooms
@@ -171,6 +176,8 @@ impl Place<'_> {
                 .map_err(|e| e.failure()),
             Err(failure) => Err(failure),
         };
+        running.ended();
+        let step = &mut job.step;
         let refused = match sent {
             Ok(reply) => {
                 notes(step, &reply);

@@ -30,6 +30,7 @@ use txcl::{Clock, Rule, Tested};
 pub(crate) use hiding::Hiding;
 use retention::Keeper;
 pub use retention::Retention;
+pub(crate) use step::CANCELLED;
 use step::millis;
 pub use step::{SecretUse, Step};
 use writer::Writer;

@@ -14,7 +14,7 @@ use crate::chassis::Chassis;
 use crate::held::Held;
 use crate::life::{Carried, blocking};
 use crate::registry::PinnedOps;
-use crate::request::Request;
+use crate::request::{Request, Watchers};
 use crate::space::Route;
 
 /// How often the clock is looked at for workers whose time is over.
@@ -126,7 +126,7 @@ impl Chassis {
 
     /// Carries on what is ready, for as long as it is polled: first what the last life of the
     /// chassis left behind.
-    pub async fn tend(self: Arc<Self>, ops: Arc<dyn PinnedOps>) {
+    pub async fn tend(self: Arc<Self>, ops: Arc<dyn PinnedOps>, watchers: Arc<dyn Watchers>) {
         let (mut living, mut recovered) = (None, None::<Instant>);
         loop {
             if self.rooms.vault.get().is_some() {
@@ -138,7 +138,7 @@ impl Chassis {
                 if recovered.is_none_or(|last| last.elapsed() >= RECOVER) && self.recover().await {
                     recovered = Some(Instant::now());
                 }
-                if let Err(error) = self.carry_on(&ops).await {
+                if let Err(error) = self.carry_on(&ops, &watchers).await {
                     tracing::warn!(%error, "requests that wait cannot be looked at");
                 }
             }
@@ -196,7 +196,11 @@ impl Chassis {
 
     /// Ends waits whose time is over, and starts whatever is ready, as far as there are places:
     /// here, and of its tenant.
-    async fn carry_on(self: &Arc<Self>, ops: &Arc<dyn PinnedOps>) -> Result<(), Failure> {
+    async fn carry_on(
+        self: &Arc<Self>,
+        ops: &Arc<dyn PinnedOps>,
+        watchers: &Arc<dyn Watchers>,
+    ) -> Result<(), Failure> {
         let expire = |vault: &vault::Vault| vault.expire_waits(Timestamp::now(), BATCH);
         while blocking(&self.rooms.vault, expire).await? == BATCH as usize {}
         loop {
@@ -210,20 +214,31 @@ impl Chassis {
             let claim = move |vault: &vault::Vault| vault.claim_run(&owner, &tenant);
             // Another chassis on this database may have been quicker.
             let Some(claimed) = blocking(&self.rooms.vault, claim).await? else { continue };
-            let (chassis, ops) = (Arc::clone(self), Arc::clone(ops));
+            let (chassis, ops, watchers) = (Arc::clone(self), Arc::clone(ops), Arc::clone(watchers));
             drop(tokio::spawn(async move {
-                chassis.go_on(claimed, pass, ops).await;
+                chassis.go_on(claimed, pass, ops, watchers).await;
                 drop(place);
                 chassis.rooms.life.ready.notify_one();
             }));
         }
     }
 
-    async fn go_on(self: &Arc<Self>, claimed: Claimed, pass: Pass, ops: Arc<dyn PinnedOps>) {
+    async fn go_on(
+        self: &Arc<Self>,
+        claimed: Claimed,
+        pass: Pass,
+        ops: Arc<dyn PinnedOps>,
+        watchers: Arc<dyn Watchers>,
+    ) {
         let run = claimed.run.clone();
         let failure = match self.reopened(claimed, ops).await {
             Ok((request, held, ends)) => {
+                let watch = held.mark.as_ref().and_then(|mark| watchers.again(&request, mark));
                 let request = request.admitted(pass);
+                let request = match watch {
+                    Some(watch) => request.watched(watch),
+                    None => request,
+                };
                 drop(self.carry(request, None, Carried::of(run), Some((held, ends))).await);
                 return;
             }

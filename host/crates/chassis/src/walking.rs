@@ -21,7 +21,7 @@ use crate::request::{Outcome, Piece, Request, RequestFailure, Ticket};
 use crate::rooms::Rooms;
 use crate::ruleset::{File, RuleSet};
 use crate::scope::{Came, ScopeEnd, run_scope};
-use crate::trace::{Recording, Start};
+use crate::trace::{CANCELLED, Recording, Start};
 use crate::walk::{Next, next};
 
 /// How many stages without a visit a trace names.
@@ -83,8 +83,11 @@ impl Chassis {
                 Outcome::failed(arrived, Failure::new(Fault::RequestTimeout, detail))
             }
         };
-        let ended = outcome.failure.as_ref().map_or("ok", |failure| failure.failure.fault.code());
+        let failed = outcome.failure.as_ref().map(|failure| failure.failure.fault.code());
         ending.ended = true;
+        if let Some(watch) = request.watch() {
+            watch.ended(failed);
+        }
         if outcome.waits {
             return outcome;
         }
@@ -100,7 +103,7 @@ impl Chassis {
                 "request failed"
             );
         }
-        self.rooms.counts.request(&request.tenant_slug, ended);
+        self.rooms.counts.request(&request.tenant_slug, failed.unwrap_or("ok"));
         recording.end(&outcome.envelope, outcome.failure.as_ref().map(|f| &f.failure), began.elapsed());
         if let Some(run) = carried.run() {
             self.keep_end(run, &outcome).await;
@@ -183,7 +186,7 @@ impl Chassis {
                 }
                 Came::Waits(pending) => {
                     let envelope = pending.envelope.clone();
-                    match place.suspend(&stack, way.left(), pending, recording).await {
+                    match place.suspend(&stack, way.left(), pending).await {
                         Ok(ticket) => {
                             (outcome.waits, outcome.ticket) = (true, ticket);
                             return outcome;
@@ -193,7 +196,6 @@ impl Chassis {
                 }
             };
             outcome.envelope = end.envelope;
-            request.tell(&end.steps);
             outcome.steps.extend(end.steps);
             if let Some((failure, rule)) = end.failure {
                 run.halted(&mut outcome, failure, &rule, &owner, scope);
@@ -229,7 +231,7 @@ impl Chassis {
     ) -> Came<'r> {
         let all = files.iter().flat_map(|file| &file.rules);
         let promised = if begun { None } else { promised(all).map(txcl::Rule::waits) };
-        let scope = run_scope(place, files, envelope, run.recording);
+        let scope = run_scope(place, files, envelope);
         let Some(Waits::Promised { after }) = promised else { return scope.await };
         let mut scope = std::pin::pin!(scope);
         match tokio::time::timeout(after.unwrap_or(self.rooms.settings.waiting.after), &mut scope).await {
@@ -306,6 +308,7 @@ impl<'a> Run<'a> {
             rooms,
             rules: self.rules,
             request: self.request,
+            recording: self.recording,
             credentials: self.credentials,
             fuel: self.fuel,
             carried: self.carried,
@@ -419,6 +422,10 @@ impl Drop for Ending<'_> {
             self.give_up();
             self.rooms.counts.request(&self.request.tenant_slug, CANCELLED);
             self.recording.event("request.end", || json!({ "status": CANCELLED }));
+            if let Some(watch) = self.request.watch() {
+                let panics = std::thread::panicking();
+                watch.ended(Some(if panics { Fault::Internal.code() } else { CANCELLED }));
+            }
         }
     }
 }
@@ -438,9 +445,6 @@ impl Ending<'_> {
         let _nobody_asks = self.rooms.life.ends.send(());
     }
 }
-
-/// How a request ends whose client left.
-const CANCELLED: &str = "cancelled";
 
 /// The stages of the entry stack, its parents and the stacks that were entered, where the request never came.
 fn unreached(lane: &StackName, rules: &RuleSet, seen: &BTreeSet<(String, u32)>) -> Vec<serde_json::Value> {

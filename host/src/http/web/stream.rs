@@ -64,18 +64,14 @@ impl Running {
     ) -> Self {
         let (out, pieces) = channel(WAITING);
         let run = async move {
-            let request = match &span {
+            let request = match span {
                 Some(span) => span.entered(request),
                 None => request,
             };
-            let outcome = match answer {
+            match answer {
                 Answer::InPieces => chassis.run_streaming(request, out).await,
                 Answer::AtOnce => chassis.run(request).await,
-            };
-            if let Some(span) = &span {
-                span.ran(&outcome);
             }
-            outcome
         };
         Self::of(run, pieces)
     }

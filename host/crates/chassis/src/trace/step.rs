@@ -51,13 +51,22 @@ pub struct Step {
     pub log: Vec<String>,
     /// What went wrong.
     pub failure: Option<Failure>,
+    /// Whether it was broken off together with its request.
+    pub broken_off: bool,
 }
 
+/// How a request ends whose client left, and what ran of it.
+pub(crate) const CANCELLED: &str = "cancelled";
+
 impl Step {
-    /// `ok` or `error`.
+    /// `ok`, `error` or `cancelled`.
     #[must_use]
     pub fn status(&self) -> &'static str {
-        if self.failure.is_some() { "error" } else { "ok" }
+        match (&self.failure, self.broken_off) {
+            (Some(_), _) => "error",
+            (None, true) => CANCELLED,
+            (None, false) => "ok",
+        }
     }
 
     pub(super) fn millis(&self) -> f64 {

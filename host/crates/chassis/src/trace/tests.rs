@@ -26,6 +26,7 @@ fn step(rule: &str) -> Step {
         notes: Vec::new(),
         log: Vec::new(),
         failure: None,
+        broken_off: false,
     }
 }
 
