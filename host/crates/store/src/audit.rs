@@ -260,7 +260,7 @@ impl Writing<'_> {
     ) -> Result<(), Error> {
         let sql = "INSERT OR REPLACE INTO txco_audit_values (secret_id, version_no, audit_key, mac)
                    VALUES (?1, ?2, ?3, ?4)";
-        self.transaction.execute(sql, (secret.as_str(), version_no, key, mac)).map(drop).map_err(Error::of)
+        self.run(sql, (secret.as_str(), version_no, key, mac))
     }
 
     /// Forgets the HMAC of a version's value: it is being destroyed.
@@ -269,7 +269,7 @@ impl Writing<'_> {
     /// [`Error`] of the database.
     pub fn forget_value_mac(&self, secret: &Id, version_no: u32) -> Result<(), Error> {
         let sql = "DELETE FROM txco_audit_values WHERE secret_id = ?1 AND version_no = ?2";
-        self.transaction.execute(sql, (secret.as_str(), version_no)).map(drop).map_err(Error::of)
+        self.run(sql, (secret.as_str(), version_no))
     }
 }
 

@@ -61,5 +61,7 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
     // The file may come from elsewhere: what its schema calls may not reach outside it.
     connection.pragma_update(None, "trusted_schema", "OFF").map_err(&opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(&opening)?;
+    // Without it a prepared statement is planned anew for every value that it is given.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(&opening)?;
     Ok(connection)
 }
