@@ -154,6 +154,9 @@ impl App {
     /// # Errors
     /// [`BootError::Threads`].
     pub fn serve(self) -> Result<Serving, BootError> {
+        // Those that the rules call.
+        let ready = self.ops.ops.chassis().ready();
+        tracing::info!(compiled = ready.compiled, cached = ready.cached, "ops ready");
         let admin = AdminThread::start(self.admin)?;
         let ops: Arc<dyn chassis::PinnedOps> = Arc::clone(&self.ops.ops) as _;
         let watchers: Arc<dyn chassis::Watchers> = Arc::clone(self.meter.spans()) as _;

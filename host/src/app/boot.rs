@@ -129,9 +129,6 @@ impl App {
             trace,
             settings,
         })?);
-        let ready = chassis.ready();
-        tracing::info!(compiled = ready.compiled, cached = ready.cached, "ops ready");
-
         let readiness = Arc::new(Readiness::new(Arc::clone(&store), vault.clone(), Arc::clone(&chassis)));
         let ops = Arc::new(Ops::new(Arc::clone(&store), Arc::clone(&chassis), op_bounds, signers));
         let applied = Arc::new(applied(config, role, &store, &ops));

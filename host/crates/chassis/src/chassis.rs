@@ -42,20 +42,18 @@ pub struct Parts {
 /// The assembly line: rules in, requests through.
 pub struct Chassis {
     pub(crate) rooms: Rooms,
-    /// Owns the epoch ticker that enforces every op's wall-clock limit.
-    sandbox: Sandbox,
     pub(crate) trace: Trace,
     space: ArcSwap<Space>,
     pub(crate) admissions: Admissions,
 }
 
 impl Chassis {
-    /// Puts the rooms together and compiles the built-in ops.
+    /// Puts the rooms together.
     ///
     /// # Errors
-    /// When a built-in op is not what its lock says, or does not compile.
+    /// When a built-in op is not what its lock says.
     pub fn new(parts: Parts) -> Result<Self, sandbox::Error> {
-        let registry = Registry::of_builtins(&parts.sandbox)?;
+        let registry = Registry::new(parts.sandbox)?;
         Ok(Self {
             rooms: Rooms {
                 vault: parts.vault,
@@ -68,14 +66,14 @@ impl Chassis {
                 settings: parts.settings,
                 counts: Counts::default(),
             },
-            sandbox: parts.sandbox,
             trace: parts.trace,
             space: ArcSwap::from_pointee(Space::empty(Unbound::Lone)),
             admissions: Admissions::default(),
         })
     }
 
-    /// Finds every op of the tenant that `rules` call among `ops`, and compiles it.
+    /// Finds every op of the tenant that `rules` call among `ops`, and compiles it, and every
+    /// built-in op that they call.
     ///
     /// # Errors
     /// [`LoadErrors::Ops`].
@@ -85,9 +83,10 @@ impl Chassis {
             if components.is_empty() {
                 return Err(unknown(&ops.names()));
             }
-            let loaded = self.rooms.registry.tenant(&self.sandbox, name, &components);
+            let loaded = self.rooms.registry.tenant(name, &components);
             loaded.map_err(|error| error.to_string())
         })?;
+        self.compile_builtins(&rules);
         Ok(rules)
     }
 
@@ -117,11 +116,21 @@ impl Chassis {
             if components.is_empty() {
                 return Err("nobody said to what it is pinned".to_owned());
             }
-            let loaded = self.rooms.registry.tenant(&self.sandbox, name, &components);
+            let loaded = self.rooms.registry.tenant(name, &components);
             loaded.map_err(|error| error.to_string())
         });
         bound.map_err(|errors| errors.render(Color::Plain).trim_end().to_owned())?;
+        self.compile_builtins(&rules);
         Ok(rules)
+    }
+
+    /// No request should wait for it. One that cannot be is told when a rule calls it.
+    fn compile_builtins(&self, rules: &RuleSet) {
+        for name in rules.builtins() {
+            if let Err(error) = self.rooms.registry.builtin(name) {
+                tracing::warn!(op = %name, %error, "a built-in op does not compile");
+            }
+        }
     }
 
     /// From now on requests find their rules in `space`; those under way keep theirs.
@@ -174,7 +183,7 @@ impl Chassis {
     /// # Errors
     /// [`sandbox::Error`] with the reason.
     pub fn try_op(&self, name: &OpName, component: &[u8]) -> Result<(), sandbox::Error> {
-        self.rooms.registry.tenant(&self.sandbox, name, &[component.to_vec()]).map(drop)
+        self.rooms.registry.tenant(name, &[component.to_vec()]).map(drop)
     }
 
     /// Writes down what is only in memory: how often secrets were used. To be called now and
@@ -189,7 +198,7 @@ impl Chassis {
     /// How many ops were compiled and how many came from the code cache.
     #[must_use]
     pub fn ready(&self) -> sandbox::Ready {
-        self.sandbox.ready()
+        self.rooms.registry.ready()
     }
 
     /// What was counted since the start.

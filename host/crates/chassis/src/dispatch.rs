@@ -204,7 +204,9 @@ impl Place<'_> {
 
     fn builtin(&self, name: &OpName) -> Result<&Builds, Failure> {
         let registry = &self.rooms.registry;
-        registry.builtin(name).ok_or_else(|| {
+        let found =
+            registry.builtin(name).map_err(|error| Failure::new(Fault::Internal, error.to_string()))?;
+        found.ok_or_else(|| {
             Failure::new(
                 Fault::OpUnknown,
                 format!("there is no op txco://{name}; there are {}", registry.names()),

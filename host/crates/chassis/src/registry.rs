@@ -1,10 +1,10 @@
-//! Which ops this chassis has, compiled and linked before the first request.
+//! Which ops this chassis has, compiled and linked when rules that call them are loaded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use model::{Digest, OpName, TenantId};
-use sandbox::{Op, Sandbox, Trust};
+use sandbox::{Builtin, Op, Ready, Sandbox, Trust};
 
 /// Where the ops of a tenant come from when rules are loaded.
 pub trait OpSource: Send + Sync {
@@ -83,28 +83,50 @@ pub(crate) enum Grants {
     None,
 }
 
-/// The ops by name.
+/// A built-in op: its components, and what became of them once rules called it.
 #[derive(Debug, Default)]
+struct Embedded {
+    components: Vec<Builtin>,
+    builds: OnceLock<Builds>,
+}
+
+/// The ops by name, and where they are compiled.
 pub(crate) struct Registry {
-    builtins: BTreeMap<OpName, Builds>,
+    /// Owns the epoch ticker that enforces every op's wall-clock limit.
+    sandbox: Sandbox,
+    builtins: BTreeMap<OpName, Embedded>,
     /// What rule sets in use have loaded: the same bytes are compiled once.
     tenants: Mutex<HashMap<Digest, Weak<Op>>>,
 }
 
 impl Registry {
-    /// Compiles, or takes from the code cache, every built-in op.
-    pub(crate) fn of_builtins(sandbox: &Sandbox) -> Result<Self, sandbox::Error> {
-        let mut builtins: BTreeMap<OpName, Builds> = BTreeMap::new();
+    /// The built-in ops, whose bytes are what their lock says. Each is compiled, or taken from
+    /// the code cache, when rules first call it.
+    pub(crate) fn new(sandbox: Sandbox) -> Result<Self, sandbox::Error> {
+        let mut builtins: BTreeMap<OpName, Embedded> = BTreeMap::new();
         for builtin in sandbox::builtins()? {
-            let op = sandbox.load_builtin(&builtin)?;
-            builtins.entry(builtin.name).or_default().add(Arc::new(op));
+            builtins.entry(builtin.name.clone()).or_default().components.push(builtin);
         }
-        Ok(Self { builtins, tenants: Mutex::default() })
+        Ok(Self { sandbox, builtins, tenants: Mutex::default() })
     }
 
-    /// The op behind `txco://NAME`.
-    pub(crate) fn builtin(&self, name: &OpName) -> Option<&Builds> {
-        self.builtins.get(name)
+    /// The op behind `txco://NAME`; none when there is no such op.
+    pub(crate) fn builtin(&self, name: &OpName) -> Result<Option<&Builds>, sandbox::Error> {
+        let Some(Embedded { components, builds }) = self.builtins.get(name) else { return Ok(None) };
+        if let Some(builds) = builds.get() {
+            return Ok(Some(builds));
+        }
+        let mut loaded = Builds::default();
+        for component in components {
+            loaded.add(Arc::new(self.sandbox.load_builtin(component)?));
+        }
+        // Two that load it at once compile it twice, and one of them is kept.
+        Ok(Some(builds.get_or_init(|| loaded)))
+    }
+
+    /// How many ops were compiled and how many came from the code cache.
+    pub(crate) fn ready(&self) -> Ready {
+        self.sandbox.ready()
     }
 
     /// The names there are, for the message that one is not.
@@ -113,28 +135,23 @@ impl Registry {
     }
 
     /// Compiles an op of a tenant, unless a rule set in use has these very bytes.
-    pub(crate) fn tenant(
-        &self,
-        sandbox: &Sandbox,
-        name: &OpName,
-        components: &[Vec<u8>],
-    ) -> Result<Builds, sandbox::Error> {
+    pub(crate) fn tenant(&self, name: &OpName, components: &[Vec<u8>]) -> Result<Builds, sandbox::Error> {
         let mut builds = Builds::default();
         for component in components {
-            builds.add(self.one(sandbox, name, component)?);
+            builds.add(self.one(name, component)?);
         }
         Ok(builds)
     }
 
     /// Not under the lock: compiling may take long, and twice is no harm.
-    fn one(&self, sandbox: &Sandbox, name: &OpName, component: &[u8]) -> Result<Arc<Op>, sandbox::Error> {
+    fn one(&self, name: &OpName, component: &[u8]) -> Result<Arc<Op>, sandbox::Error> {
         let digest = Digest::of(component);
         let known = self.lock().get(&digest).and_then(Weak::upgrade);
         // The bytes carry the op's name, but nobody has to believe them here.
         if let Some(op) = known.filter(|op| op.reference().name == *name) {
             return Ok(op);
         }
-        let op = Arc::new(sandbox.load(name.clone(), component, Trust::Tenant)?);
+        let op = Arc::new(self.sandbox.load(name.clone(), component, Trust::Tenant)?);
         let mut tenants = self.lock();
         tenants.retain(|_, op| op.strong_count() > 0);
         tenants.insert(digest, Arc::downgrade(&op));

@@ -292,6 +292,14 @@ impl RuleSet {
         self.ops.get(stack.as_str())?.get(name)
     }
 
+    /// The built-in ops that the rules call.
+    pub(crate) fn builtins(&self) -> BTreeSet<&OpName> {
+        let files = self.stacks.values().flat_map(BTreeMap::values).flatten();
+        let called =
+            |rule| if let Some(Exec::Builtin { name, .. }) = Rule::exec(rule) { Some(name) } else { None };
+        files.flat_map(|file| &file.rules).filter_map(called).collect()
+    }
+
     /// The ops of the tenant that the rules call.
     #[must_use]
     pub fn called(&self) -> BTreeSet<OpName> {
