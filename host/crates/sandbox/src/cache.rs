@@ -71,8 +71,9 @@ macro_rules! code {
     )+};
 }
 code! {
-    Component, "";
-    Module, "-module";
+    Component, "-component";
+    // Kept only when its component was found to be wired as usual: the number is that of the rules for it.
+    Module, "-direct1";
 }
 
 /// Whether code was compiled now or found compiled.
@@ -116,7 +117,7 @@ impl CodeCache {
         }
     }
 
-    fn find<C: Code>(&self, engine: &Engine, digest: &Digest) -> Option<C> {
+    pub(crate) fn find<C: Code>(&self, engine: &Engine, digest: &Digest) -> Option<C> {
         let Self::At { folder, key } = self else { return None };
         let name = file_name::<C>(engine, digest, key)?;
         let path = folder.join(&name);
@@ -143,7 +144,7 @@ impl CodeCache {
 
     /// Keeps compiled code for the next start. A cache that cannot be written costs time at
     /// the next start and nothing else, so that is only reported.
-    fn keep<C: Code>(&self, engine: &Engine, digest: &Digest, code: &C) {
+    pub(crate) fn keep<C: Code>(&self, engine: &Engine, digest: &Digest, code: &C) {
         let Self::At { folder, key } = self else { return };
         let kept = code.kept().map_err(io::Error::other).and_then(|code| {
             let no_mac = || io::Error::other("no MAC");

@@ -81,6 +81,12 @@ impl Op {
         declared.is_some_and(|slot| slot.accepts_retiring)
     }
 
+    /// Whether it is called without the engine's component layer, being wired as usual.
+    #[must_use]
+    pub const fn direct(&self) -> bool {
+        self.guest.direct()
+    }
+
     /// Whether it brings an interpreter along, and so much memory that few of its kind should
     /// run at once.
     #[must_use]
@@ -159,8 +165,7 @@ impl Op {
         let mut store = Store::new(linked.engine(), Host::new(input, bags, &self.limits, deadline));
         store.limiter(|host| &mut host.meter);
         store.set_hostcall_fuel(self.fuel());
-        // Our own count is the limit; this is what stands behind it.
-        store.set_max_component_handles(usize::try_from(self.limits.handles).unwrap_or(0) * 2 + 16);
+        store.set_max_component_handles(self.limits.lent_handles());
         let _running = self.ticker.run();
         // Before instantiation, which runs code of the guest too.
         store.set_epoch_deadline(Ticker::epochs(leash.stride(wall)));

@@ -1,16 +1,17 @@
-//! The contract for the ops this program embeds, linked to their modules without the engine's
-//! component layer in between (decision 0039).
+//! The contract for ops that are wired as usual, linked to their modules without the engine's
+//! component layer in between (decisions 0039, 0065).
 //!
-//! An embedded op is a component like any other, and of ours: the module in it that holds its
-//! code is known to be wired as `wit-component` wires, so it can be called directly. That is
-//! one instance instead of three, and host calls that copy nothing but bytes. What a function
-//! does is said once, in `hostcalls.rs` and `keys.rs`; here is only how it is called.
+//! The module that holds such an op's code was found to be wired as `wit-component` wires
+//! (`wiring.rs`), so it can be called directly. That is one instance instead of three, and host
+//! calls that copy nothing but bytes. What a function does is said once, in `hostcalls.rs` and
+//! `keys.rs`; here is only how it is called.
 
 use std::borrow::Cow;
 
 use vault::KeyError;
 use wasmtime::{
-    AsContextMut as _, Caller, Engine, InstancePre, Linker, Module, ModuleExport, Store, TypedFunc,
+    AsContextMut as _, Caller, Engine, Extern, InstancePre, Linker, Module, ModuleExport, Store, Trap,
+    TypedFunc,
 };
 
 use crate::Error;
@@ -26,10 +27,11 @@ pub(crate) struct Direct {
     memory: ModuleExport,
     realloc: ModuleExport,
     handle: ModuleExport,
+    post: Option<ModuleExport>,
 }
 
 impl Direct {
-    /// Links the module of an embedded op.
+    /// Links the module of an op that is wired as usual.
     pub(crate) fn link(linker: &Linker<Host>, module: &Module) -> Result<Self, Error> {
         let export = |name: &str| module.get_export_index(name).ok_or(Error::NoHandle);
         Ok(Self {
@@ -37,6 +39,7 @@ impl Direct {
             memory: export("memory")?,
             realloc: export("cabi_realloc")?,
             handle: export("handle")?,
+            post: export("cabi_post_handle").ok(),
         })
     }
 
@@ -55,11 +58,25 @@ impl Direct {
         let realloc = realloc.typed(&*store)?;
         store.data_mut().wires = Some(Wires { memory, realloc, lending: false });
         let at = handle.call(store.as_context_mut(), ())?;
-        returned(memory.data(&*store), at, most)
+        let returned = returned(memory.data(&*store), at, most)?;
+        if let Some(post) = &self.post {
+            let post = instance.get_module_export(&mut *store, post).and_then(Extern::into_func);
+            let post: TypedFunc<u32, ()> = post.ok_or(Broken)?.typed(&*store)?;
+            lend(store.data_mut(), true);
+            post.call(&mut *store, at)?;
+        }
+        Ok(returned)
     }
 }
 
-/// A linker of all that an embedded op may import.
+/// Between the two, the guest may not call the host.
+fn lend(host: &mut Host, lending: bool) {
+    if let Some(wires) = &mut host.wires {
+        wires.lending = lending;
+    }
+}
+
+/// A linker of all that an op may import.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     call(&mut linker)?;
@@ -253,7 +270,7 @@ fn parts<'a>(to: &'a mut To<'_>) -> Result<(&'a mut [u8], &'a mut Host), Broken>
 fn entered<'a>(to: &'a mut To<'_>) -> wasmtime::Result<(&'a mut [u8], &'a mut Host)> {
     let (memory, host) = parts(to)?;
     if host.wires.as_ref().is_none_or(|wires| wires.lending) {
-        return Err(Broken.into());
+        return Err(Trap::CannotLeaveComponent.into());
     }
     host.meter.host_call()?;
     Ok((memory, host))
@@ -270,13 +287,10 @@ fn give(to: &mut To<'_>, bytes: &[u8]) -> wasmtime::Result<[u32; 2]> {
 /// Where the guest makes room for so many bytes: `[address, length]`.
 fn make_room(to: &mut To<'_>, len: usize) -> wasmtime::Result<[u32; 2]> {
     let len = u32::try_from(len).map_err(|_| Broken)?;
-    let wires = to.data_mut().wires.as_mut().ok_or(Broken)?;
-    wires.lending = true;
-    let realloc = wires.realloc.clone();
+    let realloc = to.data().wires.as_ref().ok_or(Broken)?.realloc.clone();
+    lend(to.data_mut(), true);
     let at = realloc.call(&mut *to, (0, 0, 1, len))?;
-    if let Some(wires) = &mut to.data_mut().wires {
-        wires.lending = false;
-    }
+    lend(to.data_mut(), false);
     Ok([at, len])
 }
 
@@ -322,6 +336,9 @@ fn message<'a>(
         PieceOut::Blob(_) => 0,
     });
     host.meter.argument(passed.fold(more, usize::saturating_add))?;
+    let blobs = message.iter().filter(|piece| matches!(piece, PieceOut::Blob(_))).count();
+    // And the key.
+    host.meter.lend(blobs.saturating_add(1))?;
     let host = &*host;
     let live = message.into_iter().map(|piece| match piece {
         PieceOut::Blob(number) => host.live_blob(number).map(PieceOut::Blob),

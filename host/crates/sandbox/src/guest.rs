@@ -9,26 +9,37 @@ use crate::direct::{self, Direct};
 use crate::error::printable;
 use crate::hostcalls::{self, CALL, Host, KEYS, LOG, RANDOM, SECRETS, TYPES, VERSION};
 use crate::keys::link_keys;
-use crate::manifest::{first_module, manifest};
+use crate::manifest::{before_modules, manifest};
 use crate::wire::Returned;
-use crate::{CodeCache, Error, wasi};
+use crate::wiring::{self, Usual};
+use crate::{CodeCache, Error, Limits, wasi};
 
-/// The two sets of functions a guest can be linked with, which one is the grant's decision; and
-/// those of the embedded ops.
+/// The two sets of functions a component can be linked with, which one is the grant's decision;
+/// and those of modules that are called directly, unless none is.
 pub(crate) struct Linkers {
     plain: Linker<Host>,
     revealing: Linker<Host>,
-    direct: wasmtime::Linker<Host>,
+    direct: Option<wasmtime::Linker<Host>>,
+}
+
+/// How ops are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Directly, those that are wired as usual.
+    Quickest,
+    /// All of them through the engine's component layer. To compare with.
+    Component,
 }
 
 impl Linkers {
-    pub(crate) fn new(engine: &Engine) -> Result<Self, Error> {
+    pub(crate) fn new(engine: &Engine, way: Way) -> Result<Self, Error> {
         let linkers = || {
             let mut plain = hostcalls::plain(engine)?;
             link_keys(&mut plain)?;
             let mut revealing = plain.clone();
             hostcalls::link_secrets(&mut revealing)?;
-            Ok::<_, wasmtime::Error>(Self { plain, revealing, direct: direct::linker(engine)? })
+            let direct = (way == Way::Quickest).then(|| direct::linker(engine)).transpose()?;
+            Ok::<_, wasmtime::Error>(Self { plain, revealing, direct })
         };
         linkers().map_err(|_| Error::Engine)
     }
@@ -44,9 +55,9 @@ pub(crate) struct Guest {
 
 /// Code linked with the host's functions.
 pub(crate) enum Linked {
-    /// As a component, whoever made it.
+    /// As a component, however it is wired.
     Component { pre: InstancePre<Host>, handle: ComponentExportIndex },
-    /// The module of an embedded op.
+    /// The module of one that is wired as usual.
     Direct(Direct),
 }
 
@@ -80,7 +91,6 @@ pub(crate) struct Imports {
 }
 
 impl Guest {
-    /// An op of anybody's.
     pub(crate) fn new(
         name: OpName,
         wasm: &[u8],
@@ -88,9 +98,16 @@ impl Guest {
         linkers: &Linkers,
         cache: &CodeCache,
     ) -> Result<(Self, Origin), Error> {
-        let digest = Digest::of(wasm);
+        let reference = OpRef { name, digest: Digest::of(wasm) };
+        if let Some(direct) = &linkers.direct
+            && let Some((module, origin)) = usual_module(&reference.digest, wasm, engine, linkers, cache)
+        {
+            let imports = imports(module.imports().map(|import| import.module()))?;
+            let (manifest, linked) = (manifest(wasm)?, Linked::Direct(Direct::link(direct, &module)?));
+            return Ok((Self { reference, manifest, imports, linked }, origin));
+        }
         let (component, origin): (Component, _) =
-            cache.code(engine, &digest, wasm).map_err(|_| Error::NotAComponent)?;
+            cache.code(engine, &reference.digest, wasm).map_err(|_| Error::NotAComponent)?;
         let imports = imports(component.component_type().imports(engine).map(|(import, _)| import))?;
         let manifest = manifest(wasm)?;
         let handle = component.get_export_index(None, "handle").ok_or(Error::NoHandle)?;
@@ -103,24 +120,11 @@ impl Guest {
             linker.instantiate_pre(&component)
         };
         let linked = Linked::Component { pre: linked.map_err(|_| Error::OtherContract)?, handle };
-        Ok((Self { reference: OpRef { name, digest }, manifest, imports, linked }, origin))
+        Ok((Self { reference, manifest, imports, linked }, origin))
     }
 
-    /// One of the embedded ops, whose component is known to be wired as usual.
-    pub(crate) fn embedded(
-        name: OpName,
-        wasm: &[u8],
-        engine: &Engine,
-        linkers: &Linkers,
-        cache: &CodeCache,
-    ) -> Result<(Self, Origin), Error> {
-        let digest = Digest::of(wasm);
-        let (module, origin): (Module, _) =
-            cache.code(engine, &digest, first_module(wasm)?).map_err(|_| Error::NotAComponent)?;
-        let imports = imports(module.imports().map(|import| import.module()))?;
-        let manifest = manifest(wasm)?;
-        let linked = Linked::Direct(Direct::link(&linkers.direct, &module)?);
-        Ok((Self { reference: OpRef { name, digest }, manifest, imports, linked }, origin))
+    pub(crate) const fn direct(&self) -> bool {
+        matches!(self.linked, Linked::Direct(_))
     }
 
     /// What to instantiate under a grant. One that imports `secrets` is not linked without
@@ -131,6 +135,38 @@ impl Guest {
             Grants::Some | Grants::None => Ok(&self.linked),
         }
     }
+}
+
+/// The module of a component that is wired as usual, compiled; of any other, nothing. That it is
+/// was found out when its code was kept, for code that was.
+fn usual_module(
+    digest: &Digest,
+    wasm: &[u8],
+    engine: &Engine,
+    linkers: &Linkers,
+    cache: &CodeCache,
+) -> Option<(Module, Origin)> {
+    if Limits::is_large(wasm.len()) {
+        return None;
+    }
+    if let Some(module) = cache.find(engine, digest) {
+        return Some((module, Origin::Cached));
+    }
+    let Usual { module, imports: all } = wiring::usual(wasm)?;
+    // The engine says whether what it imports has the types of the contract. All of its imports
+    // stand before its modules, in what is a component too.
+    let importing = Component::from_binary(engine, before_modules(wasm)?).ok()?;
+    let names = importing.component_type();
+    let as_usual = names.imports(engine).map(|(name, _)| name).eq(all.iter().map(String::as_str));
+    linkers.revealing.instantiate_pre(&importing).ok().filter(|_| as_usual)?;
+    let module = Module::from_binary(engine, module).ok()?;
+    // An interface that it imports and calls nothing of counts as well.
+    let called = imports(module.imports().map(|import| import.module())).ok()?;
+    if imports(all.iter().map(String::as_str)).ok()? != called {
+        return None;
+    }
+    cache.keep(engine, digest, &module);
+    Some((module, Origin::Compiled))
 }
 
 /// Whether a call grants the revealing of any slot.

@@ -15,8 +15,8 @@
 //!    output is bounded by [`Limits`]; beyond one is exactly its [`Over`].
 //! 5. A guest imports the interfaces of `guest-sdk/wit`, and those of WASI that its toolchain
 //!    cannot do without, with nothing behind them (`wasi.rs`); anything foreign is refused
-//!    before it is linked. The embedded ops, whose wiring is known, are called without the engine's
-//!    component layer (`direct.rs`): the same functions, checked by hand.
+//!    before it is linked. Those that are found to be wired as usual (`wiring.rs`) are called without the
+//!    engine's component layer (`direct.rs`): the same functions, checked by hand.
 //! 6. An op that had a secret in its hands returns what its manifest declares; one that was
 //!    shown it, in the classes that the secrets' policies allow, at exactly the declared
 //!    places and without words of its own, unless its [`Trust`] says otherwise (R21). A
@@ -47,6 +47,7 @@ mod hostcalls;
 mod keys;
 mod direct;
 mod wasi;
+mod wiring;
 mod output;
 mod guest;
 mod leash;

@@ -40,6 +40,14 @@ pub struct Limits {
     pub large_wall: Duration,
 }
 
+impl Limits {
+    /// How many handles there may be at once with those that are lent to a host call. Our own
+    /// count of those an op holds is the limit; this is what stands behind it.
+    pub(crate) fn lent_handles(&self) -> usize {
+        usize::try_from(self.handles).unwrap_or(0) * 2 + 16
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -212,6 +220,13 @@ impl Meter {
         self.handle_bytes = self.handle_bytes.saturating_add(bytes);
         let fits = self.handles <= self.limits.handles && self.handle_bytes <= self.limits.memory;
         within(fits, Over::Handles(self.limits.handles))
+    }
+
+    /// Handles that the guest lends to one host call, on top of those it has: the engine counts
+    /// them up to the same number.
+    pub(crate) fn lend(&self, lent: usize) -> Result<(), Over> {
+        let all = lent.saturating_add(usize::try_from(self.handles).unwrap_or(usize::MAX));
+        within(all <= self.limits.lent_handles(), Over::Handles(self.limits.handles))
     }
 
     pub(crate) fn let_go(&mut self, bytes: usize) {

@@ -38,15 +38,16 @@ pub fn manifest(wasm: &[u8]) -> Result<Option<OpManifest>, Error> {
     Ok(found)
 }
 
-/// The first module in a component: in those of `wit-component`, the one with the op's code.
-pub(crate) fn first_module(wasm: &[u8]) -> Result<&[u8], Error> {
-    for section in Sections::of(wasm)? {
-        let (id, section) = section?;
-        if id == CORE_MODULE {
-            return Ok(section);
+/// What stands before the first module in a component: in those of `wit-component`, all that it
+/// imports. It is a component too.
+pub(crate) fn before_modules(wasm: &[u8]) -> Option<&[u8]> {
+    let mut sections = Sections::of(wasm).ok()?;
+    loop {
+        let left = sections.0.len();
+        if sections.next()?.ok()?.0 == CORE_MODULE {
+            return wasm.get(..wasm.len().checked_sub(left)?);
         }
     }
-    Err(Error::NotAComponent)
 }
 
 /// The sections of a component, each with its number.

@@ -12,6 +12,7 @@ use vault::OpBags;
 use wasmtime::Store;
 
 use crate::engine::Memories;
+use crate::guest::Way;
 use crate::hostcalls::Host;
 use crate::leash::Leash;
 use crate::{CodeCache, Error, Limits, Op, OpInput, Sandbox};
@@ -22,7 +23,16 @@ use crate::{CodeCache, Error, Limits, Op, OpInput, Sandbox};
 /// # Errors
 /// [`Error::Engine`].
 pub fn stock(limits: Limits) -> Result<Sandbox, Error> {
-    Sandbox::on(Memories::Stock, limits, CodeCache::Off)
+    Sandbox::on(Memories::Stock, Way::Quickest, limits, CodeCache::Off)
+}
+
+/// A sandbox that calls every op through the engine's component layer, as it does those that are
+/// not wired as usual. To compare with.
+///
+/// # Errors
+/// [`Error::Engine`].
+pub fn layered(limits: Limits) -> Result<Sandbox, Error> {
+    Sandbox::on(Memories::Own, Way::Component, limits, CodeCache::Off)
 }
 
 /// An instance after its one call, with all its memory, until it is dropped.

@@ -10,7 +10,7 @@ use crate::builtins::Builtin;
 use crate::cache::Origin;
 use crate::engine::{Memories, engine};
 use crate::epoch::Ticker;
-use crate::guest::{Guest, Linkers};
+use crate::guest::{Guest, Linkers, Way};
 use crate::{CodeCache, Error, Limits, Op, Trust};
 
 /// Compiles ops, or takes them from the code cache, and links them.
@@ -41,14 +41,14 @@ impl Sandbox {
     /// # Errors
     /// [`Error::Engine`].
     pub fn new(limits: Limits, cache: CodeCache) -> Result<Self, Error> {
-        Self::on(Memories::Own, limits, cache)
+        Self::on(Memories::Own, Way::Quickest, limits, cache)
     }
 
-    pub(crate) fn on(memories: Memories, limits: Limits, cache: CodeCache) -> Result<Self, Error> {
+    pub(crate) fn on(memories: Memories, way: Way, limits: Limits, cache: CodeCache) -> Result<Self, Error> {
         let engine = engine(&limits, memories)?;
         cache.tidy();
         Ok(Self {
-            linkers: Linkers::new(&engine)?,
+            linkers: Linkers::new(&engine, way)?,
             ticker: Arc::new(Ticker::start(&engine)?),
             large_limits: Arc::new(limits.large()),
             limits: Arc::new(limits),
@@ -74,9 +74,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::load`].
     pub fn load_builtin(&self, builtin: &Builtin) -> Result<Op, Error> {
-        let Builtin { name, wasm, .. } = builtin;
-        let (guest, origin) = Guest::embedded(name.clone(), wasm, &self.engine, &self.linkers, &self.cache)?;
-        Ok(self.op(guest, origin, wasm.len(), Trust::Builtin))
+        self.load(builtin.name.clone(), builtin.wasm, Trust::Builtin)
     }
 
     fn op(&self, guest: Guest, origin: Origin, bytes: usize, trust: Trust) -> Op {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use model::{Envelope, Fault, Path, Value};
-use sandbox::{Builtin, Error, Limits, Op, OpOutput, Trust, builtins};
+use sandbox::{Builtin, Error, Limits, Op, OpOutput, Trust, builtins, measure};
 use serde_json::Value as Json;
 use vault::Credentials;
 
@@ -25,13 +25,14 @@ fn builtin(op_name: &str) -> Op {
     embedded
 }
 
-/// The op of a file of `builtin-ops/dist`, twice: as it is embedded, its module called directly,
-/// and as a component like anybody's.
+/// The op of a file of `builtin-ops/dist`, twice: called directly, and through the engine's
+/// component layer.
 pub(crate) fn built(file: &str, limits: Limits) -> [Op; 2] {
     let (builtin, wasm) = embedded().into_iter().find(|(builtin, _)| builtin.file == file).unwrap();
-    let sandbox = sandbox(limits);
-    let component = sandbox.load(builtin.name.clone(), &wasm, Trust::Builtin).unwrap();
-    [sandbox.load_builtin(&Builtin { wasm: wasm.leak(), ..builtin }).unwrap(), component]
+    let ways = [sandbox(limits.clone()), measure::layered(limits).unwrap()];
+    let ops = ways.map(|way| way.load(builtin.name.clone(), &wasm, Trust::Builtin).unwrap());
+    assert_eq!(ops.each_ref().map(Op::direct), [true, false], "{file}");
+    ops
 }
 
 struct Case<'a> {

@@ -19,6 +19,8 @@ mod wasi;
 mod keys;
 /// What an op may say that was shown a secret.
 mod says;
+/// Which ops are called directly, and that none can tell.
+mod wiring;
 /// What is left of a call.
 mod memory;
 /// What a warm call asks of the kernel: nothing.
