@@ -49,7 +49,7 @@ fn one(
     ops: &TenantOps,
     say: &mut dyn FnMut(&str),
 ) -> Result<(), String> {
-    let built = workshop::build(source, surroundings, say).map_err(|error| error.to_string())?;
+    let built = workshop::build(source, surroundings, say).map_err(|error| error.in_short())?;
     let arriving: Vec<_> = built
         .builds
         .into_iter()

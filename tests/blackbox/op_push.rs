@@ -163,7 +163,12 @@ fn what_is_no_op_is_refused_and_nothing_is_stored() {
     refused(push(name, one(b"\0asm\x0d\0\x01\0")), 422, "op_invalid", "no section txco:manifest");
     refused(push(name, one(&AUTH[..AUTH.len() / 2])), 422, "op_invalid", "malformed");
     refused(push("other", one(AUTH)), 422, "op_invalid", "its op.toml says that it is basic-auth-encode");
-    refused(push(name, one(&vec![0; 65 << 10])), 413, "op_too_large", "65536 bytes");
+    refused(
+        push(name, one(&vec![0; 65 << 10])),
+        413,
+        "op_too_large",
+        "it has 66560 bytes, and a component may have 65536",
+    );
     refused(push(name, json!([])), 400, "invalid_body", "no component");
     refused(push("a%20b", one(AUTH)), 400, "invalid_op_name", "letters");
     let as_use = json!([{ "delivery": "use", "component": base64(AUTH) }]);

@@ -191,8 +191,10 @@ pub(crate) enum AdminError {
     #[error("{0}")]
     OpInvalid(String),
     /// A component over the cap.
-    #[error("a component may have {most} bytes (--op-size-max)")]
+    #[error("it has {size} bytes, and a component may have {most} (--op-size-max)")]
     OpTooLarge {
+        /// Its size.
+        size: usize,
         /// The cap.
         most: usize,
     },

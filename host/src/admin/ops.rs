@@ -126,8 +126,9 @@ impl Ops {
     fn check(&self, name: &OpName, one: &Arriving) -> Result<(), AdminError> {
         let invalid =
             |why: String| AdminError::OpInvalid(format!("the {} build of {name}: {why}", one.delivery));
-        if one.component.len() > self.bounds.size {
-            return Err(AdminError::OpTooLarge { most: self.bounds.size });
+        let size = one.component.len();
+        if size > self.bounds.size {
+            return Err(AdminError::OpTooLarge { size, most: self.bounds.size });
         }
         let facts = Facts::read(&one.component).map_err(|error| invalid(error.to_string()))?;
         if facts.manifest.name != *name {

@@ -55,6 +55,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same for somebody who has read what the compiler said as it came.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        match self {
+            Self::Compile { folder, tool, .. } => {
+                format!("{}: {tool} failed; what it said stands above", folder.display())
+            }
+            other => other.to_string(),
+        }
+    }
+
     pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::File { path: path.clone(), reason: error.to_string() }

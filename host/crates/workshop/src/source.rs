@@ -144,7 +144,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(Error::file(folder))?;
     }
-    fs::write(path, bytes).map_err(Error::file(path))
+    let written = fs::write(path, bytes).map_err(Error::file(path));
+    if written.is_err() {
+        // Half of it is of no use, and on a full disk in the way.
+        let _half = fs::remove_file(path);
+    }
+    written
 }
 
 struct Walk<'a> {

@@ -57,7 +57,7 @@ impl Place {
             Surroundings::read(|name| console.environment.variable(name)).map_err(Complaint::failed)?;
         let source = Source::read(folder).map_err(|e| Complaint::failed(e.to_string()))?;
         let built = workshop::build(&source, &surroundings, &mut |line| console.note(line));
-        let built = built.map_err(|e| Complaint::failed(e.to_string()))?;
+        let built = built.map_err(|error| Complaint::failed(error.in_short()))?;
         let name = source.manifest.name.as_str();
         let components = built.builds.into_iter().enumerate().map(|(at, (_, bytes))| {
             let file = if at == 0 { format!("{name}.wasm") } else { format!("{name}.use.wasm") };
