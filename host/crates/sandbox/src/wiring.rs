@@ -4,6 +4,7 @@
 //! The engine's own translator resolves the component: which modules it instantiates with what,
 //! and what each function it lowers or lifts is. Here is only looked whether that is, thing for
 //! thing, what `direct.rs` does by hand. Whatever is not is no error: it is called as a component.
+#![expect(clippy::wildcard_enum_match_arm, reason = "whatever is not named here is not as usual")]
 
 use std::collections::BTreeSet;
 
@@ -148,7 +149,7 @@ impl<'a> Wired<'a> {
             };
             let signature = EngineOrModuleTypeIndex::Module(*self.component.trampolines.get(trampoline)?);
             holds(module.functions.get(*function)?.signature == signature)?;
-            self.is_named(trampoline, &module.strings[name], &module.strings[field])?;
+            self.is_named(trampoline, module.strings.get(*name)?, module.strings.get(*field)?)?;
         }
         Some(())
     }

@@ -58,12 +58,8 @@ impl Error {
     /// The same for somebody who has read what the compiler said as it came.
     #[must_use]
     pub fn in_short(&self) -> String {
-        match self {
-            Self::Compile { folder, tool, .. } => {
-                format!("{}: {tool} failed; what it said stands above", folder.display())
-            }
-            other => other.to_string(),
-        }
+        let Self::Compile { folder, tool, .. } = self else { return self.to_string() };
+        format!("{}: {tool} failed; what it said stands above", folder.display())
     }
 
     pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Self {
