@@ -16,6 +16,7 @@ mod applied;
 mod checked;
 mod stacks;
 mod hostnames;
+mod runs;
 mod inquiry;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) use inquiry::{Chain, Wanted};
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use people::{EVERYTHING, FIRST_TENANT, Oneself, People, accept, enrol};
 pub(crate) use policy::PolicyAsked;
+pub(crate) use runs::{Asking, Runs, Shown};
 pub(crate) use secrets::{
     Asked, Beside, Demand, MAX_IMPORT_BYTES, MAX_IMPORTED, SecretBounds, Secrets, Stored, Storing,
 };
@@ -117,5 +119,11 @@ impl Admin {
     #[must_use]
     pub(crate) fn hostnames<'a>(&'a self, tenant: &'a Tenant, actor: &'a Actor) -> Hostnames<'a> {
         Hostnames { store: &self.store, applied: &self.applied, tenant, actor }
+    }
+
+    /// The requests of `tenant` that wait, as `actor` may handle them.
+    #[must_use]
+    pub(crate) fn runs<'a>(&'a self, tenant: &'a Tenant, actor: &'a Actor) -> Runs<'a> {
+        Runs { store: &self.store, vault: self.vault.get().map(AsRef::as_ref), tenant, actor }
     }
 }

@@ -19,6 +19,7 @@ mod secrets;
 mod tenants;
 mod governing;
 mod hostnames;
+mod runs;
 mod audit;
 mod init_key;
 mod typed;
@@ -110,6 +111,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Show what happened to a request
     Trace(trace::TraceArgs),
+    /// The requests that wait for workers or run on their own: list, show, cancel
+    Runs(RunsLine),
     /// Copy the databases while they are in use, and check such a copy
     Backup(Box<backup::BackupLine>),
     /// Master key, tenants, secrets, people, profiles
@@ -137,6 +140,12 @@ enum Command {
 struct AuthLine {
     #[command(subcommand)]
     command: Option<auth::Auth>,
+}
+
+#[derive(clap::Args)]
+struct RunsLine {
+    #[command(subcommand)]
+    verb: Option<runs::Verb>,
 }
 
 #[derive(clap::Args)]
@@ -179,6 +188,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Some(Command::Doctor(args)) => doctor::run(&args, console),
         Some(Command::Demo(args)) => demo::run(&args, console),
         Some(Command::Trace(args)) => trace::run(&args, console),
+        Some(Command::Runs(RunsLine { verb })) => runs::run(verb, console),
         Some(Command::Backup(line)) => backup::run(*line, console),
         Some(Command::Auth(AuthLine { command })) => auth::run(command, console),
         Some(Command::Whoami(flags)) => identity::run("whoami", &identity::Verb::Whoami(flags), console),

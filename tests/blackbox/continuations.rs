@@ -19,7 +19,7 @@ const JOB: &str = "SELECT .body.n AS .n, .body.note AS .note\n\
                    EXEC \"https://work.example/jobs\"\nEMIT .asked = .n\n";
 
 /// A worker that takes every job, and a chassis that has some for it.
-fn worker() -> Upstream {
+pub(crate) fn worker() -> Upstream {
     Upstream::https("worker", &["work.example"], |_| Answer::new(202, &[], "{}"))
 }
 
@@ -28,29 +28,29 @@ fn chassis(worker: &Upstream) -> Builder {
 }
 
 /// Calls back as the worker of a job would.
-fn call(host: &mut Host, job: &Value, token: &str, said: &Value) -> Reply {
+pub(crate) fn call(host: &mut Host, job: &Value, token: &str, said: &Value) -> Reply {
     let url = job["_txc"]["callback_url"].as_str().unwrap();
     let path = &url[url.find("/_txc").unwrap()..];
     host.web(&Request::new("POST", path).header("Authorization", &format!("Bearer {token}")).json(said))
 }
 
-fn done(output: &Value) -> Value {
+pub(crate) fn done(output: &Value) -> Value {
     json!({ "status": "completed", "output": output })
 }
 
 /// The one job that the worker has, and its token.
-fn only_job(worker: &Upstream) -> (Value, String) {
+pub(crate) fn only_job(worker: &Upstream) -> (Value, String) {
     let job = worker.only();
     (job.json(), job.header("x-txco-continuation-token").unwrap().to_owned())
 }
 
 #[track_caller]
-fn ticket(reply: &Reply) -> String {
+pub(crate) fn ticket(reply: &Reply) -> String {
     assert_eq!(reply.status, 202, "{}", reply.text());
     reply.json()["continuation"].as_str().unwrap().to_owned()
 }
 
-fn ask(host: &mut Host, ticket: &str, more: &str) -> Reply {
+pub(crate) fn ask(host: &mut Host, ticket: &str, more: &str) -> Reply {
     host.web(&Request::new("GET", &format!("/orders?_txc.continuation={ticket}{more}")))
 }
 

@@ -41,6 +41,7 @@ mod egress;
 mod answers;
 mod run;
 mod continuations;
+mod runs;
 mod many_at_once;
 mod restart;
 mod go_database;

@@ -69,6 +69,10 @@ impl Need<'static> {
     pub(crate) const HOSTNAMES_READ: Self = Self::every("hostname", "read");
     /// To change them.
     pub(crate) const HOSTNAMES_WRITE: Self = Self::every("hostname", "write");
+    /// To see which requests wait.
+    pub(crate) const RUNS_READ: Self = Self::every("run", "read");
+    /// To end them.
+    pub(crate) const RUNS_CANCEL: Self = Self::every("run", "cancel");
     /// To see actors, members and invitations.
     pub(crate) const ACTORS_READ: Self = Self::every("actor", "read");
     /// To invite, and to say what members may do.

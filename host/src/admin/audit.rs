@@ -52,6 +52,8 @@ pub(crate) enum Kind {
     Hostname,
     /// People: actors, keys, members, invitations.
     Actor,
+    /// Requests that wait.
+    Run,
 }
 
 impl Deed {
@@ -70,7 +72,7 @@ impl Deed {
             Kind::Tenant => false,
             Kind::Stack => StackName::parse(text).is_ok(),
             Kind::Hostname => Hostname::parse(text).is_ok_and(|host| host.as_str() == text),
-            Kind::Actor => is_identifier(text),
+            Kind::Actor | Kind::Run => is_identifier(text),
         };
         if is_name { text } else { "-" }
     }
@@ -90,6 +92,7 @@ impl Kind {
             Self::Stack => "stack_action",
             Self::Hostname => "hostname_action",
             Self::Actor => "actor_action",
+            Self::Run => "run_action",
         }
     }
 
@@ -102,6 +105,7 @@ impl Kind {
             Self::Stack => "stack.",
             Self::Hostname => "hostname.",
             Self::Actor => "actor.",
+            Self::Run => "run.",
         }
     }
 }
@@ -147,6 +151,7 @@ impl Audit {
             stack = named(Kind::Stack),
             hostname = named(Kind::Hostname),
             subject = named(Kind::Actor),
+            run = named(Kind::Run),
             action = deed.action,
             digests = (deed.kind == Kind::Op).then_some(deed.digests.as_str()),
             outcome,

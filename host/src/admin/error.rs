@@ -234,6 +234,15 @@ pub(crate) enum AdminError {
     /// Rules that call ops which are not there; a list of problems.
     #[error("an op is not there")]
     UnresolvedOps(Value),
+    /// No such run.
+    #[error("the tenant has no such run")]
+    RunNotFound,
+    /// A run that has ended.
+    #[error("the run has ended; there is nothing to cancel")]
+    RunEnded,
+    /// A question about runs that cannot be answered.
+    #[error("{0}")]
+    InvalidFilter(String),
     /// Not a host.
     #[error("{0}")]
     InvalidHostname(String),
@@ -311,6 +320,9 @@ impl AdminError {
             Self::MissingVersion => (400, "missing_version_number"),
             Self::InvalidRules(_) => (422, "invalid_rules"),
             Self::UnresolvedOps(_) => (422, "unresolved_op_ref"),
+            Self::RunNotFound => (404, "run_not_found"),
+            Self::RunEnded => (409, "run_ended"),
+            Self::InvalidFilter(_) => (400, "invalid_filter"),
             Self::InvalidHostname(_) => (400, "invalid_hostname"),
             Self::Vault(error) => of_vault(error),
             Self::Store(error) => of_store(error),
@@ -377,7 +389,9 @@ impl AdminError {
                 Extra::Detail(json!({ "errors": problems }))
             }
             Self::Store(store::Error::Stack(refusal)) => Extra::Detail(stacks::detail(refusal)),
-            Self::InvalidOpName(hint) | Self::InvalidHostname(hint) => Extra::Detail(json!({ "hint": hint })),
+            Self::InvalidOpName(hint) | Self::InvalidHostname(hint) | Self::InvalidFilter(hint) => {
+                Extra::Detail(json!({ "hint": hint }))
+            }
             Self::OpTooLarge { .. } | Self::TooManyOps(_) => Extra::Detail(json!({ "hint": said })),
             Self::OpInvalid(_) | Self::OpUnsigned(_) => Extra::Detail(json!({ "err": said })),
             Self::BadFrom
@@ -415,6 +429,7 @@ impl AdminError {
             | Self::ActorRevoked
             | Self::InvitationNotFound => Extra::Nothing,
             Self::EmptyStackName | Self::FromNotFound | Self::MissingVersion => Extra::Nothing,
+            Self::RunNotFound | Self::RunEnded => Extra::Nothing,
             Self::OpNotFound | Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => {
                 Extra::Nothing
             }

@@ -19,7 +19,8 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         }
         "no_identity" | "self_revoke" | "last_super_admin" | "invalid_ttl" | "gone" | "json_required" => Said,
         "unknown_key" | "revoked_key" | "actor_revoked" | "unknown_capability" | "throttled" => Said,
-        "invalid_slug" | "invalid_name" | "invalid_stack" | "invalid_op_name" | "name_immutable" => Said,
+        "invalid_filter" | "invalid_slug" | "invalid_name" | "invalid_stack" | "invalid_op_name"
+        | "name_immutable" => Said,
         "invalid_byte_len" | "too_many_at_once" | "value_too_large" | "description_too_long" => Said,
         "invalid_policy"
         | "invalid_time"
@@ -83,6 +84,8 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         | "no_active_version"
         | "missing_version_number" => Say("`txco versions STACK` lists them"),
         "stack_not_found" => Say("`txco status` shows what there is; `txco apply` makes one"),
+        "run_not_found" => Say("`txco runs list --state all` shows what there is"),
+        "run_ended" => Say("`txco runs show` says how"),
         "hostname_not_found" => Say("`txco auth tenant hostnames list` shows what there is"),
         "hostname_taken" => Say("another tenant has it, and must let it go first"),
         "invalid_hostname" => Say("give a host as clients send it, without scheme and port"),

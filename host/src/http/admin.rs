@@ -13,6 +13,7 @@ mod ops;
 mod stacks;
 mod versions;
 mod hostnames;
+mod runs;
 mod audit;
 
 use std::sync::Arc;
@@ -94,6 +95,7 @@ pub(crate) fn router(head: AdminHead, aside: Aside) -> Router {
         Door::new(Method::GET, "/metrics", "The numbers, for whoever works on this machine", Who::Anybody);
     let doors = audit::open(doors.beside(&[metrics.ends(200)], aside.metrics));
     let doors = secrets::open(people::open(tenants::open(enrolment::open(ops::open(doors)))));
+    let doors = runs::open(doors);
     let doors = governing::open(hostnames::open(versions::open(stacks::open(doors))));
     doors
         .close()

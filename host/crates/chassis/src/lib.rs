@@ -57,6 +57,7 @@ mod calling;
 mod references;
 mod scope;
 mod held;
+mod standing;
 mod suspend;
 mod chassis;
 mod walking;
@@ -73,6 +74,7 @@ pub use request::{Outcome, Piece, Request, RequestFailure, Ticket, Watch, Watche
 pub use ruleset::{LoadErrors, Missing, RuleSet};
 pub use settings::{Mocks, Settings, Waiting};
 pub use space::{NoRoute, Route, Space, Unbound};
+pub use standing::Stands;
 pub use trace::{Retention, SecretUse, Step, Trace, TraceMode, TraceSettings, traced_requests};
 pub use waiting::{Delivery, RunStatus};
 pub use workspace::{Misplaced, RulePlace, Source, rule_place, sources};

@@ -21,6 +21,8 @@ pub(crate) struct Life {
     pub(crate) ready: Notify,
     /// Told when a request ended that somebody may ask for.
     pub(crate) ends: broadcast::Sender<()>,
+    /// Told which requests an administrator ended.
+    pub(crate) cancelled: broadcast::Sender<Id>,
     /// Places for requests that nobody waits for.
     pub(crate) places: Arc<Semaphore>,
     remembered: Mutex<Vec<(Digest, Arc<RuleSet>)>>,
@@ -34,6 +36,7 @@ impl Life {
             name: name.unwrap_or_default(),
             ready: Notify::new(),
             ends: broadcast::Sender::new(ENDS),
+            cancelled: broadcast::Sender::new(ENDS),
             places: Arc::new(Semaphore::new(places)),
             remembered: Mutex::default(),
         }
@@ -63,6 +66,8 @@ impl Life {
 #[derive(Default)]
 pub(crate) struct Carried {
     run: OnceCell<Id>,
+    /// Told when it has a name there.
+    named: Notify,
     /// Whether it could still be run again: said once, before the first thing that may not be
     /// done twice.
     touched: OnceCell<()>,
@@ -85,6 +90,24 @@ impl Carried {
     pub(crate) fn is(&self, run: Id, place: OwnedSemaphorePermit) {
         // They are given once, by the one task that walks.
         let _given = (self.run.set(run), self.place.set(place));
+        self.named.notify_one();
+    }
+
+    /// Waits until an administrator ends it in the database.
+    pub(crate) async fn cancelled(&self, life: &Life) {
+        // Most requests never have a name, and pay for nothing more than this.
+        if self.run.get().is_none() {
+            self.named.notified().await;
+        }
+        let mut told = life.cancelled.subscribe();
+        loop {
+            match told.recv().await {
+                Ok(run) if self.run() == Some(&run) => return,
+                // What was missed is told again.
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
     }
 
     /// Whether it has done what may not be done twice.

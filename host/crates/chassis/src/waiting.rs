@@ -21,6 +21,8 @@ use crate::space::Route;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often is looked for lives of the chassis that ended.
 const RECOVER: Duration = Duration::from_secs(30);
+/// How long is told of a request that was cancelled.
+const TOLD: Duration = Duration::from_secs(10);
 /// How long somebody who waits for an end lets pass between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How many rows one look or sweep changes at once.
@@ -35,6 +37,8 @@ pub enum Delivery {
     Resumed,
     /// The token is not good: unknown, used, too late, or of another job.
     BadToken,
+    /// It was good, until an administrator ended the request.
+    Cancelled,
     /// What it says is not what a worker may say; nothing was kept.
     Malformed(String),
 }
@@ -61,7 +65,8 @@ impl Chassis {
         let (wait, token) = (wait.to_owned(), token.to_owned());
         let kept = blocking(&self.rooms.vault, move |vault| {
             if !vault.is_waited_for(&wait, &token)? {
-                return Ok(Delivery::BadToken);
+                let cancelled = vault.is_cancelled_wait(&wait, &token)?;
+                return Ok(if cancelled { Delivery::Cancelled } else { Delivery::BadToken });
             }
             let (ending, output) = match said(&body) {
                 Ok(said) => said,
@@ -138,6 +143,9 @@ impl Chassis {
                 if recovered.is_none_or(|last| last.elapsed() >= RECOVER) && self.recover().await {
                     recovered = Some(Instant::now());
                 }
+                if let Err(error) = self.stop_cancelled().await {
+                    tracing::warn!(%error, "requests that were cancelled cannot be looked at");
+                }
                 if let Err(error) = self.carry_on(&ops, &watchers).await {
                     tracing::warn!(%error, "requests that wait cannot be looked at");
                 }
@@ -173,6 +181,18 @@ impl Chassis {
         if let Ok(places) = self.rooms.life.places.acquire_many(all).await {
             places.forget();
         }
+    }
+
+    /// Stops what runs here and was cancelled, by whichever chassis on this database.
+    async fn stop_cancelled(&self) -> Result<(), Failure> {
+        if self.rooms.life.cancelled.receiver_count() == 0 {
+            return Ok(());
+        }
+        let since = Timestamp::now() - TOLD;
+        for run in blocking(&self.rooms.vault, move |vault| vault.cancelled_runs(since)).await? {
+            let _none_of_ours = self.rooms.life.cancelled.send(run);
+        }
+        Ok(())
     }
 
     async fn recover(&self) -> bool {

@@ -76,12 +76,18 @@ impl Chassis {
             pieces,
         };
         let walk = self.walk(&run, envelope, held);
-        let outcome = match tokio::time::timeout(self.rooms.settings.op_timeout_max, walk).await {
-            Ok(outcome) => outcome,
-            Err(_elapsed) => {
-                let detail = format!("longer than {} s", self.rooms.settings.op_timeout_max.as_secs());
-                Outcome::failed(arrived, Failure::new(Fault::RequestTimeout, detail))
-            }
+        let walk = tokio::time::timeout(self.rooms.settings.op_timeout_max, walk);
+        let stopped = |fault, detail| Outcome::failed(arrived, Failure::new(fault, detail));
+        let outcome = tokio::select! {
+            biased;
+            () = carried.cancelled(&self.rooms.life) => stopped(Fault::RunCancelled, String::new()),
+            walked = walk => match walked {
+                Ok(outcome) => outcome,
+                Err(_elapsed) => {
+                    let most = self.rooms.settings.op_timeout_max.as_secs();
+                    stopped(Fault::RequestTimeout, format!("longer than {most} s"))
+                }
+            },
         };
         let failed = outcome.failure.as_ref().map(|failure| failure.failure.fault.code());
         ending.ended = true;

@@ -16,6 +16,7 @@ const GRANTABLE: &[(&str, &[&str], Instances)] = &[
     ("hostname", &["read", "write"], Instances::All),
     ("secret", &["read", "write", "use"], Instances::Named),
     ("dns", &["read", "write"], Instances::All),
+    ("run", &["read", "cancel"], Instances::All),
 ];
 
 /// Whether the instances of a domain are told apart.
@@ -211,13 +212,20 @@ mod tests {
             "secret:A:use",
             "secret:*:*",
             "opstack:*:activate",
+            "run:*:cancel",
             "dns:read",
         ] {
             assert!(of(good).is_grantable(), "{good}");
         }
-        for bad in
-            ["secret:*:reveal", "kv:*:*", "stack:*:*", "opstack:shop:update", "*:*:read", "secrets:*:read"]
-        {
+        for bad in [
+            "secret:*:reveal",
+            "run:*:write",
+            "kv:*:*",
+            "stack:*:*",
+            "opstack:shop:update",
+            "*:*:read",
+            "secrets:*:read",
+        ] {
             assert!(!of(bad).is_grantable(), "{bad}");
         }
     }

@@ -101,6 +101,7 @@ faults! {
     WorkerFailed, "worker_failed", 502, "upstream_failed", "the worker said that it failed";
     WorkerTimeout, "worker_timeout", 504, "upstream_timeout", "the worker did not call back in time";
     Interrupted, "interrupted", 503, "unavailable", "the chassis ended while the request ran, and running it again could do things twice";
+    RunCancelled, "run_cancelled", 503, "run_cancelled", "an administrator ended the request while it waited or ran on its own";
     RulesGone, "rules_gone", 503, "unavailable", "the rules or ops that a waiting request began with cannot be had any more";
     // The chassis.
     OutputInvalid, "output_invalid", 500, "output_invalid", "the answer the rules shaped cannot be sent";

@@ -81,8 +81,8 @@ pub use row::{
     WrappedRow,
 };
 pub use runs::{
-    ClaimedRun, EndedWait, Ending, Living, NewRun, NewStep, NewWait, OpenRuns, Recovered, RunKey, RunRow,
-    RunState, SealedBytes, TokenHash,
+    Cancelled, ClaimedRun, EndedWait, Ending, Living, NewRun, NewStep, NewWait, OpenRuns, Recovered, RunKey,
+    RunRecord, RunRow, RunState, SealedBytes, Standing, TokenHash, WaitRecord, Which, WholeRun,
 };
 pub use runtime::{Limits, Ruling, SecretsUse, TenantRuntime};
 pub use stacks::{

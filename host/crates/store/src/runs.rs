@@ -1,8 +1,10 @@
 //! Requests that wait for workers: what they hold is sealed, and each step is one transaction.
 
+mod cancel;
 mod count;
 mod keys;
 mod sweep;
+mod told;
 
 use jiff::Timestamp;
 use model::{Id, RequestId, StackName, TenantId};
@@ -11,7 +13,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use crate::error::Error;
 use crate::row::{KeyId, NONCE_BYTES, WRAPPED_DEK_BYTES};
 use crate::store::{Store, Writing};
+pub use cancel::Cancelled;
 pub use sweep::{Living, Recovered};
+pub use told::{RunRecord, Standing, WaitRecord, Which, WholeRun};
+
+/// The code of a run that an administrator ended.
+const CANCELLED: &str = "run_cancelled";
 
 /// The SHA-256 of a token; the token itself is never stored.
 pub type TokenHash = [u8; 32];
@@ -447,7 +454,8 @@ fn counted(connection: &Connection, run: &str, step: u32) -> Result<bool, Error>
     Ok(left == Some(0))
 }
 
-/// Ends a run; with an `owner`, only when it is his.
+/// Ends a run; with an `owner`, only when it is his. One that failed has nothing left that its key opens, so the key
+/// is wiped. Workers of one that was cancelled are told so, as long as the run is kept; of any other nothing is left.
 fn end(
     writing: &Writing<'_>,
     run: &str,
@@ -458,15 +466,26 @@ fn end(
     let sql = "UPDATE txco_runs SET ended_at = ?2, failed = ?3, result_nonce = ?4, result = ?5,
                                     held_nonce = NULL, held = NULL, rules = NULL, owner = NULL, open_waits = 0
                WHERE run_id = ?1 AND ended_at IS NULL AND (?6 IS NULL OR owner = ?6)";
+    let wipe = "UPDATE txco_runs SET dek_nonce = zeroblob(length(dek_nonce)), wrapped_dek = zeroblob(length(wrapped_dek))
+                WHERE run_id = ?1";
     let now = writing.now.as_millisecond();
     let sealed = result.ok();
     let (nonce, bytes) = (sealed.map(|s| s.nonce), sealed.map(|s| s.bytes.as_slice()));
     let row = params![run, now, result.err(), nonce, bytes, owner];
     let ended = connection.execute(sql, row).map_err(Error::of)? == 1;
-    if ended {
-        connection.execute("DELETE FROM txco_waits WHERE run_id = ?1", [run]).map_err(Error::of)?;
+    if !ended {
+        return Ok(false);
     }
-    Ok(ended)
+    let cancelled = result.err() == Some(CANCELLED);
+    let sql = "DELETE FROM txco_waits WHERE run_id = ?1 AND NOT (?2 AND ending IS NULL)";
+    connection.execute(sql, (run, cancelled)).map_err(Error::of)?;
+    connection
+        .execute("UPDATE txco_waits SET ending = ?2 WHERE run_id = ?1", (run, CANCELLED))
+        .map_err(Error::of)?;
+    if result.is_err() {
+        connection.execute(wipe, [run]).map_err(Error::of)?;
+    }
+    Ok(true)
 }
 
 fn one(connection: &Connection, sql: &str, row: impl rusqlite::Params) -> Result<Option<RunRow>, Error> {

@@ -308,6 +308,31 @@ impl Vault {
         }))
     }
 
+    /// What a run holds, for whoever tells where it waits.
+    ///
+    /// # Errors
+    /// [`Error::Cipher`]: it does not open.
+    pub fn held(&self, row: &RunRow, held: SealedBytes) -> Result<Vec<u8>, Error> {
+        let dek = self.run_key(row).map_err(|_| Error::Cipher)?;
+        open(&dek, &aad(&row.run, &row.tenant, row.step, "held", ""), held).map_err(|_| Error::Cipher)
+    }
+
+    /// Whether a worker's token was good until its run was cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn is_cancelled_wait(&self, wait: &str, token: &str) -> Result<bool, Error> {
+        Ok(self.store.is_cancelled_wait(wait, &hash(token))?)
+    }
+
+    /// Runs that were cancelled since a moment.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn cancelled_runs(&self, since: Timestamp) -> Result<Vec<Id>, Error> {
+        Ok(self.store.cancelled_runs(since)?)
+    }
+
     /// The rules of a digest, as they were kept.
     ///
     /// # Errors

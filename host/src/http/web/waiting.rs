@@ -55,6 +55,7 @@ pub(super) async fn complete(
         Ok(Delivery::Recorded) => says(StatusCode::OK, &json!({ "status": "recorded" })),
         Ok(Delivery::Resumed) => says(StatusCode::OK, &json!({ "status": "resumed" })),
         Ok(Delivery::BadToken) => bad_token(),
+        Ok(Delivery::Cancelled) => says(StatusCode::GONE, &json!({ "error": Fault::RunCancelled.outside() })),
         Ok(Delivery::Malformed(why)) => {
             let hint = "a worker says {\"status\": \"completed\", \"output\": …} or {\"status\": \"failed\", \"error\": …}";
             says(StatusCode::BAD_REQUEST, &json!({ "error": why, "hint": hint }))
@@ -152,7 +153,8 @@ fn failed(ticket: &str, fault: Fault, detail: Detail) -> Response<Body> {
         members.insert("fault".to_owned(), json!(fault.code()));
         members.insert("meaning".to_owned(), json!(fault.meaning()));
     }
-    says(StatusCode::BAD_GATEWAY, &said)
+    let code = if fault == Fault::RunCancelled { StatusCode::GONE } else { StatusCode::BAD_GATEWAY };
+    says(code, &said)
 }
 
 /// The result for programs: the envelope as an answer shows it, and what rules shaped.

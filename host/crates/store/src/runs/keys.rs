@@ -8,13 +8,13 @@ use crate::row::KeyId;
 use crate::store::{Store, Writing};
 
 impl Store {
-    /// How many runs each master key is needed for.
+    /// How many runs each master key is needed for: one that failed needs none.
     ///
     /// # Errors
     /// [`Error`] of the database.
     pub fn run_keys(&self) -> Result<Vec<(KeyId, u64)>, Error> {
         self.read(|reader| {
-            let sql = "SELECT key_id, COUNT(*) FROM txco_runs GROUP BY key_id";
+            let sql = "SELECT key_id, COUNT(*) FROM txco_runs WHERE failed IS NULL GROUP BY key_id";
             let mut statement = reader.connection.prepare(sql).map_err(Error::of)?;
             let rows = statement
                 .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
@@ -30,13 +30,14 @@ impl Store {
 }
 
 impl Writing<'_> {
-    /// At most `most` runs behind `after` whose keys are not wrapped by `key`, by name.
+    /// At most `most` runs behind `after` whose keys are needed and not wrapped by `key`, by name.
     ///
     /// # Errors
     /// [`Error`] of the database.
     pub fn runs_not_under(&self, key: KeyId, after: &str, most: u32) -> Result<Vec<RunRow>, Error> {
         let sql = format!(
-            "SELECT {RUN} FROM txco_runs WHERE key_id <> ?1 AND run_id > ?2 ORDER BY run_id LIMIT ?3"
+            "SELECT {RUN} FROM txco_runs WHERE key_id <> ?1 AND run_id > ?2 AND failed IS NULL
+             ORDER BY run_id LIMIT ?3"
         );
         let mut statement = self.transaction.prepare_cached(&sql).map_err(Error::of)?;
         let rows = statement.query_map((key.to_string(), after, most), run).map_err(Error::of)?;
