@@ -140,7 +140,7 @@ fn repeated(keyword: Keyword, span: &Span) -> Problem {
     } else if keyword == Keyword::Select {
         Problem::at(span, "a second SELECT").hint("join the paths with commas")
     } else {
-        Problem::at(span, "a second PRIORITY")
+        Problem::at(span, "a second PRIORITY").hint("a rule has one; keep the number that counts")
     }
 }
 

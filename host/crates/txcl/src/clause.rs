@@ -104,6 +104,9 @@ fn skip_garbage(cursor: &mut Cursor<'_, '_, '_>) {
             (Kind::Word, None) if matches!(cursor.word().to_ascii_lowercase().as_str(), "and" | "or") => {
                 "conditions are joined by && and ||".to_owned()
             }
+            (Kind::Word, None) if cursor.follows_long_text() => {
+                "the text before this goes over several lines: is a double quote missing there?".to_owned()
+            }
             _ => format!("here a clause begins: {}", Keyword::CLAUSES.join(", ")),
         });
         cursor.findings.tolerate(problem);

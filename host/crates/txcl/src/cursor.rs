@@ -62,6 +62,12 @@ impl<'t, 'f, 'a> Cursor<'t, 'f, 'a> {
         self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |t| t.span.end)
     }
 
+    /// Whether the token before is a text over several lines, as one is whose end was forgotten.
+    pub(crate) fn follows_long_text(&self) -> bool {
+        let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        before.is_some_and(|token| matches!(&token.kind, Kind::Text(text) if text.contains('\n')))
+    }
+
     /// The text from `start` to the end of the token before.
     pub(crate) fn since(&self, start: usize) -> &'t str {
         self.text.get(start..self.last_end()).unwrap_or_default()

@@ -108,7 +108,7 @@ impl Lexer<'_, '_, '_> {
         }
         self.at = self.text.len();
         let problem = Problem::at(&(start..start + 1), "unterminated string literal");
-        self.findings.tolerate(problem.hint("a text ends with a double quote"));
+        self.findings.tolerate(problem.hint("a text ends with a double quote; if this is the end of one, the quote of its beginning is missing, or another text before it was not ended"));
         out
     }
 
@@ -232,6 +232,12 @@ impl Lexer<'_, '_, '_> {
             '&' => "conditions are joined by &&; a function is &name(…)",
             '|' => "alternatives are joined by ||",
             '@' => "@name is short for ._txc.name: a letter follows the @",
+            '.' if self.byte(0) == Some(b'"') => {
+                "a path begins with a plain name; a name in quotes stands behind one: .body.\"a b\""
+            }
+            '.' if self.byte(0).is_some_and(|next| next.is_ascii_digit()) => {
+                "a path begins with a letter or _; a number begins with a digit: 0.5, not .5"
+            }
             '.' => "a path is .name: a letter or _ follows the first dot",
             '\'' | '“' | '”' | '‘' | '’' => "texts stand in straight double quotes: \"…\"",
             _ => "outside of texts and comments rules are plain ASCII",

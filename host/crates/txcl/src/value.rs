@@ -150,7 +150,10 @@ fn tried(
         }
         Ok(_) => Expr::Call { function, arguments },
         Err(reason) => {
-            cursor.findings.tolerate(Problem::at(span, reason.text()).hint("this call fails every time"));
+            cursor.findings.tolerate(
+                Problem::at(span, reason.text())
+                    .hint("this call fails at every request: change its arguments"),
+            );
             Expr::Call { function, arguments }
         }
     }
