@@ -51,6 +51,25 @@ fn what_a_shown_secret_lets_out_is_said_and_can_be_allowed() {
 #[test]
 fn a_body_is_taken_byte_for_byte_and_never_cut() {
     let mut host = at_rest();
+    // What lies beside it in a scope is what it is tried with.
+    host.write("mock-request.json", INPUT);
+    host.write("mock-response.json", json!({ "_txc": { "computed": { "hmac": MAC } } }).to_string());
+    let beside = ["handle.wasm", "--secret-env", "key=FAKE_KEY"];
+    let matches = run(&mut host, &beside);
+    assert!(matches.stderr.contains("✓ matches mock-response.json"), "{matches:?}");
+    assert!(matches.succeeds().contains(MAC));
+    host.write("mock-response.json", "{\"a\":1}");
+    host.write("mock-secrets.json", "{\"key\":\"Jefe\"}");
+    let differs = run(&mut host, &beside).fails(1);
+    for said in ["mock-secrets.json is not read", "✗ differs from mock-response.json", "want: {\"a\":1}", MAC]
+    {
+        assert!(differs.contains(said), "{differs}");
+    }
+    let typed = run(&mut host, &[&beside[..], &["--input", INPUT]].concat());
+    assert!(!typed.stderr.contains("mock-response"), "{typed:?}");
+    typed.succeeds();
+    let file = host.txco(&["op", "test", "handle.wasm"]).fails(1);
+    assert!(file.contains("txco op run handle.wasm"), "{file}");
     host.write("body", [0xff, 0, 0xfe]);
     let with = |body: &'static str| ["handle.wasm", "--secret-env", "key=FAKE_KEY", "--body", body];
     let said = run(&mut host, &with("body")).succeeds();

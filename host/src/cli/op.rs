@@ -2,6 +2,7 @@
 
 mod place;
 mod rehearsal;
+mod mocks;
 mod fixture;
 mod new;
 mod build;

@@ -10,6 +10,7 @@ use sandbox::{Limits, Randomness};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::mocks::Mocks;
 use super::place::{Place, sandbox};
 use super::rehearsal::{Failed, Kind, Rehearsal, Scene, envelope, missing, needs_allow, value_of};
 use crate::cli::output::{Complaint, Console};
@@ -27,9 +28,10 @@ pub(crate) struct Flags {
     /// An op's folder, or a component
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
-    /// The envelope the op is called with: JSON, or @FILE
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    input: String,
+    /// The envelope the op is called with: JSON, or @FILE [default: mock-request.json beside it, whose answer is compared
+    /// with mock-response.json, or else {}]
+    #[arg(long, value_name = "JSON")]
+    input: Option<String>,
     /// The body as it is received, byte for byte: a file
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
@@ -67,10 +69,12 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     });
     let allow = allow.transpose()?;
     let params = params(&flags.param)?;
+    let mocks = Mocks::of(&flags.path, console);
+    let request = if flags.input.is_none() && flags.body.is_none() { mocks.request() } else { None };
     let scene = Scene {
         now: Timestamp::now(),
         params: value_of(&params.into()).map_err(Complaint::usage)?,
-        envelope: input(flags)?,
+        envelope: input(flags, request.as_deref())?,
         randomness: Randomness::System,
     };
     let place = Place::at(&flags.path, console)?;
@@ -106,11 +110,17 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         (path.to_string(), json!({ "class": class, "value": value }))
     });
     let fields: Map<String, Value> = fields.collect();
+    let compared = match request {
+        Some(_) => mocks.compare(&answer, console),
+        None => Ok(()),
+    };
     if flags.json {
+        compared?;
         let whole = json!({ "fields": fields, "log": answer.log, "log_dropped": answer.log_dropped });
         return console.print(&whole.to_string());
     }
-    console.print(&serde_json::to_string_pretty(&fields).unwrap_or_default())
+    console.print(&serde_json::to_string_pretty(&fields).unwrap_or_default())?;
+    compared
 }
 
 /// Whether the op declares every parameter, as a chassis asks of a rule.
@@ -140,7 +150,7 @@ fn pair<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), Complaint> 
         .ok_or_else(|| Complaint::usage(format!("expected {form}")))
 }
 
-fn input(flags: &Flags) -> Result<model::Envelope, Complaint> {
+fn input(flags: &Flags, mock: Option<&std::path::Path>) -> Result<model::Envelope, Complaint> {
     let read = |path: &std::path::Path| {
         let cannot =
             |e: &dyn std::fmt::Display| Complaint::failed(format!("cannot read {}: {e}", path.display()));
@@ -152,11 +162,13 @@ fn input(flags: &Flags) -> Result<model::Envelope, Complaint> {
         }
         Ok(bytes)
     };
-    let text = match flags.input.strip_prefix('@') {
-        Some(path) => read(path.as_ref())?,
-        None => flags.input.clone().into_bytes(),
+    let typed = flags.input.as_deref().unwrap_or("{}");
+    let text = match mock.or_else(|| typed.strip_prefix('@').map(std::path::Path::new)) {
+        Some(path) => read(path)?,
+        None => typed.as_bytes().to_vec(),
     };
-    let wrong = |why: &dyn std::fmt::Display| Complaint::usage(format!("--input: {why}"));
+    let of = if mock.is_some() { "mock-request.json" } else { "--input" };
+    let wrong = |why: &dyn std::fmt::Display| Complaint::usage(format!("{of}: {why}"));
     let json: Value = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
     if !json.is_object() {
         return Err(wrong(&"expected a JSON object, such as {\"body\": \"text\"}"));

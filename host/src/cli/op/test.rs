@@ -24,6 +24,19 @@ pub(crate) struct Flags {
 
 /// Runs every fixture with every build it is about.
 pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    if flags.path.is_file() {
+        let path = flags.path.display();
+        let rule = flags.path.extension().is_some_and(|end| end == "txcl");
+        return Err(Complaint::failed(if rule {
+            format!(
+                "{path}: it is no folder; a rule needs its scope: `txco dev` runs it, with mock-response.json or SET @mocks"
+            )
+        } else {
+            format!(
+                "{path}: it is no folder; `txco op run {path}` tries it with the mock-request.json beside it"
+            )
+        }));
+    }
     let fixtures = Fixture::all(&flags.path)?;
     let place = Place::at(&flags.path, console)?;
     let limits = Limits::default();
