@@ -10,7 +10,7 @@ use super::SpaceFlags;
 use super::compare::{Row, State, chosen, compared, left_out};
 use super::local::{Local, LocalStack};
 use super::ops::{Doing, ship};
-use super::patience::{Patience, PatienceFlags};
+use super::patience::{self, Patience, PatienceFlags};
 use super::remote::{Remote, list, text};
 use crate::cli::client::Refusal;
 use crate::cli::output::{Complaint, Console};
@@ -81,6 +81,15 @@ impl PushArgs {
     }
 }
 
+/// Which command it is.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    only: Option<&'a str>,
+    purpose: Purpose,
+    /// How often a step is tried again when no flag says so.
+    usual: u32,
+}
+
 /// What is done with what changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -101,27 +110,29 @@ enum Became {
 
 /// Applies.
 pub(super) fn run(args: &ApplyArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    let dir = args.dir.as_ref();
-    changed(&args.flags, dir, args.stack.as_deref(), Purpose::Activate, console)
+    let asked = Asked { only: args.stack.as_deref(), purpose: Purpose::Activate, usual: patience::APPLY };
+    changed(&args.flags, args.dir.as_ref(), asked, console)
 }
 
 /// Applies one stack.
 pub(super) fn push(args: &PushArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    changed(&args.flags, None, Some(&args.stack), Purpose::Activate, console)
+    let asked = Asked { only: Some(&args.stack), purpose: Purpose::Activate, usual: patience::TYPED };
+    changed(&args.flags, None, asked, console)
 }
 
 /// Puts one stack there, and activates nothing.
 pub(super) fn draft(args: &PushArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
-    changed(&args.flags, None, Some(&args.stack), Purpose::Draft, console)
+    let asked = Asked { only: Some(&args.stack), purpose: Purpose::Draft, usual: patience::TYPED };
+    changed(&args.flags, None, asked, console)
 }
 
 fn changed(
     args: &ApplyFlags,
     dir: Option<&PathBuf>,
-    only: Option<&str>,
-    purpose: Purpose,
+    asked: Asked<'_>,
     console: &mut Console<'_>,
 ) -> Result<(), Complaint> {
+    let Asked { only, purpose, usual } = asked;
     if args.verbose {
         console.note("--verbose is of the Go chassis and does nothing here");
     }
@@ -149,7 +160,7 @@ fn changed(
     if let Some(note) = left_out(chosen.mocks) {
         console.note(note);
     }
-    let patience = Patience::of(&args.patience);
+    let patience = Patience::of(&args.patience, usual);
     let remote = Remote { target: &chosen.target, tenant: &chosen.tenant, patience };
     let shipped = ship(&local, &remote, doing, console)?;
     let said = if doing == Doing::Dry { "would be pushed" } else { "pushed" };

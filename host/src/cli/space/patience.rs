@@ -9,13 +9,18 @@ use crate::config::Setting;
 /// The longest wait that a chassis may ask for.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How often `apply` tries again, as that of the Go chassis does: it runs while nobody looks, and outlasts a restart.
+pub(super) const APPLY: u32 = 10;
+/// How often the others do, which somebody typed.
+pub(super) const TYPED: u32 = 3;
+
 /// The flags about it.
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct PatienceFlags {
     /// How often a step is tried again when the chassis is not there (connection refused or broken off) or is busy
-    /// (429, 503)
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    retries: u32,
+    /// (429, 503) [default: 10 of apply, 3 otherwise]
+    #[arg(long, value_name = "COUNT")]
+    retries: Option<u32>,
     /// How long it is tried again in all, such as 30s or 5m
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = <Duration as Setting>::parse)]
     timeout: Duration,
@@ -41,8 +46,9 @@ impl Patience {
     /// For a command that only looks: once.
     pub(super) const NONE: Self = Self { retries: 0, until: None };
 
-    pub(super) fn of(flags: &PatienceFlags) -> Self {
-        Self { retries: flags.retries, until: Instant::now().checked_add(flags.timeout) }
+    /// As the flags say, or else `usual` times.
+    pub(super) fn of(flags: &PatienceFlags, usual: u32) -> Self {
+        Self { retries: flags.retries.unwrap_or(usual), until: Instant::now().checked_add(flags.timeout) }
     }
 
     /// Asks until there is an answer, or it makes no sense any more.

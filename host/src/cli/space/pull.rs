@@ -136,9 +136,11 @@ fn shown(stack: &StackName, path: &str) -> String {
     format!("OPS/{stack}/{path}")
 }
 
-/// Every file is on the disk, under another name, before the first takes its place: a full disk
-/// or a kill leaves old files or new ones and nothing half.
+/// Every file is on the disk, under another name, before the first takes its place. When one cannot take it, those that
+/// did give theirs back: all is written or nothing. A kill in between leaves whole files, of the old and the new ones.
 fn write(folder: &Path, all: &[Pulled]) -> Result<(), Complaint> {
+    // Goes after what lies in them.
+    let mut made = Folders::default();
     let mut ready: Vec<(NamedTempFile, PathBuf)> = Vec::new();
     for one in all {
         for file in one.new.iter().chain(&one.other) {
@@ -149,7 +151,7 @@ fn write(folder: &Path, all: &[Pulled]) -> Result<(), Complaint> {
             // What a link leads to is replaced, not the link.
             let path = path.canonicalize().unwrap_or_else(|_| path.clone());
             let parent = path.parent().unwrap_or(folder);
-            fs::create_dir_all(parent).map_err(failed)?;
+            made.make(parent).map_err(failed)?;
             let mut new =
                 tempfile::Builder::new().prefix(".txco-pull-").tempfile_in(parent).map_err(failed)?;
             new.write_all(file.content.as_bytes()).map_err(failed)?;
@@ -158,10 +160,77 @@ fn write(folder: &Path, all: &[Pulled]) -> Result<(), Complaint> {
             ready.push((new, path));
         }
     }
+    let mut done: Vec<(PathBuf, Option<NamedTempFile>)> = Vec::new();
     for (new, path) in ready {
-        new.persist(&path).map_err(|error| Complaint::failed(format!("{}: {error}", path.display())))?;
+        let put = kept(&path).and_then(|old| new.persist(&path).map(|_| old).map_err(|error| error.error));
+        match put {
+            Ok(old) => done.push((path, old)),
+            Err(error) => return Err(given_back(done, &path, &error)),
+        }
     }
+    made.stay();
     Ok(())
+}
+
+/// What a file has now, beside it under another name; nothing when there is none.
+fn kept(path: &Path) -> std::io::Result<Option<NamedTempFile>> {
+    let parent = path.parent().unwrap_or(path);
+    match fs::File::open(path) {
+        Ok(mut now) => {
+            let mut old = tempfile::Builder::new().prefix(".txco-pull-").tempfile_in(parent)?;
+            std::io::copy(&mut now, &mut old)?;
+            old.as_file().set_permissions(mode(path))?;
+            Ok(Some(old))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts everything back as it was, because `path` cannot be written.
+fn given_back(done: Vec<(PathBuf, Option<NamedTempFile>)>, path: &Path, why: &std::io::Error) -> Complaint {
+    let mut lost = Vec::new();
+    for (path, old) in done.into_iter().rev() {
+        let back = match old {
+            Some(old) => old.persist(&path).map(drop).map_err(|error| error.error),
+            None => fs::remove_file(&path),
+        };
+        if back.is_err() {
+            lost.push(path.display().to_string());
+        }
+    }
+    let told = match lost.as_slice() {
+        [] => "nothing is written".to_owned(),
+        lost => format!("these are new already and could not be put back: {}", lost.join(", ")),
+    };
+    Complaint::failed(format!("{}: {why}; {told}", path.display()))
+}
+
+/// Folders that were made, and go again unless they stay.
+#[derive(Default)]
+struct Folders(Vec<PathBuf>);
+
+impl Folders {
+    fn make(&mut self, folder: &Path) -> std::io::Result<()> {
+        let missing: Vec<_> =
+            folder.ancestors().take_while(|one| !one.exists()).map(Path::to_owned).collect();
+        fs::create_dir_all(folder)?;
+        self.0.extend(missing.into_iter().rev());
+        Ok(())
+    }
+
+    fn stay(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // One that something else lies in now stays.
+            let _not_empty = fs::remove_dir(folder);
+        }
+    }
 }
 
 /// That of the file that is replaced, or what rules usually have.
@@ -201,4 +270,54 @@ fn tell(args: &PullArgs, all: &[Pulled], console: &mut Console<'_>) -> Result<()
         ))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, content: &str) -> StackFile {
+        StackFile { path: path.to_owned(), content: content.to_owned() }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn when_one_file_cannot_be_written_none_is() {
+        let space = tempfile::tempdir().unwrap();
+        let at = space.path().join("OPS/web/100");
+        fs::create_dir_all(&at).unwrap();
+        fs::write(at.join("a.txcl"), "old").unwrap();
+        // A folder is where the last file is to be.
+        fs::create_dir_all(at.join("z.txcl/in")).unwrap();
+        let pulled = |last: &str| Pulled {
+            stack: StackName::parse("web").unwrap(),
+            version: 1,
+            new: vec![file("200/n.txcl", "n"), file(last, "z")],
+            other: vec![file("100/a.txcl", "new")],
+            same: 0,
+        };
+        let mut one = pulled("100/z.txcl");
+        one.other.push(one.new.pop().unwrap());
+        let refused = write(space.path(), &[one]).unwrap_err();
+        assert!(
+            refused.message.contains("z.txcl") && refused.message.ends_with("nothing is written"),
+            "{refused:?}"
+        );
+        assert_eq!(fs::read_to_string(at.join("a.txcl")).unwrap(), "old");
+        assert_eq!(
+            (names(&at), names(&space.path().join("OPS/web"))),
+            (vec!["a.txcl".into(), "z.txcl".into()], vec!["100".into()])
+        );
+
+        write(space.path(), &[pulled("100/y.txcl")]).unwrap();
+        assert_eq!(fs::read_to_string(at.join("a.txcl")).unwrap(), "new");
+        assert_eq!(names(&at), ["a.txcl", "y.txcl", "z.txcl"]);
+        assert_eq!(fs::read_to_string(space.path().join("OPS/web/200/n.txcl")).unwrap(), "n");
+    }
 }

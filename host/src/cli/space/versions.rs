@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::SpaceFlags;
 use super::apply::why;
 use super::compare::{chosen, short};
-use super::patience::{Patience, PatienceFlags};
+use super::patience::{self, Patience, PatienceFlags};
 use super::remote::{Active, Remote, text};
 use crate::cli::client;
 use crate::cli::output::{Complaint, Console, cell, table};
@@ -129,7 +129,8 @@ impl Change {
     }
 
     fn remote<'c>(&self, chosen: &'c Chosen) -> Remote<'c> {
-        Remote { target: &chosen.target, tenant: &chosen.tenant, patience: Patience::of(&self.patience) }
+        let patience = Patience::of(&self.patience, patience::TYPED);
+        Remote { target: &chosen.target, tenant: &chosen.tenant, patience }
     }
 }
 
