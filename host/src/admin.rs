@@ -118,7 +118,7 @@ impl Admin {
     /// The hosts of `tenant`, as `actor` may handle them.
     #[must_use]
     pub(crate) fn hostnames<'a>(&'a self, tenant: &'a Tenant, actor: &'a Actor) -> Hostnames<'a> {
-        Hostnames { store: &self.store, applied: &self.applied, tenant, actor }
+        Hostnames { store: &self.store, applied: &self.applied, chassis: self.ops.chassis(), tenant, actor }
     }
 
     /// The requests of `tenant` that wait, as `actor` may handle them.

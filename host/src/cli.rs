@@ -306,10 +306,6 @@ mod tests {
         for (words, said) in [
             ("txco edit", "`txco edit` comes with a later release\n"),
             ("txco auth login", "auth: `txco auth login` comes with a later release\n"),
-            (
-                "txco auth tenant hostnames verify",
-                "auth tenant hostnames: `txco auth tenant hostnames verify` comes with a later release\n",
-            ),
         ] {
             assert_eq!(answer(words), (ExitCode::from(2), String::new(), said.to_owned()));
         }

@@ -121,6 +121,7 @@ settings! {
     secrets_require_policy: RequirePolicy = "secrets-require-policy" "YES|NO" ["no"] "Refuse secrets that are set or generated without a policy";
     secrets_use: SecretsUse = "secrets-use" "RULE" ["implied"] "What it takes to activate rules that name a secret they did not name before: implied (by the capability to activate), or explicit (secret:NAME:use)";
     ingress_miss_action: MissAction = "ingress-miss-action" "ACTION" ["fallthrough"] "What happens to a request whose host nobody bound: fallthrough (it belongs to the only tenant, when there is only one), or reject";
+    require_hostname_verification: Switch = "require-hostname-verification" "YES|NO" ["no"] "A bound host counts only once it is verified (txco auth tenant hostnames verify)";
     follow_period: Option<Duration> = "follow-period" "TIME" ["1s"] "How often the database is looked at for what another chassis changed: applied rules, hosts, tenants; empty leaves it to SIGHUP";
     workspace: Option<PathBuf> = "workspace" "DIR" [""] "The workspace whose OPS/ folder holds the rules; reloaded on SIGHUP. Without it what was applied is served";
     rule_mode: RuleMode = "rule-mode" "MODE" ["strict"] "How mistakes in rules are taken that the Go chassis lets pass: strict, or lenient (each is a warning)";

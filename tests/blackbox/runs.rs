@@ -1,5 +1,7 @@
 //! `txco runs`: what waits is seen without what it holds, and ended once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,10 +24,15 @@ fn listed(host: &mut Host, more: &[&str]) -> Vec<Value> {
 #[test]
 fn what_waits_is_listed_told_and_cancelled_once() {
     let worker = worker();
-    let slow = Upstream::http("slow", |_| Answer::Hang);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let slow = Upstream::http("slow", move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Answer::Hang
+    });
     let rule = |url: &str, more: &str| format!("EXEC \"{url}\" WITH mode = \"async\"{more}\n");
     let hanging = format!(
-        "WHEN .hang == true EXEC \"http://{}/\" WITH method = \"POST\", timeout = \"60s\"\n",
+        "WHEN .body.hang == true EXEC \"http://{}/\" WITH method = \"POST\", timeout = \"60s\"\n",
         slow.address()
     );
     let mut host = Host::serve(TXCO)
@@ -81,7 +88,7 @@ fn what_waits_is_listed_told_and_cancelled_once() {
     let job = job.json();
     assert_eq!(call(&mut host, &job, &token, &done(&json!({}))).status, 200);
     let begun = Instant::now();
-    while slow.received().is_empty() {
+    while calls.load(Ordering::SeqCst) == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20));
         std::thread::sleep(Duration::from_millis(20));
     }

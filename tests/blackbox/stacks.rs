@@ -1,5 +1,6 @@
 //! Rules are applied over the admin API: drafted, checked, activated whole, served from the next request on.
 
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use support::{Host, Reply, Request, send};
+use support::{Answer, Host, Reply, Request, Upstream, send};
 
 use crate::TXCO;
 use crate::op_push::AUTH;
@@ -172,7 +173,15 @@ fn an_op_is_pinned_by_the_activation_that_calls_it() {
 
 #[test]
 fn a_host_leads_to_its_tenant_and_stack_and_an_unknown_one_nowhere() {
-    let mut host = Host::serve(TXCO).start();
+    // The server that has the host until its owner leads it here.
+    let answer = Arc::new(Mutex::new(String::new()));
+    let said = Arc::clone(&answer);
+    let before =
+        Upstream::http("before", move |_| Answer::new(200, &[], &format!("{}\n", said.lock().unwrap())));
+    let mut host = Host::serve(TXCO)
+        .env("TXCO_REQUIRE_HOSTNAME_VERIFICATION", "yes")
+        .upstream(&before, "proven.example:80")
+        .start();
     applied(&mut host, "default", "shop", &says("shop"));
     assert_eq!(get(&mut host, "any.example").json()["says"], "shop", "one tenant, one stack: it is its");
     let reply = ask(&mut host, "POST", "/v1/tenants", &json!({ "slug": "acme" }));
@@ -191,6 +200,47 @@ fn a_host_leads_to_its_tenant_and_stack_and_an_unknown_one_nowhere() {
     assert_eq!(bind(&mut host, "acme", "eu.acme.example", json!("site/eu")).status, 200);
     let taken = bind(&mut host, "acme", "shop.example", json!("site"));
     assert_eq!((taken.status, taken.json()["error"].as_str().unwrap()), (409, "hostname_taken"));
+    for name in ["shop.example", "Acme.Example", "eu.acme.example"] {
+        assert_eq!(get(&mut host, name).status, 404, "{name} is not proven");
+    }
+
+    // A host counts when it says what it is asked for, at its own server or here.
+    assert_eq!(bind(&mut host, "acme", "proven.example", json!("site")).status, 200);
+    let prove = |host: &mut Host, tenant: &str, name: &str, method: Value| {
+        let path = format!("/v1/tenants/{tenant}/hostnames/{name}/verify");
+        ask(host, "POST", &path, &json!({ "method": method }))
+    };
+    let code = |reply: &Reply| reply.json()["error"].as_str().unwrap().to_owned();
+    let unproven = prove(&mut host, "acme", "proven.example", json!("http-01"));
+    assert_eq!((unproven.status, code(&unproven)), (422, "hostname_unverified".to_owned()));
+    let detail = unproven.json()["detail"].clone();
+    let path = detail["url"].as_str().unwrap().strip_prefix("http://proven.example").unwrap().to_owned();
+    assert_eq!(before.received().last().unwrap().target, path);
+    let here = host.web(&Request::new("GET", &path).header("Host", "proven.example"));
+    assert_eq!(here.text().trim(), detail["answer"], "this chassis proves it as well");
+    assert_eq!(host.web(&Request::new("GET", "/.well-known/txco-verify/guess")).status, 404);
+    assert_eq!(code(&prove(&mut host, "default", "proven.example", Value::Null)), "hostname_not_found");
+    assert_eq!(code(&prove(&mut host, "acme", "proven.example", json!("dns-txt"))), "method_unsupported");
+    assert_eq!(get(&mut host, "proven.example").status, 404);
+    detail["answer"].as_str().unwrap().clone_into(&mut answer.lock().unwrap());
+    let url = format!("http://{}", host.admin_address());
+    let verify =
+        ["auth", "tenant", "hostnames", "verify", "proven.example", "--tenant", "acme", "--url", &url];
+    host.txco(&verify).succeeds();
+    assert_eq!(get(&mut host, "proven.example").json()["says"], "acme");
+    assert_eq!(host.web(&Request::new("GET", &path)).status, 404, "an answer is good once");
+    // What says nothing is not dialled where tenants may not call.
+    assert_eq!(bind(&mut host, "acme", "169.254.169.254", json!("site")).status, 200);
+    let blocked = prove(&mut host, "acme", "169.254.169.254", Value::Null);
+    assert!(blocked.text().contains("upstream_blocked"), "{}", blocked.text());
+    let rows = host
+        .txco(&["auth", "audit", "list", "--action", "hostname.verify", "--json", "--url", &url])
+        .succeeds();
+    assert!(rows.contains("hostname_unverified") && rows.contains("http-01"), "{rows}");
+    host.stop();
+    host.set_env("TXCO_REQUIRE_HOSTNAME_VERIFICATION", "no");
+    host.start();
+
     assert_eq!(bind(&mut host, "acme", "a/b", json!("site")).json()["error"], "invalid_hostname");
     assert_eq!(get(&mut host, "shop.example:8080").json()["says"], "shop");
     assert_eq!(get(&mut host, "ACME.example.").json()["says"], "acme");
@@ -198,7 +248,7 @@ fn a_host_leads_to_its_tenant_and_stack_and_an_unknown_one_nowhere() {
     assert_eq!(eu, json!({ "eu": true }), "its own scope 100, not that of its parent");
     assert_eq!(get(&mut host, "other.example").status, 404);
     let list = host.admin(&Request::new("GET", "/v1/tenants/acme/hostnames")).json();
-    assert_eq!(list["hostnames"].as_array().unwrap().len(), 2);
+    assert_eq!(list["hostnames"].as_array().unwrap().len(), 4);
     let gone = host.admin(&Request::new("DELETE", "/v1/tenants/acme/hostnames/acme.example"));
     assert_eq!(gone.status, 204);
     assert_eq!(get(&mut host, "acme.example").status, 404);

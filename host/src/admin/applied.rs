@@ -31,6 +31,8 @@ pub(crate) struct Applied {
     /// Whether rules were installed from elsewhere.
     installed: AtomicBool,
     unbound: Unbound,
+    /// Whether a host counts only when it is proven whose it is.
+    proven_only: bool,
     /// The stack that a lone tenant's requests enter, when it has several.
     entry: Option<StackName>,
     /// As of which changes it is served. One at a time: whoever comes last has read what all
@@ -63,7 +65,13 @@ impl Applied {
         entry: Option<StackName>,
     ) -> Self {
         let installed = AtomicBool::new(from == ServedFrom::Workspace);
-        Self { store, ops, installed, unbound, entry, as_of: Mutex::default() }
+        Self { store, ops, installed, unbound, proven_only: false, entry, as_of: Mutex::default() }
+    }
+
+    /// The same, where a host counts only when it is proven whose it is.
+    #[must_use]
+    pub(crate) fn requiring_proof(self, proven_only: bool) -> Self {
+        Self { proven_only, ..self }
     }
 
     /// Where the rules come from.
@@ -244,7 +252,8 @@ impl Applied {
                 space = space.with(id.clone(), slug.clone(), rules);
             }
         }
-        let hosts = self.store.hostnames(None)?;
+        let mut hosts = self.store.hostnames(None)?;
+        hosts.retain(|one| !self.proven_only || one.verified_at.is_some());
         let hosts: Vec<(Hostname, TenantId, Option<StackName>)> =
             hosts.into_iter().map(|one| (one.hostname, one.tenant, one.stack)).collect();
         self.ops.chassis().serve(space.bound(hosts, self.unbound));

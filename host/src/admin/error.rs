@@ -243,6 +243,21 @@ pub(crate) enum AdminError {
     /// A question about runs that cannot be answered.
     #[error("{0}")]
     InvalidFilter(String),
+    /// A proof that this chassis does not look up.
+    #[error("dns-txt is not looked up here: verify with http-01")]
+    MethodUnsupported,
+    /// A host that does not say what it was to say.
+    #[error("{url}: {why}")]
+    HostnameUnverified {
+        /// Where it was asked.
+        url: String,
+        /// What it was to say.
+        answer: String,
+        /// Until when it may.
+        until: String,
+        /// What came instead.
+        why: String,
+    },
     /// Not a host.
     #[error("{0}")]
     InvalidHostname(String),
@@ -323,6 +338,8 @@ impl AdminError {
             Self::RunNotFound => (404, "run_not_found"),
             Self::RunEnded => (409, "run_ended"),
             Self::InvalidFilter(_) => (400, "invalid_filter"),
+            Self::MethodUnsupported => (422, "method_unsupported"),
+            Self::HostnameUnverified { .. } => (422, "hostname_unverified"),
             Self::InvalidHostname(_) => (400, "invalid_hostname"),
             Self::Vault(error) => of_vault(error),
             Self::Store(error) => of_store(error),
@@ -429,6 +446,14 @@ impl AdminError {
             | Self::ActorRevoked
             | Self::InvitationNotFound => Extra::Nothing,
             Self::EmptyStackName | Self::FromNotFound | Self::MissingVersion => Extra::Nothing,
+            Self::MethodUnsupported => Extra::Detail(json!({ "hint": said })),
+            Self::HostnameUnverified { url, answer, until, why } => Extra::Detail(json!({
+                "url": url, "answer": answer, "until": until,
+                "err": format!("{url}: {why}"),
+                "hint": format!(
+                    "lead the host here and verify again, or let its server say {answer:?} at that address until {until}"
+                ),
+            })),
             Self::RunNotFound | Self::RunEnded => Extra::Nothing,
             Self::OpNotFound | Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => {
                 Extra::Nothing

@@ -1,16 +1,26 @@
 //! The hosts of a tenant: bound to a stack, and let go.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chassis::Chassis;
+use jiff::{SignedDuration, Timestamp};
 use model::{Hostname, StackName};
-use store::{HostnameRecord, Store, Tenant};
+use store::{HostnameProof, HostnameRecord, Store, Tenant};
 
 use super::actor::{Actor, Need};
 use super::applied::Applied;
 use super::error::AdminError;
 
+/// Where a host is asked.
+const VERIFY: &str = "/.well-known/txco-verify/";
+/// How long a question stays open.
+const OPEN: SignedDuration = SignedDuration::from_hours(24 * 7);
+
 /// The hosts of one tenant, handled by one actor.
 pub(crate) struct Hostnames<'a> {
     pub(super) store: &'a Store,
     pub(super) applied: &'a Applied,
+    pub(super) chassis: &'a Chassis,
     pub(super) tenant: &'a Tenant,
     pub(super) actor: &'a Actor,
 }
@@ -45,8 +55,44 @@ impl Hostnames<'_> {
         let (tenant, by) = (&self.tenant.id, self.actor.by());
         self.store.bind_hostname(tenant, &hostname, stack.as_ref(), by)?;
         self.applied.renew_changed()?;
-        let all = self.store.hostnames(Some(tenant))?;
-        all.into_iter().find(|one| one.hostname == hostname).ok_or(AdminError::Internal)
+        self.record(&hostname)
+    }
+
+    fn record(&self, hostname: &Hostname) -> Result<HostnameRecord, AdminError> {
+        let all = self.store.hostnames(Some(&self.tenant.id))?;
+        all.into_iter().find(|one| one.hostname == *hostname).ok_or(AdminError::Internal)
+    }
+
+    /// Asks a host for what only whoever rules it can make it say. It is asked over http, which a host without a
+    /// certificate speaks, on the way that tenants' requests take. On a thread that may block.
+    ///
+    /// # Errors
+    /// [`AdminError`]: the host, the method, `hostname_not_found`, `hostname_unverified`.
+    pub(crate) fn verify(&self, hostname: &str, method: Option<&str>) -> Result<HostnameRecord, AdminError> {
+        self.may(Need::HOSTNAMES_WRITE)?;
+        match method.unwrap_or("http-01") {
+            "http-01" => {}
+            "dns-txt" => return Err(AdminError::MethodUnsupported),
+            _ => return Err(AdminError::InvalidFilter("method is http-01".to_owned())),
+        }
+        let (hostname, tenant) = (parsed(hostname)?, &self.tenant.id);
+        let expires = Timestamp::now() + OPEN;
+        let fresh = HostnameProof { token: random()?, answer: random()?, expires };
+        let HostnameProof { token, answer, expires } =
+            self.store.hostname_proof(tenant, &hostname, &fresh)?;
+        let url = format!("http://{hostname}{VERIFY}{token}");
+        let why = match tokio::runtime::Handle::current().block_on(self.chassis.asked_at(&url)) {
+            Ok((200, said)) if said.trim_ascii() == answer.as_bytes() => None,
+            Ok((200, _)) => Some("it said something else there".to_owned()),
+            Ok((status, _)) => Some(format!("it answered {status}")),
+            Err(failure) => Some(failure.to_string()),
+        };
+        if let Some(why) = why {
+            return Err(AdminError::HostnameUnverified { url, answer, until: expires.to_string(), why });
+        }
+        self.store.verify_hostname(tenant, &hostname, &token, self.actor.by())?;
+        self.applied.renew_changed()?;
+        self.record(&hostname)
     }
 
     /// Lets a host go.
@@ -62,4 +108,11 @@ impl Hostnames<'_> {
 
 fn parsed(hostname: &str) -> Result<Hostname, AdminError> {
     Hostname::parse(hostname).map_err(|e| AdminError::InvalidHostname(e.rule.to_owned()))
+}
+
+/// 128 bits as text.
+fn random() -> Result<String, AdminError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| AdminError::Internal)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -142,6 +142,7 @@ impl App {
         let late =
             Late { vault: vault.clone(), kept, store: Arc::clone(&store), actors: Arc::clone(&actors) };
         let applying = (Arc::clone(&applied), checking(config));
+        let proofs = Arc::clone(&store);
         let admin = Admin::new(store, vault, Arc::clone(&ops), applying, Arc::clone(&actors), secret_bounds);
         let admin = admin.demanding(demand);
         actors.begin_audit()?;
@@ -156,6 +157,7 @@ impl App {
             detail: if role == Role::Dev { Detail::Shown } else { Detail::Hidden },
             mock_header: config.web_mock_header,
             longpoll: Duration::from_millis(config.continuation_longpoll_ms.into()),
+            store: proofs,
             spans: Arc::clone(meter.spans()),
         })
         .merge(ready::router(&readiness));
@@ -433,6 +435,7 @@ fn applied(config: &Config, role: Role, store: &Arc<Store>, ops: &Arc<Ops>) -> A
         MissAction::Reject => Unbound::Refused,
     };
     Applied::new(Arc::clone(store), Arc::clone(ops), from, unbound, config.stack.clone())
+        .requiring_proof(config.require_hostname_verification.0)
 }
 
 /// How what they apply is taken.

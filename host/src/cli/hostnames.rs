@@ -9,9 +9,6 @@ use super::output::{Complaint, Console, cell, table};
 use super::people::{ChangeFlags, LookFlags, Place};
 use super::usage;
 
-/// Verbs of the Go chassis that this one has not.
-const LATER: &[&str] = &["verify"];
-
 /// The verbs.
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
@@ -21,6 +18,8 @@ pub(crate) enum Verb {
     /// Send a host's requests to a stack of the tenant
     #[command(visible_alias = "attach")]
     Add(AddFlags),
+    /// Prove that a host is the tenant's: it is asked for what only its owner can make it say
+    Verify(VerifyFlags),
     /// Let a host go
     #[command(visible_alias = "rm")]
     Remove(RemoveFlags),
@@ -33,11 +32,27 @@ pub(crate) enum Verb {
 #[derive(Debug, clap::Args)]
 pub(crate) struct AddFlags {
     /// The host, such as shop.example.com
-    #[arg(value_name = "HOST")]
+    #[arg(value_name = "HOST", required_unless_present = "mint", default_value = "")]
     hostname: String,
     /// The stack that its requests enter [default: the tenant's only one]
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
+    /// Let the chassis invent a host, as the Go chassis does: not here
+    #[arg(long, hide = true)]
+    mint: bool,
+    #[command(flatten)]
+    change: ChangeFlags,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyFlags {
+    /// The host
+    #[arg(value_name = "HOST")]
+    hostname: String,
+    /// How: http-01 asks http://HOST/.well-known/txco-verify/…; dns-txt is not looked up here
+    #[arg(long, value_name = "METHOD", default_value = "http-01", value_parser = ["http-01", "dns-txt"])]
+    method: String,
     #[command(flatten)]
     change: ChangeFlags,
 }
@@ -57,9 +72,10 @@ pub(super) fn run(verb: Option<Verb>, console: &mut Console<'_>) -> ExitCode {
     let path = ["auth", "tenant", "hostnames"];
     let (word, json, done) = match verb {
         None => return usage::print(&path, console),
-        Some(Verb::Unknown(words)) => return usage::unknown(&path, &words, LATER, console),
+        Some(Verb::Unknown(words)) => return usage::unknown(&path, &words, &[], console),
         Some(Verb::List(flags)) => ("list", flags.json, list(&flags, console)),
         Some(Verb::Add(flags)) => ("add", flags.change.json, add(&flags, console)),
+        Some(Verb::Verify(flags)) => ("verify", flags.change.json, verify(&flags, console)),
         Some(Verb::Remove(flags)) => ("remove", flags.change.json, remove(&flags, console)),
     };
     let done = done.map_err(|complaint| complaint.of(&format!("auth tenant hostnames {word}")));
@@ -69,10 +85,10 @@ pub(super) fn run(verb: Option<Verb>, console: &mut Console<'_>) -> ExitCode {
 fn list(flags: &LookFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let place = Place::to_see(flags, console)?;
     let reply = place.of_tenant("GET", "/hostnames", None)?;
-    let mut rows = vec![["HOST", "STACK", "CREATED", "BY"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["HOST", "STACK", "CREATED", "BY", "VERIFIED"].map(str::to_owned).to_vec()];
     for one in reply.body.get("hostnames").and_then(Value::as_array).into_iter().flatten() {
         let text = |member: &str| cell(one.get(member).and_then(Value::as_str).unwrap_or_default());
-        rows.push(["hostname", "stack", "created_at", "created_by"].map(text).to_vec());
+        rows.push(["hostname", "stack", "created_at", "created_by", "verified_at"].map(text).to_vec());
     }
     let shown = match rows.len() {
         1 => format!("no host leads to tenant {:?}", place.tenant),
@@ -82,6 +98,10 @@ fn list(flags: &LookFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
 }
 
 fn add(flags: &AddFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    if flags.mint {
+        let why = "--mint: this chassis invents no hosts, it has no suffix for them; name one: add shop.example.com";
+        return Err(Complaint::usage(why));
+    }
     let place = Place::to_change(&flags.change, console)?;
     let body = json!({ "hostname": flags.hostname, "stack": flags.stack });
     let reply = place.of_tenant("POST", "/hostnames", Some(&body))?;
@@ -89,6 +109,18 @@ fn add(flags: &AddFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let stack = flags.stack.as_deref().unwrap_or("its only stack");
     let shown = format!("{bound} leads to {stack} of tenant {:?}", place.tenant);
     place.done(console, &reply.body, &shown)
+}
+
+fn verify(flags: &VerifyFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    let place = Place::to_change(&flags.change, console)?;
+    let body = json!({ "method": flags.method });
+    let reply =
+        place.of_tenant("POST", &format!("/hostnames/{}/verify", encoded(&flags.hostname)), Some(&body))?;
+    place.done(
+        console,
+        &reply.body,
+        &format!("{} is proven to be of tenant {:?}", flags.hostname, place.tenant),
+    )
 }
 
 fn remove(flags: &RemoveFlags, console: &mut Console<'_>) -> Result<(), Complaint> {

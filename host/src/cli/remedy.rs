@@ -19,7 +19,13 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         }
         "no_identity" | "self_revoke" | "last_super_admin" | "invalid_ttl" | "gone" | "json_required" => Said,
         "unknown_key" | "revoked_key" | "actor_revoked" | "unknown_capability" | "throttled" => Said,
-        "invalid_filter" | "invalid_slug" | "invalid_name" | "invalid_stack" | "invalid_op_name"
+        "method_unsupported"
+        | "hostname_unverified"
+        | "invalid_filter"
+        | "invalid_slug"
+        | "invalid_name"
+        | "invalid_stack"
+        | "invalid_op_name"
         | "name_immutable" => Said,
         "invalid_byte_len" | "too_many_at_once" | "value_too_large" | "description_too_long" => Said,
         "invalid_policy"

@@ -46,7 +46,6 @@ const SWITCHES: &[&str] = &[
     "debug-private",
     "demo-mode",
     "dev-auto-verify-local-hostnames",
-    "require-hostname-verification",
     "system-opstacks-watch",
     "telemetry-enabled",
     "throttle-disabled",

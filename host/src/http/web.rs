@@ -4,6 +4,7 @@ mod inlet;
 mod outlet;
 mod stream;
 mod waiting;
+mod verify;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use chassis::{Chassis, NoRoute, NotAdmitted};
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use model::{Failure, Fault, RequestId};
+use store::Store;
 
 use inlet::Arrived;
 pub(crate) use outlet::Detail;
@@ -45,6 +47,8 @@ pub(crate) struct Web {
     pub(crate) mock_header: WebMockHeader,
     /// How long a client waits that asks how its request is.
     pub(crate) longpoll: Duration,
+    /// Where the proofs of hosts are kept.
+    pub(crate) store: Arc<Store>,
     /// Where what requests did is told.
     pub(crate) spans: Arc<Spans>,
 }
@@ -54,6 +58,7 @@ pub(crate) fn router(web: Web) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/_txc/healthz", get(healthz))
+        .route(verify::PLACE, get(verify::prove))
         .route(waiting::COMPLETE, post(waiting::complete))
         .fallback(event)
         .with_state(Arc::new(web))

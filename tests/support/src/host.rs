@@ -185,6 +185,12 @@ impl Host {
         self.process = Some(process);
     }
 
+    /// A variable for its next start.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.start.env.retain(|(known, _)| known != name);
+        self.start.env.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The number of its process.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -60,6 +60,7 @@ mod held;
 mod standing;
 mod suspend;
 mod chassis;
+mod proof;
 mod walking;
 mod resume;
 mod waiting;

@@ -1,5 +1,7 @@
 //! Which host belongs to which tenant and stack.
 
+mod proofs;
+
 use model::{Hostname, IdKind, StackName, TenantId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -8,6 +10,8 @@ use crate::error::Error;
 use crate::refusal::StackRefusal;
 use crate::row::said;
 use crate::store::{Store, Writing};
+
+pub use proofs::HostnameProof;
 
 /// How many hostnames a tenant may have.
 pub const MOST_HOSTNAMES: usize = 1000;
@@ -25,7 +29,7 @@ pub struct HostnameRecord {
     pub created_at: String,
     /// The actor who bound it.
     pub created_by: Option<String>,
-    /// When the Go chassis saw that it is the tenant's.
+    /// When a chassis saw that it is the tenant's.
     pub verified_at: Option<String>,
 }
 

@@ -21,6 +21,7 @@ use crate::http::problem::{json_reply, nothing};
 enum Verb {
     List,
     Bind,
+    Verify,
     Release,
 }
 
@@ -30,6 +31,7 @@ impl Verb {
         match self {
             Self::List => ("list", Effect::Look, Need::HOSTNAMES_READ),
             Self::Bind => ("bind", Effect::Change, Need::HOSTNAMES_WRITE),
+            Self::Verify => ("verify", Effect::Change, Need::HOSTNAMES_WRITE),
             Self::Release => ("release", Effect::Change, Need::HOSTNAMES_WRITE),
         }
     }
@@ -45,7 +47,11 @@ pub(super) fn open(doors: Doors) -> Doors {
         .takes::<Binding>()
         .gives::<Answer>(200);
     let release = door(Method::DELETE, &one, Verb::Release, "Let a host go").ends(204);
+    let says = "Ask a host for the proof that it is the tenant's";
+    let verify = door(Method::POST, &format!("{one}/verify"), Verb::Verify, says);
+    let verify = verify.takes::<Proof>().gives::<Answer>(200);
     doors
+        .open(&verify, |method| verb(method, Verb::Verify))
         .open(&list, |method| verb(method, Verb::List))
         .open(&bind, |method| verb(method, Verb::Bind))
         .open(&release, |method| verb(method, Verb::Release))
@@ -79,6 +85,11 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                         let bound = hostnames.bind(&hostname, stack.as_deref())?;
                         json_reply(200, &Answer { hostname: Record::of(&bound) })
                     }
+                    Verb::Verify => {
+                        let asked: Proof = if body.is_empty() { Proof::default() } else { first_of(body)? };
+                        let verified = hostnames.verify(&hostname, asked.method.as_deref())?;
+                        json_reply(200, &Answer { hostname: Record::of(&verified) })
+                    }
                     Verb::Release => {
                         hostnames.release(&hostname)?;
                         nothing()
@@ -95,6 +106,14 @@ struct Binding {
     hostname: String,
     /// Absent: the tenant's only stack.
     stack: Option<String>,
+}
+
+/// How a host is asked.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Verification")]
+struct Proof {
+    /// `http-01`, also when absent.
+    method: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
