@@ -75,6 +75,9 @@ fn what_waits_is_listed_told_and_cancelled_once() {
     assert_eq!((called.status, &called.json()["error"]), (410, &json!("run_cancelled")));
     assert_eq!(call(&mut host, &job, "guess", &done(&json!({}))).status, 401);
     assert_eq!(listed(&mut host, &["--state", "cancelled"])[0]["fault"], "run_cancelled");
+    let shown: Value =
+        serde_json::from_str(&txco(&mut host, &["runs", "show", &run, "--json"]).succeeds()).unwrap();
+    assert_eq!((&shown["workers"][0]["state"], &shown["stage"]), (&json!("cancelled"), &Value::Null));
     let rows = txco(&mut host, &["auth", "audit", "list", "--action", "run.cancel", "--json"]).succeeds();
     let rows: Value = serde_json::from_str(&rows).unwrap();
     let outcomes: Vec<_> = rows["rows"].as_array().unwrap().iter().map(|row| &row["outcome"]).collect();

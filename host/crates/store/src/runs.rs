@@ -19,6 +19,8 @@ pub use told::{RunRecord, Standing, WaitRecord, Which, WholeRun};
 
 /// The code of a run that an administrator ended.
 const CANCELLED: &str = "run_cancelled";
+/// How the open waits of such a run ended.
+const WITH_RUN: &str = "cancelled";
 
 /// The SHA-256 of a token; the token itself is never stored.
 pub type TokenHash = [u8; 32];
@@ -480,7 +482,7 @@ fn end(
     let sql = "DELETE FROM txco_waits WHERE run_id = ?1 AND NOT (?2 AND ending IS NULL)";
     connection.execute(sql, (run, cancelled)).map_err(Error::of)?;
     connection
-        .execute("UPDATE txco_waits SET ending = ?2 WHERE run_id = ?1", (run, CANCELLED))
+        .execute("UPDATE txco_waits SET ending = ?2 WHERE run_id = ?1", (run, WITH_RUN))
         .map_err(Error::of)?;
     if result.is_err() {
         connection.execute(wipe, [run]).map_err(Error::of)?;

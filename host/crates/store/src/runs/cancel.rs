@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use model::{Id, TenantId};
 use rusqlite::OptionalExtension as _;
 
-use super::{CANCELLED, TokenHash, end};
+use super::{CANCELLED, TokenHash, WITH_RUN, end};
 use crate::chain::{By, Deed};
 use crate::error::Error;
 use crate::store::Store;
@@ -49,7 +49,7 @@ impl Store {
     pub fn is_cancelled_wait(&self, wait: &str, token: &TokenHash) -> Result<bool, Error> {
         let sql =
             "SELECT EXISTS (SELECT 1 FROM txco_waits WHERE wait_id = ?1 AND token_hash = ?2 AND ending = ?3)";
-        self.ask(sql, (wait, token, CANCELLED))
+        self.ask(sql, (wait, token, WITH_RUN))
     }
 
     /// Runs that were cancelled since a moment.
