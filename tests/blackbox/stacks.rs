@@ -177,7 +177,7 @@ fn a_host_leads_to_its_tenant_and_stack_and_an_unknown_one_nowhere() {
     let answer = Arc::new(Mutex::new(String::new()));
     let said = Arc::clone(&answer);
     let before =
-        Upstream::http("before", move |_| Answer::new(200, &[], &format!("{}\n", said.lock().unwrap())));
+        Upstream::http("before", move |_| Answer::new(200, &[], format!("{}\n", said.lock().unwrap())));
     let mut host = Host::serve(TXCO)
         .env("TXCO_REQUIRE_HOSTNAME_VERIFICATION", "yes")
         .upstream(&before, "proven.example:80")
