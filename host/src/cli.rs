@@ -15,6 +15,7 @@ mod identity;
 mod people;
 mod value;
 mod usage;
+mod words;
 mod secrets;
 mod tenants;
 mod governing;
@@ -44,7 +45,6 @@ pub(crate) mod testing;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use serde_json::json;
 
@@ -160,9 +160,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         Ok(arguments) => arguments,
         Err(complaint) => return console.end(false, Err(complaint)),
     };
-    let line = match Line::try_parse_from(arguments) {
+    let typed = words::with_two_dashes(arguments);
+    let line = match Line::try_parse_from(&typed) {
         Ok(line) => line,
-        Err(error) => return misread(&error, console),
+        Err(error) => return words::misread(&error, &typed, console),
     };
     if line.version {
         return version(console);
@@ -228,25 +229,6 @@ fn without_settings_of_go(
             .note(&format!("{setting} is a setting of the Go chassis that this one does not have: ignored"));
     }
     Ok(left)
-}
-
-/// What the parser says: help on stdout, complaints on stderr.
-fn misread(error: &clap::Error, console: &mut Console<'_>) -> ExitCode {
-    let text = error.render().to_string();
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "every other kind is a complaint, also those clap adds"
-    )]
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let printed = console.print(text.trim_end());
-            console.end(false, printed)
-        }
-        _ => {
-            console.note(text.trim_end());
-            ExitCode::from(2)
-        }
-    }
 }
 
 fn version(console: &mut Console<'_>) -> ExitCode {
