@@ -160,6 +160,9 @@ pub(crate) struct Obtained {
     pub left_out: Vec<KeyError>,
 }
 
+/// The credential that is taken where it is there, unless another one is named.
+const CREDENTIAL: &str = "txco-master.key";
+
 impl KeySource {
     /// The source that the settings name: the inline key, then the descriptor, then the
     /// credential where there is one, then the file. Call it before the process makes itself
@@ -168,8 +171,10 @@ impl KeySource {
         let inline = config.secret_master_key_b64.take();
         let credential = || {
             let (folder, name) =
-                config.credentials_directory.as_ref().zip(config.secret_master_key_credential.as_ref())?;
-            Credential::find(folder, name)
+                (config.credentials_directory.as_deref(), config.secret_master_key_credential.as_ref()?);
+            let found = folder.and_then(|folder| Credential::find(folder, name));
+            // Who names one does not mean that a key is minted in its place.
+            found.or_else(|| (name != CREDENTIAL).then(|| Credential::absent(folder, name)))
         };
         let kind = match (inline, config.secret_master_key_fd) {
             (Some(key), _) => Kind::Inline(key),

@@ -206,6 +206,23 @@ fn a_backup_by_passphrase_is_typed_twice_and_opens_by_it() {
     terminal.expect("passphrase of ring.age: ").type_in("correct horse\r");
     host.end_of(terminal).succeeds();
     assert_eq!(fs::read(host.path(KEY)).unwrap(), key);
+
+    // A ring that lay sealed is restored sealed by who says so; the backup does not know.
+    for name in ["chassis/data/secrets/txco-master.key", "chassis/data/secrets/txco-master.key.d"] {
+        fs::rename(host.path(name), host.path(&format!("{name}.old"))).unwrap();
+    }
+    let mut terminal = host.on_terminal(&call.clone().arg("--sealed"));
+    terminal.expect("passphrase for the master key: ").type_in("battery staple\r");
+    terminal.expect("the same again: ").type_in("battery staple\r");
+    terminal.expect("passphrase of ring.age: ").type_in("correct horse\r");
+    host.end_of(terminal).succeeds();
+    assert!(fs::read(host.path(KEY)).unwrap().starts_with(b"txco-sealed-key/1"));
+    let again = host.run(&call.clone().arg("--sealed"));
+    assert!(again.stderr.contains("is sealed by a passphrase"), "{}", again.stderr);
+    let mut terminal = host.on_terminal(&Call::new(&["auth", "secrets", "verify"]));
+    terminal.expect("passphrase of ./chassis").type_in("battery staple\r");
+    let said = host.end_of(terminal).succeeds();
+    assert!(said.contains("1 of 1 versions"), "{said}");
     host.finish();
 }
 
@@ -239,7 +256,15 @@ fn k2_a_key_that_was_replaced_comes_back() {
         Call::new(&["auth", "secrets", "init", "--path", KEY, "--force", "--json"]).stdin("overwrite\n");
     let said: Value = serde_json::from_str(&host.run(&call).succeeds()).unwrap();
     assert!(said["old_key"].as_str().unwrap().contains("retired-"), "{said}");
-    assert_eq!(states(&status(&mut host)), of(&[("active", 0), ("retired", 1)]));
+    let now = status(&mut host);
+    assert_eq!(states(&now), of(&[("active", 0), ("retired", 1)]));
+    // What is set aside and still needed belongs into a backup, and no rewrap opens it.
+    assert_eq!((&now["to_rewrap"], now["backup_must_hold"].as_array().unwrap().len()), (&json!(0), 2));
+    let said = keys(&mut host, &["status"]);
+    assert!(said.contains("`txco auth secrets restore --retired` takes them back"), "{said}");
+    assert!(!said.contains("rewrap"), "{said}");
+    let verify = host.txco(&["auth", "secrets", "verify"]).fails(1);
+    assert!(verify.contains("or `--retired` when it was set aside here"), "{verify}");
     host.start();
     host.wait_log("1 of 1 secrets do not open");
     assert_eq!(host.event("/", &json!("text")).status, 500);

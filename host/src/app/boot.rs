@@ -307,7 +307,8 @@ fn open_vault(source: KeySource, store: &Arc<Store>, ask: &mut Ask<'_>) -> Resul
             }
             if report.unopened() > 0 {
                 tracing::warn!(
-                    "secret store: {report}; those fail until they are set again or their key is restored"
+                    "secret store: {report}; those fail until they are set again or their key is restored \
+                     (`txco auth secrets status` says which)"
                 );
             }
             Ok(Keyed { vault: Some(Arc::new(vault)), cache_key: Some(cache_key) })

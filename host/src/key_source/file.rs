@@ -54,7 +54,7 @@ pub(super) fn read(path: &Path, others: Others) -> Result<Contents, KeyError> {
         Others::GroupReads => 0o037,
     };
     if mode & refused != 0 {
-        return Err(malformed(format!("must have 0600 perms, got {mode:o}")));
+        return Err(malformed(format!("must have 0600 perms, got {mode:o} (chmod 600 {})", path.display())));
     }
     let us = rustix::process::geteuid().as_raw();
     if facts.uid() != us && facts.uid() != 0 {
@@ -72,7 +72,10 @@ pub(super) fn read(path: &Path, others: Others) -> Result<Contents, KeyError> {
         }
     }
     if facts.len() != KEY_LENGTH as u64 {
-        return Err(malformed(format!("must be exactly {KEY_LENGTH} bytes, got {}", facts.len())));
+        return Err(malformed(format!(
+            "must be exactly {KEY_LENGTH} bytes, got {} (move it away and bring it back from its backup)",
+            facts.len()
+        )));
     }
     let mut bytes = Zeroizing::new([0_u8; KEY_LENGTH]);
     file.read_exact(bytes.as_mut_slice()).map_err(read_failed)?;

@@ -1,7 +1,7 @@
 //! Keys that the process was started with: an open descriptor, a systemd credential.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use vault::{KeyId, KeyRing, MasterKey, Passphrase};
@@ -44,7 +44,14 @@ fn read_descriptor(number: u32, most: usize) -> Result<Zeroizing<Vec<u8>>, KeyEr
     let mut bytes = Zeroizing::new(Vec::with_capacity(most + 32));
     File::open(format!("/dev/fd/{number}"))
         .and_then(|file| file.take(most as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|e| KeyError::MalformedDescriptor { number, reason: e.to_string() })?;
+        .map_err(|error| KeyError::MalformedDescriptor {
+            number,
+            reason: if error.kind() == ErrorKind::NotFound {
+                format!("it is not open; start txco with {number}<FILE behind the command")
+            } else {
+                error.to_string()
+            },
+        })?;
     Ok(bytes)
 }
 
@@ -69,6 +76,11 @@ impl Credential {
     pub(super) fn find(folder: &Path, name: &str) -> Option<Self> {
         let path = folder.join(name);
         path.exists().then_some(Self { path })
+    }
+
+    /// One that is not there: to be told so, and not to be taken for a file elsewhere.
+    pub(super) fn absent(folder: Option<&Path>, name: &str) -> Self {
+        Self { path: folder.unwrap_or(Path::new("$CREDENTIALS_DIRECTORY")).join(name) }
     }
 
     /// Reads the ring.

@@ -26,6 +26,7 @@ fn source(flags: &[(&str, &str)]) -> KeySource {
             "secret-master-key-b64" => &mut typed.secret_master_key_b64,
             "secret-master-key-fd" => &mut typed.secret_master_key_fd,
             "secret-passphrase-fd" => &mut typed.secret_passphrase_fd,
+            "secret-master-key-credential" => &mut typed.secret_master_key_credential,
             "credentials-directory" => &mut typed.credentials_directory,
             other => panic!("{other}"),
         };
@@ -90,12 +91,17 @@ fn what_is_no_key_is_told_by_name() {
     write(&path, &KEY, 0o644);
     assert_eq!(
         error(&path),
-        format!("secrets: master key file is malformed: {path:?} must have 0600 perms, got 644")
+        format!(
+            "secrets: master key file is malformed: {path:?} must have 0600 perms, got 644 (chmod 600 {})",
+            path.display()
+        )
     );
     write(&path, &[7; 31], 0o600);
     assert_eq!(
         error(&path),
-        format!("secrets: master key file is malformed: {path:?} must be exactly 32 bytes, got 31")
+        format!(
+            "secrets: master key file is malformed: {path:?} must be exactly 32 bytes, got 31 (move it away and bring it back from its backup)"
+        )
     );
     assert_eq!(
         error(folder.path()),
@@ -243,4 +249,22 @@ fn older_inline_keys_stand_behind_commas() {
     let ring = source.obtain(IfMissing::Refuse, &mut nobody).unwrap().unwrap().ring;
     assert_eq!(ring.ids().len(), 2);
     assert_eq!(ring.active().id().to_string(), inline(keys[0]).unwrap());
+}
+
+/// A credential that somebody named is not replaced by a file that would be minted.
+#[test]
+fn a_named_credential_that_is_not_there_is_told() {
+    let folder = folder();
+    let path = folder.path().join("k");
+    let directory = folder.path().to_str().unwrap().to_owned();
+    let flags = [("secret-master-key", path.to_str().unwrap()), ("secret-master-key-credential", "mk")];
+    let told = |flags: &[(&str, &str)]| {
+        source(flags).obtain(IfMissing::Mint, &mut nobody).err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    assert!(told(&flags).contains("\"$CREDENTIALS_DIRECTORY/mk\""), "{}", told(&flags));
+    let there = [flags[0], flags[1], ("credentials-directory", &directory)];
+    assert!(told(&there).contains(&format!("{directory}/mk")), "{}", told(&there));
+    assert!(!path.exists(), "nothing was minted");
+    // The name that nobody says is looked for, and no more.
+    assert!(source(&flags[..1]).obtain(IfMissing::Mint, &mut nobody).unwrap().is_some_and(|one| one.minted));
 }

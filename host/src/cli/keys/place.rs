@@ -180,7 +180,8 @@ pub(super) fn shut(first: &Shut, count: u64, store: Option<&Store>) -> String {
     let stack = if first.stack.is_empty() { String::new() } else { format!(" in stack {}", first.stack) };
     let remedy = match first.why {
         vault::Unopened::OtherKey(_) => {
-            "restore that key (`txco auth secrets restore`), or set the secret again"
+            "restore that key (`txco auth secrets restore --from FILE`, or `--retired` when it was set aside here), \
+             or set the secret again"
         }
         vault::Unopened::NotAuthentic
         | vault::Unopened::NoVersion

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::place::{Place, failed, listed, record, source_of, store_of, vault_failed};
 use crate::cli::output::{Complaint, Console};
-use crate::cli::passphrase::{ask, opening};
+use crate::cli::passphrase::{ask, choosing, opening};
 use crate::config::Config;
 use crate::key_source::{Adopted, IfMissing, Kept, KeyError, KeyFiles, Obtained};
 
@@ -29,6 +29,9 @@ pub(crate) struct Flags {
     /// Read the passphrase of the backup from an open descriptor
     #[arg(long, value_name = "N", conflicts_with = "retired")]
     passphrase_fd: Option<u32>,
+    /// Where no ring is: seal the restored one by a passphrase, which is asked for
+    #[arg(long, conflicts_with = "retired")]
+    sealed: bool,
     #[command(flatten)]
     pub(super) place: Place,
 }
@@ -52,7 +55,12 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         Err(error) => return Err(failed(&error)),
     };
     let adopted = match &flags.from {
-        Some(from) => from_backup(flags, from, &files, present.as_ref(), console)?,
+        Some(from) => {
+            let sealing = sealing(flags, present.as_ref(), &files, console)?;
+            let (adopted, unlocked) = from_backup(flags, from, &files, present.as_ref(), sealing, console)?;
+            recorded(&config, &files, unlocked, &adopted, console)?;
+            return say(flags, &adopted, &files, console);
+        }
         None => from_retired(&files, present.as_ref(), console)?,
     };
     recorded(&config, &files, present.and_then(|obtained| obtained.unlocked), &adopted, console)?;
@@ -76,13 +84,35 @@ fn recorded(
     record(&store, ("keys.restore", "ok"), active, &keys)
 }
 
+/// What seals a ring that was not there.
+fn sealing(
+    flags: &Flags,
+    present: Option<&Obtained>,
+    files: &KeyFiles,
+    console: &mut Console<'_>,
+) -> Result<Option<Arc<Unlocked>>, Complaint> {
+    if !flags.sealed {
+        return Ok(None);
+    }
+    if present.is_some() {
+        return Err(Complaint::usage(format!(
+            "--sealed is for a ring that is not there, and {} is; its keys are kept in the form it has",
+            files.path().display()
+        )));
+    }
+    let passphrase = choosing(console, None, "passphrase for the master key: ")?;
+    let fresh = Unlocked::fresh(&passphrase).map_err(|error| Complaint::failed(error.to_string()))?;
+    Ok(Some(Arc::new(fresh)))
+}
+
 fn from_backup(
     flags: &Flags,
     from: &Path,
     files: &KeyFiles,
     present: Option<&Obtained>,
+    sealing: Option<Arc<Unlocked>>,
     console: &mut Console<'_>,
-) -> Result<Adopted, Complaint> {
+) -> Result<(Adopted, Option<Arc<Unlocked>>), Complaint> {
     let cannot =
         |path: &Path, e: std::io::Error| Complaint::failed(format!("cannot read {}: {e}", path.display()));
     let backup = fs::read(from).map_err(|e| cannot(from, e))?;
@@ -106,8 +136,9 @@ fn from_backup(
     }
     .map_err(about)?;
     let ring = present.map(|obtained| &obtained.ring);
-    let unlocked = present.and_then(|obtained| obtained.unlocked.as_deref());
-    files.adopt(&restored, ring, unlocked).map_err(|error| failed(&error))
+    let unlocked = present.map_or(sealing, |obtained| obtained.unlocked.clone());
+    let adopted = files.adopt(&restored, ring, unlocked.as_deref()).map_err(|error| failed(&error))?;
+    Ok((adopted, unlocked))
 }
 
 fn from_retired(
@@ -151,6 +182,9 @@ fn say(
     }
     if let Some(active) = adopted.active {
         console.print(&format!("restored: key {active} is the active one, in {}", files.path().display()))?;
+        if !flags.sealed {
+            console.note("the file is not sealed by a passphrase, whatever it was when it was backed up (restore --sealed seals it)");
+        }
     }
     if adopted.added.is_empty() {
         console.print("every key was in the ring already; nothing to do")?;

@@ -36,6 +36,10 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let census = census.unwrap_or_default();
     let lines = lines(&ids, &census, &kept)?;
     let missing = lines.iter().filter(|line| line.state == "missing").map(|line| line.id).collect::<Vec<_>>();
+    let aside: Vec<&Line> = lines.iter().filter(|line| line.state == "retired" && line.rows > 0).collect();
+    // A rewrap opens under the keys of the ring: what lies under others is not its to move.
+    let others = lines.iter().filter(|line| matches!(line.state, "missing" | "retired"));
+    let waiting = waiting.saturating_sub(others.map(|line| line.rows).sum());
 
     if flags.place.json {
         let keys = lines.iter().map(|line| {
@@ -70,7 +74,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         vec![line.id.to_string(), line.state.to_owned(), rows, secrets, file]
     }));
     console.print(&format!("{}\n", table(&rows)))?;
-    for said in remarks(&census, waiting, &missing) {
+    for said in remarks(&census, waiting, &missing, &aside) {
         console.print(&said)?;
     }
     console.print(&format!(
@@ -116,14 +120,25 @@ fn lines(ids: &[KeyId], census: &Census, kept: &Kept) -> Result<Vec<Line>, Compl
 
 /// The keys without which something could not be opened, here or in older backups of the database.
 fn needed(lines: &[Line]) -> Vec<KeyId> {
-    lines.iter().filter(|line| line.state == "active" || line.state == "opens").map(|line| line.id).collect()
+    let needed =
+        |line: &&Line| matches!(line.state, "active" | "opens") || (line.state == "retired" && line.rows > 0);
+    lines.iter().filter(needed).map(|line| line.id).collect()
 }
 
-fn remarks(census: &Census, waiting: u64, missing: &[KeyId]) -> Vec<String> {
+fn remarks(census: &Census, waiting: u64, missing: &[KeyId], aside: &[&Line]) -> Vec<String> {
     let mut said = Vec::new();
     if waiting > 0 {
+        let rows = if waiting == 1 { "row does" } else { "rows do" };
         said.push(format!(
-            "{waiting} rows do not name the active key; `txco auth secrets rewrap` moves them"
+            "{waiting} {rows} not name the active key; `txco auth secrets rewrap` moves what it opens"
+        ));
+    }
+    if !aside.is_empty() {
+        let ids: Vec<KeyId> = aside.iter().map(|line| line.id).collect();
+        said.push(format!(
+            "what these sealed does not open while they are out of use: {}; `txco auth secrets restore --retired` \
+             takes them back, or set those secrets again",
+            listed(&ids)
         ));
     }
     if census.scheme_one > 0 {
