@@ -20,6 +20,11 @@ fn edited(rule: &str, set: &[&str], sql: &str) {
     assert_eq!(host.event("/", &json!("text")).status, 500, "{sql}");
     assert_eq!(fault(&host), "secret_undecryptable", "{sql}");
     assert!(vendor.received().is_empty());
+    // Who asks before anything runs is told the same, and not what the edited row would allow.
+    // (How a value is read as a key is sealed with the value, which stays shut then.)
+    let told = host.secrets(&["explain", set[1], "--for", "https://api.vendor.com/"]);
+    let denied = told.code == Some(1) && told.stdout.contains("denied:");
+    assert!(denied && !told.stdout.contains("policy allows") || rule == SIGN, "{sql}: {told:?}");
     host.finish();
 }
 

@@ -154,6 +154,14 @@ fn explain_answers_before_anything_runs() {
     );
     let told = host.secrets(&["explain", "KEY", "--for", "txco://hmac-sign"]).succeeds();
     assert!(told.contains("allowed:        hmac-sign@"), "{told}");
+    // A host without its scheme is no answer's yes.
+    for operand in ["api.vendor.com", "evil.example", "KEY"] {
+        let stderr = host.secrets(&["explain", "KEY", "--for", operand]).fails(2);
+        assert!(stderr.contains("expected a URL such as https://api.example.com/"), "{stderr}");
+    }
+    let clear = host.secrets(&["explain", "KEY", "--for", "http://api.vendor.com:443/"]);
+    assert_eq!(clear.code, Some(1));
+    assert!(clear.stdout.contains("over plain http; use https"), "{clear:?}");
     let output = host.secrets(&["explain", "NONE", "--for", "txco://hmac-sign", "--json"]);
     assert_eq!(output.code, Some(1));
     let answer: Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();

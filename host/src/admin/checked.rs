@@ -125,7 +125,7 @@ impl Checking {
             Ok(rules) => checked.rules = rules,
             Err(errors) => checked.errors.extend(problems(&errors)),
         }
-        checked.secrets = secrets(&checked.rules, vault, store, tenant)?;
+        checked.secrets = secrets(&checked.rules, vault, (store, chassis), tenant)?;
         Ok(checked)
     }
 
@@ -195,7 +195,7 @@ fn mock_problem(stack: &StackName, file: &StackFile) -> Option<Problem> {
 fn secrets(
     rules: &RuleSet,
     vault: Option<&Vault>,
-    store: &Store,
+    (store, chassis): (&Store, &Chassis),
     tenant: &TenantId,
 ) -> Result<Vec<SecretProblem>, AdminError> {
     let mut all: Vec<SecretProblem> = Vec::new();
@@ -211,7 +211,7 @@ fn secrets(
         };
         let (stack, purpose) = (Some(one.stack.as_str().to_owned()), Some(one.exec.clone()));
         let ask = Ask { name: name.clone(), stack, purpose };
-        let answer = explain::answer(vault, store, tenant, &ask)?;
+        let answer = explain::answer(vault, store, chassis, tenant, &ask)?;
         if !answer.allowed {
             all.push(SecretProblem { path, name, code: answer.code, why: answer.why });
         } else if !answer.has_policy {

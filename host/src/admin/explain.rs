@@ -1,6 +1,7 @@
 //! What rules would get of the secrets they name, answered before anything runs.
 
-use model::{Class, Destination, OpName, OpRef, Origin, SecretName, StackName, TenantId};
+use chassis::Chassis;
+use model::{Class, Destination, Fault, OpName, OpRef, Origin, SecretName, StackName, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -60,6 +61,7 @@ pub(crate) struct Answer {
 pub(crate) fn answer(
     vault: &Vault,
     store: &Store,
+    chassis: &Chassis,
     tenant: &TenantId,
     ask: &Ask,
 ) -> Result<Answer, AdminError> {
@@ -76,6 +78,7 @@ pub(crate) fn answer(
         (None, Some(_)) => Asked::Call(&candidates),
         (None, None) => Asked::Anything,
     };
+    let clear = destination.as_ref().filter(|to| !chassis.sends_secrets_to(to));
     let unknown_op = builds.as_ref().is_some_and(Vec::is_empty);
     let mut answer = Answer {
         name: ask.name.clone(),
@@ -98,8 +101,11 @@ pub(crate) fn answer(
             } else {
                 "it has no policy: any host, any op"
             };
-            (answer.allowed, answer.why) = match explained.verdict {
+            (answer.allowed, answer.why) = match &explained.verdict {
                 _ if unknown_op => (false, format!("there is no op {operand}")),
+                Verdict::Spliced if clear.is_some() => {
+                    (false, format!("no secret is sent to {operand} over plain http; use https"))
+                }
                 Verdict::Spliced => (true, format!("it may be sent there ({free})")),
                 Verdict::Shown(op) => (true, format!("{op} is shown it ({free})")),
                 Verdict::Used(op) => (true, format!("{op} computes with it and does not see it ({free})")),
@@ -107,7 +113,13 @@ pub(crate) fn answer(
                 Verdict::Denied(denied) => (false, denied.to_string()),
             };
             if !answer.allowed {
-                answer.code = if unknown_op { "op_unknown" } else { "secret_denied" };
+                answer.code = match explained.verdict {
+                    _ if unknown_op => "op_unknown",
+                    Verdict::Spliced => Fault::SecretOverCleartext.code(),
+                    Verdict::Shown(_) | Verdict::Used(_) | Verdict::There | Verdict::Denied(_) => {
+                        "secret_denied"
+                    }
+                };
             }
         }
         Err(vault::Error::Store(error)) => return Err(AdminError::Store(error)),

@@ -1,5 +1,6 @@
 //! The secrets of one tenant: stored, listed, described, revoked, and never shown again.
 
+use chassis::Chassis;
 use jiff::Timestamp;
 use model::{Id, SecretName, StackName, TenantId};
 use store::Store;
@@ -27,6 +28,8 @@ pub(crate) struct Secrets<'a> {
     pub(super) vault: &'a Vault,
     /// Where the ops lie that policies name.
     pub(super) store: &'a Store,
+    /// What secrets are used by.
+    pub(super) chassis: &'a Chassis,
     pub(super) tenant: &'a TenantId,
     pub(super) actor: &'a Actor,
     pub(super) bounds: SecretBounds,
@@ -292,7 +295,7 @@ impl<'a> Secrets<'a> {
         }
         let answer = |ask: &Ask| {
             self.actor.may(self.tenant, Need::secret_read(&ask.name))?;
-            explain::answer(self.vault, self.store, self.tenant, ask)
+            explain::answer(self.vault, self.store, self.chassis, self.tenant, ask)
         };
         asks.iter().map(answer).collect()
     }

@@ -67,6 +67,7 @@ impl Admin {
         actor.may(&tenant.id, need)?;
         let vault = self.vault.get().ok_or(AdminError::StoreOff)?;
         let (store, bounds, demand) = (&self.store, self.bounds, self.demand);
-        Ok(Secrets { vault, store, tenant: &tenant.id, actor, bounds, demand })
+        let chassis = self.ops.chassis();
+        Ok(Secrets { vault, store, chassis, tenant: &tenant.id, actor, bounds, demand })
     }
 }

@@ -133,6 +133,12 @@ impl Chassis {
         }
     }
 
+    /// Whether secrets travel to `destination` at all.
+    #[must_use]
+    pub fn sends_secrets_to(&self, destination: &model::Destination) -> bool {
+        self.rooms.egress.sends_secrets_to(destination)
+    }
+
     /// From now on requests find their rules in `space`; those under way keep theirs.
     pub fn serve(&self, space: Space) {
         self.space.store(Arc::new(space));

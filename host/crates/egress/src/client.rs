@@ -197,6 +197,14 @@ impl Client {
         })
     }
 
+    /// Whether secrets travel to `destination`: over TLS, and in the clear only within this machine
+    /// where every address may be dialled.
+    #[must_use]
+    pub fn sends_secrets_to(&self, destination: &Destination) -> bool {
+        destination.scheme() != Scheme::Http
+            || (self.judge.policy == AddressPolicy::Open && is_loopback(destination))
+    }
+
     /// Splices, sends, and masks the reply. The bag is kept until then.
     ///
     /// # Errors
@@ -216,8 +224,7 @@ impl Client {
         sent.into_iter().for_each(|id| credentials.bind(&mut bonds, id));
         drop(bag);
         if let Some(secret) = bears
-            && destination.scheme() == Scheme::Http
-            && !(self.judge.policy == AddressPolicy::Open && is_loopback(&destination))
+            && !self.sends_secrets_to(&destination)
         {
             return Err(Error::OverCleartext { destination, secret });
         }

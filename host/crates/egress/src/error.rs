@@ -119,7 +119,7 @@ pub enum Error {
         why: &'static str,
     },
     /// A secret would travel in the clear (D6).
-    #[error("secrets are not sent to {destination} over plain http")]
+    #[error("secrets are not sent to {destination} over plain http; use https")]
     OverCleartext {
         /// Where to.
         destination: Destination,

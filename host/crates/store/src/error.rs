@@ -57,7 +57,7 @@ pub enum Error {
         known: u32,
     },
     /// The file is something else.
-    #[error("{path} is not a SQLite database", path = path.display())]
+    #[error("{path} is not a SQLite database; move it away and bring it back from a backup (`txco backup`)", path = path.display())]
     NotADatabase {
         /// The file.
         path: PathBuf,

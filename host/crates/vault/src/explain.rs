@@ -1,4 +1,4 @@
-//! What would be allowed and why, before anything runs: the decisions of `pack`, and nothing opened.
+//! What would be allowed and why, before anything runs: the decisions of `pack`, and no value opened.
 
 use jiff::Timestamp;
 use model::{Callee, Denied, Destination, OpRef, Origin, SecretName};
@@ -60,7 +60,10 @@ impl Vault {
         let resolution = self.store.resolve(caller.tenant, caller.stack, [name])?.pop();
         let secret = resolved_to(name, resolution.unwrap_or(store::Resolution::Missing))?;
         let policy = policy_of(&secret)?;
-        let version_no = in_use(name, &secret, Timestamp::now())?.version_no;
+        let version = in_use(name, &secret, Timestamp::now())?;
+        // The policy is sealed in, with name and stack: an edited one is none to answer by.
+        self.proves(&secret, version)?;
+        let version_no = version.version_no;
         let verdict = match asked {
             Asked::Anything => Verdict::There,
             Asked::Request(destination) => {

@@ -248,6 +248,17 @@ impl Vault {
         })
     }
 
+    /// That a version belongs to the secret as the database tells it: its key unwraps. The value
+    /// stays shut.
+    pub(crate) fn proves(&self, secret: &ActiveSecret, version: &SealedVersion) -> Result<(), Error> {
+        let sealed = version.sealed.as_ref().ok_or(Unopened::UnknownScheme);
+        let proven = sealed.and_then(|sealed| {
+            let context = Context::of_version(secret, version)?;
+            self.unwrap(&context, sealed).map(drop)
+        });
+        proven.map_err(|why| Error::Undecryptable { name: secret.name.clone(), why })
+    }
+
     fn open_version(&self, secret: &ActiveSecret, version: &SealedVersion) -> Result<Opened, Error> {
         let shut = |why| Error::Undecryptable { name: secret.name.clone(), why };
         let sealed = version.sealed.as_ref().ok_or_else(|| shut(Unopened::UnknownScheme))?;

@@ -1,5 +1,6 @@
 //! `secrets policy` and `secrets explain`: what a secret may be used for, and why or why not.
 
+use model::Destination;
 use serde_json::{Value, json};
 
 use super::named::Named;
@@ -54,6 +55,16 @@ pub(super) fn policy(flags: &Policy, console: &mut Console<'_>) -> Result<(), Co
 }
 
 pub(super) fn explain(flags: &Explain, console: &mut Console<'_>) -> Result<(), Complaint> {
+    // A host without its scheme is not an answer's yes.
+    if let Some(operand) = &flags.purpose
+        && !operand.starts_with("txco://")
+        && !operand.starts_with("op://")
+        && Destination::of(operand).is_err()
+    {
+        return Err(Complaint::usage(
+            "--for: expected a URL such as https://api.example.com/, txco://NAME or op://NAME",
+        ));
+    }
     let (place, name) = Place::named(&flags.named, console)?;
     place.target.may_read()?;
     let mut ask = json!({ "name": name.as_str() });
