@@ -26,12 +26,15 @@ fn a7_what_comes_in_is_what_is_sent() {
     ];
     let (mut sent, mut canaries) = (Vec::new(), Vec::new());
     for (label, form) in forms {
-        for way in ["pipe", "file"] {
+        for way in ["pipe", "file", "-"] {
             let canary: Canary = host.canary(&format!("{label} by {way}"));
             let value = form(canary.text());
             let (call, kept) = if way == "file" {
                 host.write("in/value", &value);
                 (host.secrets_call(&["set", "TOKEN", "--from-file", "in/value"]), value.clone())
+            } else if way == "-" {
+                let call = host.secrets_call(&["set", "TOKEN", "--from-file", "-"]);
+                (call.stdin(value.clone()), value.clone())
             } else {
                 let kept = value.strip_suffix('\n').unwrap_or(&value).to_owned();
                 (host.secrets_call(&["set", "TOKEN"]).stdin(value.clone()), kept)

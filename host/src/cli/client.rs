@@ -160,6 +160,12 @@ pub(super) fn attempt(
         let detail = body.get("detail").cloned().unwrap_or(Value::Null);
         let code = reply.code().unwrap_or_default();
         let remedy = match remedy::of(&code) {
+            // Nobody can grant that: it is the first actor's, or who has the chassis's own password.
+            Some(Remedy::Say(_))
+                if code == "capability_denied" && reply.refusal().contains("super_admin") =>
+            {
+                format!(" — {}", remedy::SUPER_ADMIN)
+            }
             Some(Remedy::Say(text)) => format!(" — {text}"),
             Some(Remedy::Said) | None => String::new(),
         };

@@ -9,6 +9,10 @@ pub(super) enum Remedy {
     Say(&'static str),
 }
 
+/// What to do where only a super-admin may.
+pub(super) const SUPER_ADMIN: &str = "sign as the first actor of the chassis (enrolled by the secret that its start \
+     printed), or use its --admin-user and --admin-pass (TXCO_ADMIN_USER, TXCO_ADMIN_PASS)";
+
 /// What to do about a refusal with `code`; nothing for a code that this build does not know.
 pub(super) fn of(code: &str) -> Option<Remedy> {
     use Remedy::{Said, Say};
@@ -32,6 +36,7 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         | "invalid_time"
         | "invalid_key_encoding"
         | "invalid_keep"
+        | "policy_required"
         | "invalid_body"
         | "invalid_runtime" => Said,
         "op_too_large" | "too_many_ops" | "quota_reached" | "secret_store_unavailable" => Said,
@@ -64,7 +69,6 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         "value_not_encoded" => Say("give the value in that form, or another --key-encoding"),
         "policy_unproven" => Say("put the policy anew: `secrets policy NAME …`"),
         "policy_too_long" => Say("name fewer hosts and ops"),
-        "policy_required" => Say("say what it may be used for: --allow-host, --allow-op or --purpose"),
         "version_not_found" => Say("`secrets versions NAME` lists them"),
         "no_older_version" => {
             Say("`secrets versions NAME` shows what there is; `rotate` gives it a new value")

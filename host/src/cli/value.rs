@@ -38,6 +38,7 @@ pub(super) fn take(
     from_file: Option<&Path>,
 ) -> Result<Zeroizing<Vec<u8>>, Complaint> {
     let (value, remark) = match from_file {
+        Some(path) if path == Path::new("-") => as_it_comes(console)?,
         Some(path) => from_a_file(path)?,
         None if console.input.is_terminal() => {
             let value = console
@@ -52,7 +53,9 @@ pub(super) fn take(
         None => from_a_pipe(console)?,
     };
     if value.len() > MOST {
-        return Err(Complaint::failed(format!("the value is longer than {MOST} bytes")));
+        return Err(Complaint::failed(format!(
+            "the value is longer than {MOST} bytes, and no chassis stores more; keep it elsewhere, and a key to it here"
+        )));
     }
     let plural = if value.len() == 1 { "byte" } else { "bytes" };
     console.note(&format!("received {} {plural}{remark}", value.len()));
@@ -66,6 +69,19 @@ pub(super) fn put(body: &mut Value, value: &[u8]) {
         Ok(text) => members.insert("value".to_owned(), text.into()),
         Err(_) => members.insert("value_b64".to_owned(), STANDARD.encode(value).into()),
     };
+}
+
+/// All of a pipe, with what stands at its end.
+fn as_it_comes(console: &mut Console<'_>) -> Result<(Zeroizing<Vec<u8>>, &'static str), Complaint> {
+    if console.input.is_terminal() {
+        return Err(Complaint::failed("--from-file - reads a pipe; leave it out to be asked for the value"));
+    }
+    let value = console.input.whole(MOST.saturating_add(1));
+    let value = value.map_err(|e| Complaint::failed(format!("cannot read stdin: {e}")))?;
+    if value.is_empty() {
+        return Err(Complaint::failed("empty secret on stdin"));
+    }
+    Ok((value, ""))
 }
 
 fn from_a_file(path: &Path) -> Result<(Zeroizing<Vec<u8>>, &'static str), Complaint> {

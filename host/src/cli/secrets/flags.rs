@@ -99,7 +99,7 @@ pub(crate) struct Set {
     /// What it is for; without it an existing description stays
     #[arg(long, value_name = "TEXT")]
     pub(super) description: Option<String>,
-    /// Read the value from a file, byte for byte
+    /// Read the value from a file, byte for byte; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) from_file: Option<PathBuf>,
     #[command(flatten)]
@@ -142,7 +142,7 @@ pub(crate) struct Rotate {
     /// With --generate: how many random bytes, 1 to 4096 [default: 32]
     #[arg(long, value_name = "N", value_parser = byte_len())]
     pub(super) byte_len: Option<u32>,
-    /// Read the value from a file, byte for byte
+    /// Read the value from a file, byte for byte; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) from_file: Option<PathBuf>,
     /// For how long the version before stays in use for verifying, such as 24h; signing uses the new one
