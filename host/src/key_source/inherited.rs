@@ -80,7 +80,7 @@ impl Credential {
 
     /// One that is not there: to be told so, and not to be taken for a file elsewhere.
     pub(super) fn absent(folder: Option<&Path>, name: &str) -> Self {
-        Self { path: folder.unwrap_or(Path::new("$CREDENTIALS_DIRECTORY")).join(name) }
+        Self { path: folder.unwrap_or_else(|| Path::new("$CREDENTIALS_DIRECTORY")).join(name) }
     }
 
     /// Reads the ring.
