@@ -217,7 +217,7 @@ fn a_backup_by_passphrase_is_typed_twice_and_opens_by_it() {
     terminal.expect("passphrase of ring.age: ").type_in("correct horse\r");
     host.end_of(terminal).succeeds();
     assert!(fs::read(host.path(KEY)).unwrap().starts_with(b"txco-sealed-key/1"));
-    let again = host.run(&call.clone().arg("--sealed"));
+    let again = host.run(&call.arg("--sealed"));
     assert!(again.stderr.contains("is sealed by a passphrase"), "{}", again.stderr);
     let mut terminal = host.on_terminal(&Call::new(&["auth", "secrets", "verify"]));
     terminal.expect("passphrase of ./chassis").type_in("battery staple\r");
