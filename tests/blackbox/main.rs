@@ -42,6 +42,7 @@ mod answers;
 mod run;
 mod continuations;
 mod runs;
+mod continuations_killed;
 mod many_at_once;
 mod restart;
 mod go_database;
