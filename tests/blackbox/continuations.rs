@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+pub(crate) use support::continuations::done;
+use support::continuations::{asking, callback};
 use support::{Answer, Builder, Host, Reply, Request, Upstream};
 
 use crate::TXCO;
@@ -29,13 +31,7 @@ fn chassis(worker: &Upstream) -> Builder {
 
 /// Calls back as the worker of a job would.
 pub(crate) fn call(host: &mut Host, job: &Value, token: &str, said: &Value) -> Reply {
-    let url = job["_txc"]["callback_url"].as_str().unwrap();
-    let path = &url[url.find("/_txc").unwrap()..];
-    host.web(&Request::new("POST", path).header("Authorization", &format!("Bearer {token}")).json(said))
-}
-
-pub(crate) fn done(output: &Value) -> Value {
-    json!({ "status": "completed", "output": output })
+    host.web(&callback(job, token, said))
 }
 
 /// The one job that the worker has, and its token.
@@ -51,7 +47,7 @@ pub(crate) fn ticket(reply: &Reply) -> String {
 }
 
 pub(crate) fn ask(host: &mut Host, ticket: &str, more: &str) -> Reply {
-    host.web(&Request::new("GET", &format!("/orders?_txc.continuation={ticket}{more}")))
+    host.web(&asking("/orders", ticket, more))
 }
 
 #[track_caller]
@@ -130,6 +126,10 @@ fn h11_t4_a_worker_calls_back_and_the_request_goes_on() {
 fn t3_what_waits_is_sealed() {
     let worker = worker();
     let mut host = chassis(&worker).start();
+    // Without its secret nothing is kept and nothing handed out, and it is told of which rule.
+    assert_eq!(host.event("/orders", &json!({ "n": 1 })).status, 500);
+    assert!(host.wait_log("code=secret_not_found").contains("rule=job"), "{}", host.log());
+    assert!(host.txco(&["trace", "last"]).succeeds().contains("web/100/job"));
     let key = host.store("KEY");
     let ticket = ticket(&host.event("/orders", &json!({ "n": 1, "note": "written-on-the-order" })));
     let (job, token) = only_job(&worker);
@@ -360,6 +360,31 @@ fn a_request_with_a_credential_cannot_wait() {
     let told = "rule job waits for a worker, and web/50/basic has put a credential into the envelope";
     assert!(format!("{}{}", lint.stdout, lint.stderr).contains(told), "{}{}", lint.stdout, lint.stderr);
     lint.fails(1);
+    host.finish();
+}
+
+/// Where a reply leads nobody knows before, so lint says nothing; the request says it plainly, and the
+/// job is not handed out.
+#[test]
+fn a_reply_that_leads_a_credential_to_a_job_is_told_by_the_job() {
+    let worker = worker();
+    let steers = Upstream::http("steers", |_| Answer::json(&json!({ "_txc": { "goto": "mail/20" } })));
+    let basic = "EXEC \"txco://basic-auth-encode\" WITH secrets.password.secret = \"KEY\", user = \"u\", output_path = \"_txc.computed.basic\"\n";
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/50/basic.txcl", basic)
+        .rule("OPS/web/60/steer.txcl", &format!("EXEC \"http://{}/\"\n", steers.address()))
+        .rule("OPS/mail/20/job.txcl", JOB)
+        .flags(&["--stack", "web"])
+        .upstream(&worker, "work.example:443")
+        .start();
+    host.store("KEY");
+    host.txco(&["lint", "workspace"]).succeeds();
+    let reply = host.event("/orders", &json!({ "n": 1 }));
+    assert_eq!((reply.status, reply.text().contains("rule_failed")), (500, true), "{}", reply.text());
+    assert!(host.wait_log("credential_cannot_wait").contains("_txc.computed.basic is a credential"));
+    assert!(worker.received().is_empty(), "nothing was handed out");
+    let explained = host.txco(&["trace", "last", "--explain"]).succeeds();
+    assert!(explained.contains("mail/20/job") && explained.contains("credential_cannot_wait"), "{explained}");
     host.finish();
 }
 

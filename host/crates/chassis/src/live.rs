@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::StackName;
-use txcl::Rule;
+use model::{StackName, Value};
+use txcl::{Leads, Rule};
 
 use crate::ruleset::{File, RuleSet};
+use crate::walk::{Next, jump};
 use crate::workspace::Misplaced;
 
 /// A rule that waits where a credential may be.
@@ -46,9 +47,29 @@ impl RuleSet {
         found.into_values()
     }
 
-    /// Goes through the scopes of a lane.
+    /// Goes through the scopes of a lane, and of those that its rules name: where a rule jumps to what
+    /// the envelope says, or a reply says where to, nobody knows before.
     fn follow(&self, lane: &StackName, found: &mut BTreeMap<(String, String), Meeting>) {
-        let (mut from, mut before) = (Some(0), None::<Maker>);
+        let mut seen = BTreeSet::new();
+        let mut ways = vec![(lane.clone(), 0, None)];
+        while let Some((lane, from, before)) = ways.pop() {
+            for (there, from, maker) in self.go(&lane, from, before, found) {
+                if seen.insert((there.clone(), from, maker.place.clone())) {
+                    ways.push((there, from, Some(maker)));
+                }
+            }
+        }
+    }
+
+    /// Goes through the scopes of one lane, behind `before`; gives where its rules jump to with a credential.
+    fn go(
+        &self,
+        lane: &StackName,
+        from: u32,
+        mut before: Option<Maker>,
+        found: &mut BTreeMap<(String, String), Meeting>,
+    ) -> Vec<(StackName, u32, Maker)> {
+        let (mut from, mut jumps) = (Some(from), Vec::new());
         while let Some((owner, scope, files)) = from.and_then(|from| self.scope(lane, from)) {
             let rules = || files.iter().flat_map(|file| file.rules.iter().map(move |rule| (file, rule)));
             let chosen = rules().any(|(_, rule)| rule.priority() > 0);
@@ -99,8 +120,16 @@ impl RuleSet {
                     before.filter(|before| before.certain || here.as_ref().is_none_or(|here| !here.certain));
                 known.or(here).map(|maker| Maker { certain: maker.certain && !turns, ..maker })
             };
+            for (_, rule) in rules() {
+                if let (Leads::To(to), Some(maker)) = (rule.leads(), &before)
+                    && let Ok(Next::Scope { stack, from }) = jump(&Value::from(to.as_str()), self, lane)
+                {
+                    jumps.push((stack, from, Maker { place: maker.place.clone(), certain: false }));
+                }
+            }
             from = scope.checked_add(1);
         }
+        jumps
     }
 }
 
@@ -186,6 +215,33 @@ mod tests {
             assert_eq!(told(&[maker, ("shop:15/w.txcl", way), job]).len(), 1, "{way}");
         }
         assert_eq!(told(&[maker, ("shop:20/p.txcl", "WHEN .a == 1 PRIORITY 1 EMIT .b = 1"), job]).len(), 1);
+    }
+
+    #[test]
+    fn what_a_jump_brings_together_is_told() {
+        let (maker, job) = (("shop:10/m.txcl", BASIC), ("mail:20/j.txcl", JOB));
+        for way in ["EXEC \"mail/20\"", "WHEN .a == 1 EMIT @goto = \"mail/5\""] {
+            let said = told(&[maker, ("shop:15/w.txcl", way), job]);
+            assert_eq!(said.len(), 1, "{way}: {said:?}");
+            assert!(
+                said[0].starts_with("OPS/mail/20/j.txcl: rule j waits") && said[0].contains("shop/10/m may")
+            );
+        }
+        let further = ("post:1/w.txcl", "WHEN .a == 1 EXEC \"mail/20\"");
+        assert_eq!(told(&[maker, ("shop:15/w.txcl", "EXEC \"post/1\""), further, job]).len(), 1);
+        // Round and round, to a scope that comes before.
+        let back = [("shop:5/j.txcl", JOB), maker, ("shop:15/w.txcl", "WHEN .a == 1 EMIT @goto = 5")];
+        assert_eq!(told(&back).len(), 1);
+        // Behind the job, past it, or without it.
+        assert!(
+            told(&[maker, ("shop:15/w.txcl", "EXEC \"mail/30\""), job, ("mail:30/e.txcl", ON)]).is_empty()
+        );
+        assert!(told(&[("shop:5/w.txcl", "EXEC \"mail/20\""), maker, job]).is_empty());
+        let deletes = ("shop:12/d.txcl", "EMIT @delete = \"@computed.basic\"");
+        assert!(told(&[maker, deletes, ("shop:15/w.txcl", "EXEC \"mail/20\""), job]).is_empty());
+        // Nobody knows before where a reply leads.
+        let anywhere = ("shop:15/w.txcl", "EXEC \"https://steers.example/\"");
+        assert!(told(&[maker, anywhere, job]).is_empty());
     }
 
     #[test]

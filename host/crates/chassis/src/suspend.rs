@@ -44,23 +44,34 @@ impl Place<'_> {
             left,
             mark: self.request.watch().map(Watch::mark),
         };
-        let held = held(&at, &pending).map_err(none)?;
+        let held = match held(&at, &pending) {
+            Ok(held) => held,
+            Err(failure) => return Err(self.refused(pending.parts.iter_mut().find_map(waits), failure)),
+        };
         let again = self.carried.run().cloned();
         let run = match &again {
             Some(run) => run.clone(),
             None => Run::name().map_err(|error| none(error.failure()))?,
         };
-        let (mut waits, mut ready) = (Vec::new(), Vec::new());
-        for part in &mut pending.parts {
-            if let Part::Waits(job) = part {
-                let name = job.rule.name().to_owned();
-                let made = self.ready(&run, job);
-                let (wait, one) = made.map_err(|failure| (failure, name))?;
-                waits.push(wait);
-                ready.push(one);
+        let (mut all, mut ready, mut failed) = (Vec::new(), Vec::new(), None);
+        for (at, part) in pending.parts.iter_mut().enumerate() {
+            match waits(part).map(|job| self.ready(&run, job)) {
+                None => {}
+                Some(Ok((wait, one))) => {
+                    all.push(wait);
+                    ready.push(one);
+                }
+                Some(Err(failure)) => {
+                    failed = Some((at, failure));
+                    break;
+                }
             }
         }
-        let (ticket, waits) = self.keep(&run, again.is_none(), held, waits).await.map_err(none)?;
+        if let Some((at, failure)) = failed {
+            drop(ready);
+            return Err(self.refused(pending.parts.get_mut(at).and_then(waits), failure));
+        }
+        let (ticket, waits) = self.keep(&run, again.is_none(), held, all).await.map_err(none)?;
         let mut hold = Hold { vault: &self.rooms.vault, life: &self.rooms.life, run: &run, let_go: false };
         let told = |(one, wait): (&Ready<'_, '_>, &Wait)| {
             let until = wait.expires.to_string();
@@ -93,6 +104,15 @@ impl Place<'_> {
             self.rooms.life.ready.notify_one();
         }
         Ok(ticket)
+    }
+
+    /// What is said of a job that can be neither kept nor handed out.
+    fn refused(&self, job: Option<&mut Job<'_>>, failure: Failure) -> Refused {
+        let Some(job) = job else { return (failure, String::new()) };
+        self.report(&job.step, &failure);
+        job.step.failure = Some(failure.clone());
+        self.told(job.rule, Some(&job.prepared), &job.step, None);
+        (failure, job.rule.name().to_owned())
     }
 
     /// Makes a job's request, with its secrets: what is wrong with it shows before it is kept.
@@ -199,6 +219,14 @@ impl Place<'_> {
             vault.end_wait(&id, &token, Ending::Failed, said.into_bytes())
         });
         ended.await.map(drop).map_err(|failure| (failure, job.rule.name().to_owned()))
+    }
+}
+
+/// The job of a part, when it has one.
+fn waits<'p, 'r>(part: &'p mut Part<'r>) -> Option<&'p mut Job<'r>> {
+    match part {
+        Part::Waits(job) => Some(job),
+        Part::Added(_) => None,
     }
 }
 
