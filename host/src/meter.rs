@@ -105,6 +105,11 @@ impl Meter {
             labels: vec![tenant(slug), ("outcome", (*outcome).to_owned())],
             value: *count as f64,
         });
+        let active = self
+            .chassis
+            .active()
+            .into_iter()
+            .map(|(slug, count)| Point { labels: vec![tenant(&slug)], value: count as f64 });
         let failed = counted.failed_rules.iter().map(|((slug, code), count)| Point {
             labels: vec![tenant(slug), ("code", (*code).to_owned())],
             value: *count as f64,
@@ -132,6 +137,14 @@ impl Meter {
                 help: "References to secrets by rules that ran: ok, or the code of why it was not to be had.",
                 kind: Kind::Counter,
                 points: secrets.collect(),
+            },
+            Family {
+                name: "chassis.requests.active",
+                prometheus: "chassis_requests_active",
+                unit: "1",
+                help: "Requests under way now.",
+                kind: Kind::Gauge,
+                points: active.collect(),
             },
             Family {
                 name: "chassis.requests",

@@ -45,6 +45,7 @@ mod op_outlives_its_deadline;
 mod op_is_not_what_was_granted;
 mod ops_loop_all_at_once;
 mod large_ops_at_once;
+mod many_wait_at_once;
 mod memory_is_read_from_outside;
 
 /// The binary under test.

@@ -166,6 +166,12 @@ impl Admissions {
         (!gate.is_full()).then(|| Pass(Arc::clone(&gate.running)))
     }
 
+    /// How many requests run, by tenant.
+    pub(crate) fn all_running(&self) -> Vec<(TenantId, usize)> {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.iter().map(|(tenant, gate)| (tenant.clone(), gate.running())).collect()
+    }
+
     /// How many requests of `tenant` run.
     pub(crate) fn running(&self, tenant: &TenantId) -> usize {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);

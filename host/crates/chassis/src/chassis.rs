@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use model::{OpName, TenantId};
+use model::{OpName, TenantId, TenantSlug};
 use sandbox::Sandbox;
 use tokio::sync::mpsc::Sender;
 use txcl::Color;
@@ -181,6 +181,16 @@ impl Chassis {
     #[must_use]
     pub fn running(&self, tenant: &TenantId) -> usize {
         self.admissions.running(tenant)
+    }
+
+    /// How many requests run now, by tenant.
+    #[must_use]
+    pub fn active(&self) -> Vec<(TenantSlug, usize)> {
+        let (space, all) = (self.space(), self.admissions.all_running());
+        let mut active: Vec<_> =
+            all.into_iter().filter_map(|(id, count)| Some((space.tenant(&id)?.0.clone(), count))).collect();
+        active.sort();
+        active
     }
 
     /// Compiles a component as an op of a tenant, to see whether it is one; what was compiled

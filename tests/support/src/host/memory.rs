@@ -27,6 +27,14 @@ impl Host {
         Some(found)
     }
 
+    /// How much memory of the running chassis is resident, in bytes.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// The kernel's limits of the running chassis.
     #[must_use]
     pub fn limits(&self) -> String {
