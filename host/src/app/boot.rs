@@ -11,6 +11,7 @@ use chassis::{Chassis, Parts, Trace, Unbound};
 use model::TenantSlug;
 use sandbox::{CodeCache, Limits, Sandbox};
 use store::{Actors, Opened, Store};
+use tokio::net::TcpSocket;
 use vault::{CodeCacheKey, KeyProvider, LateVault, Vault};
 
 use super::admission::{self, Admission, Tls};
@@ -236,9 +237,21 @@ fn bind(head: &'static str, address: Listen) -> Result<TcpListener, BootError> {
         };
         BootError::Bind { head, address, why }
     };
-    let socket = TcpListener::bind(address).map_err(cannot)?;
-    socket.set_nonblocking(true).map_err(cannot)?;
-    Ok(socket)
+    listen(address).map_err(cannot)
+}
+
+/// Connections that may wait to be accepted.
+const QUEUE: u32 = 1024;
+
+/// The standard library's own queue is 128 long: of a burst of clients the system would drop the rest, who try again
+/// seconds later, or are reset.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)?.into_std()
 }
 
 /// What it takes to turn a secret store on that was off at the start.
