@@ -148,6 +148,8 @@ async fn secrets_go_into_headers_and_body_fields() {
     assert_eq!(String::from_utf8(arrived.body).unwrap(), expected);
 }
 
+/// Weakness H14: there, the path of a body secret has a syntax that its author may not know of. What a
+/// secret is in a body is a string, whatever its bytes say; one that cannot be is refused.
 #[tokio::test]
 async fn a_body_secret_is_a_string_and_stays_one() {
     let value = b"a\",\"admin\":true,\"\n\\ \xc3\xbc";

@@ -77,6 +77,7 @@ fn a_header_is_one_line_and_set_once() {
     assert_eq!(fault(once.secrets(&[secret("headers.x-api-key")])), Fault::UpstreamRequestInvalid);
 }
 
+/// Weakness H4: a body secret of a request without a body is refused.
 #[test]
 fn secrets_have_two_kinds_of_places() {
     let draft = |method| Draft::new("https://h/", method).unwrap();
@@ -85,7 +86,7 @@ fn secrets_have_two_kinds_of_places() {
     }
     for method in ["GET", "HEAD", "DELETE", "OPTIONS"] {
         let set = draft(method).secrets(&[secret("body.key")]);
-        assert_eq!(fault(set), Fault::SecretDeclarationInvalid, "{method} (weakness H4)");
+        assert_eq!(fault(set), Fault::SecretDeclarationInvalid, "{method}");
     }
     for body in [DraftBody::Raw(b"x".to_vec()), DraftBody::Json(Value::from("x"))] {
         let set = draft("POST").body(body).secrets(&[secret("body.key")]);

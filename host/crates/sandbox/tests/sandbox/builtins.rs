@@ -143,6 +143,7 @@ fn hmac_sign_agrees_with_rfc_4231() {
     assert_eq!(checked, 56);
 }
 
+/// Weakness H16: there, a path of the ops that sign is literal, without `@`.
 #[test]
 fn hmac_sign_takes_the_rule_s_parameters() {
     let (op, secrets) = (builtin("hmac-sign"), Secrets::new());

@@ -208,9 +208,9 @@ fn set_after_select_writes_what_is_absent_after_the_merge() {
     assert_eq!(before.input.document().to_json(), r#"{"a":""}"#);
 }
 
+/// Weakness E1: there, SELECT put the values of the first request into the rule.
 #[test]
 fn nothing_of_one_request_stays_in_the_rule() {
-    // E1 of the weaknesses: there, SELECT put the values of the first request into the rule.
     let rule = rule("SELECT .user AS .who EMIT .again = .who");
     let run = |json: &str| {
         let prepared = rule.prepare(&envelope(json), &clock()).unwrap();
