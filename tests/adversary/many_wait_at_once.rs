@@ -89,7 +89,7 @@ fn what_each_holds_is_bounded_counted_and_given_back() {
         held_now
     };
     let first = park(&mut host);
-    println!("{} KiB each", first / all >> 10);
+    println!("{} KiB each", (first / all) >> 10);
     assert!(first / all < EACH, "{first} bytes for {all}");
     let again = [park(&mut host), park(&mut host), park(&mut host)];
     println!("{first} bytes, then {again:?}");

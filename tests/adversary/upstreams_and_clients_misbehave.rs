@@ -1,20 +1,36 @@
-//! Upstreams that do everything wrong and clients that leave at every moment, all at once: each request ends in its
-//! own fault, and nothing of any of them is left.
+//! Upstreams that do everything wrong and clients of both protocols that leave at every moment, all at once: each
+//! request ends in its own fault, others are answered meanwhile, and nothing of any of them is left.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
-use support::{Host, Request};
+use support::{Host, Http2, Request};
 
 use crate::TXCO;
 
 const JSON: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+const PACKED: &str = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// Clients of HTTP/1.1 for each upstream, one request each.
+const CLIENTS: usize = 24;
+/// Clients of HTTP/2 for each, and the requests of one, all at once.
+const CLIENTS_2: usize = 2;
+const STREAMS: u32 = 12;
+/// How much more memory it may use while they push, and how much more when they are gone. A
+/// bomb that is unpacked has 64 MiB; 100 KiB that are not given back make 200 MiB.
+const MORE_AT_MOST: u64 = 256 << 20;
+const MORE_AFTERWARDS: u64 = 96 << 20;
+/// How many times as long a good request may take beside them as beside as many good ones.
+const SLOWER: u32 = 20;
 
 /// How an upstream goes on after what it says first.
 #[derive(Clone, Copy)]
@@ -32,7 +48,31 @@ enum Then {
 }
 
 /// Each: its name, what it says, how it goes on, and the fault of a request that it gets.
-fn upstreams() -> Vec<(&'static str, String, Then, &'static str)> {
+fn upstreams() -> Vec<(&'static str, Vec<u8>, Then, &'static str)> {
+    use Then::{Closes, Drips, Waits};
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    let half = &bomb[..bomb.len() / 2];
+    let packed = |bytes: &[u8], length: usize| {
+        [format!("{PACKED}Content-Length: {length}\r\n\r\n").as_bytes(), bytes].concat()
+    };
+    let mut all = vec![
+        ("bomb", packed(&bomb, bomb.len()), Closes, "upstream_too_large"),
+        ("bomb-that-waits", packed(half, bomb.len()), Waits, "upstream_too_large"),
+        ("dripping-gzip", packed(&gzip(b"{}")[..10], 90), Drips, "upstream_timeout"),
+        ("short-gzip", packed(&gzip(b"{}")[..12], 12), Closes, "upstream_encoding"),
+    ];
+    let plain = plain().into_iter().map(|(name, says, then, fault)| (name, says.into_bytes(), then, fault));
+    all.extend(plain);
+    all
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn plain() -> Vec<(&'static str, String, Then, &'static str)> {
     use Then::{Closes, Drips, Repeats, Resets, Waits};
     let ok = |rest: &str| format!("{JSON}{rest}");
     vec![
@@ -72,7 +112,7 @@ fn upstreams() -> Vec<(&'static str, String, Then, &'static str)> {
 }
 
 /// Serves one of them until the test ends.
-fn serve(says: String, then: Then) -> SocketAddr {
+fn serve(says: Vec<u8>, then: Then) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -85,12 +125,12 @@ fn serve(says: String, then: Then) -> SocketAddr {
 }
 
 /// Errors are what a chassis does that has enough of this.
-fn answer(mut stream: TcpStream, says: &str, then: Then) -> Option<()> {
+fn answer(mut stream: TcpStream, says: &[u8], then: Then) -> Option<()> {
     let mut request = [0; 4096];
     // Closing with something unread resets.
     let most = if matches!(then, Then::Resets) { 1 } else { request.len() };
     stream.read(&mut request[..most]).ok().filter(|read| *read > 0)?;
-    stream.write_all(says.as_bytes()).ok()?;
+    stream.write_all(says).ok()?;
     match then {
         Then::Closes | Then::Resets => {}
         Then::Waits => {
@@ -112,7 +152,7 @@ fn answer(mut stream: TcpStream, says: &str, then: Then) -> Option<()> {
 }
 
 /// Where a client leaves.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Leaves {
     Never,
     InTheHead,
@@ -153,6 +193,83 @@ fn client(to: SocketAddr, path: &str, leaves: Leaves) -> Option<String> {
     }
 }
 
+/// A client of HTTP/2 that has many requests under way and gives them up.
+fn client_2(to: SocketAddr, path: &str, leaves: Leaves) -> io::Result<()> {
+    let path = format!("/{path}");
+    let mut http2 = Http2::connect(to, 65_535)?;
+    let streams = || (0..STREAMS).map(|stream| 2 * stream + 1);
+    for stream in streams() {
+        http2.post(stream, &path)?;
+        match leaves {
+            Leaves::InTheHead => http2.reset(stream)?,
+            Leaves::InTheBody => {}
+            Leaves::Never | Leaves::AtOnce | Leaves::During | Leaves::InTheAnswer => {
+                http2.body(stream, b"{\"a\":1}")?;
+            }
+        }
+    }
+    match leaves {
+        Leaves::InTheHead | Leaves::InTheBody | Leaves::AtOnce => {}
+        Leaves::During => {
+            thread::sleep(Duration::from_millis(100));
+            streams().try_for_each(|stream| http2.reset(stream))?;
+            // The connection is as good as before.
+            http2.get(2 * STREAMS + 1, "/good")?;
+            assert!(!http2.end(2 * STREAMS + 1, |_, _| {}).1, "a good request was reset");
+        }
+        Leaves::InTheAnswer => while http2.frame()?.status().is_none() {},
+        Leaves::Never => {
+            let mut under_way = streams().count();
+            while under_way > 0 {
+                under_way -= usize::from(http2.frame()?.ends().is_some());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All of them at once: `path` says where each request of the upstream of this name goes.
+fn push(web: SocketAddr, names: &[&str], path: impl Fn(&str) -> String + Sync, leaves: &[Leaves]) {
+    let path = &path;
+    thread::scope(|scope| {
+        for name in names {
+            for leaves in leaves.iter().copied().cycle().take(CLIENTS) {
+                scope.spawn(move || client(web, &path(name), leaves));
+            }
+            for leaves in leaves.iter().copied().cycle().take(CLIENTS_2) {
+                scope.spawn(move || {
+                    let done = client_2(web, &path(name), leaves);
+                    done.unwrap_or_else(|error| panic!("{name}, {leaves:?}: {error}"));
+                });
+            }
+        }
+    });
+}
+
+/// What somebody sees who only wants good answers while `push` goes on: how long one took in
+/// the middle, and how many there were.
+fn meanwhile(web: SocketAddr, push: impl FnOnce() + Send) -> (Duration, usize) {
+    let over = AtomicBool::new(false);
+    let mut took = thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut took = Vec::new();
+            while !over.load(Ordering::SeqCst) || took.is_empty() {
+                let began = Instant::now();
+                let answer = client(web, "good", Leaves::Never).unwrap();
+                took.push(began.elapsed());
+                assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"good\":true"), "{answer}");
+            }
+            took
+        });
+        let pushing = scope.spawn(push).join();
+        over.store(true, Ordering::SeqCst);
+        pushing.unwrap();
+        asking.join().unwrap()
+    });
+    took.sort();
+    (took[took.len() / 2], took.len())
+}
+
 /// Open descriptors and threads of the chassis.
 fn open(host: &Host) -> (usize, usize) {
     let count = |what: &str| fs::read_dir(format!("/proc/{}/{what}", host.pid())).unwrap().count();
@@ -162,17 +279,22 @@ fn open(host: &Host) -> (usize, usize) {
 #[test]
 fn nothing_is_left_of_them_and_each_is_told_by_its_code() {
     let upstreams = upstreams();
-    let mut builder = Host::serve(TXCO).flags(&["--op-payload-max", "100000"]);
+    let rule = |path: &str, rest: &str| format!("WHEN @web.req.url.path == \"/{path}\"\n{rest}\n");
+    let mut builder = Host::serve(TXCO)
+        .flags(&["--op-payload-max", "100000"])
+        .rule("OPS/web/100/good.txcl", &rule("good", "EMIT .good = true"));
     for (name, says, then, _) in &upstreams {
-        let rule = format!(
-            "WHEN @web.req.url.path == \"/{name}\"\nEXEC \"http://{}/\"\nWITH timeout = 2000\n",
-            serve(says.clone(), *then)
-        );
-        builder = builder.rule(&format!("OPS/web/100/{name}.txcl"), &rule);
+        let call = format!("EXEC \"http://{}/\"\nWITH timeout = 2000", serve(says.clone(), *then));
+        builder = builder.rule(&format!("OPS/web/100/{name}.txcl"), &rule(name, &call));
     }
     let mut host = builder.start();
-    assert_eq!(host.web(&Request::new("GET", "/other")).status, 200);
-    let (web, before) = (host.web_address(), open(&host));
+    let names: Vec<_> = upstreams.iter().map(|(name, ..)| *name).collect();
+    let web = host.web_address();
+    assert_eq!(host.web(&Request::new("GET", "/good")).status, 200);
+    let descriptors = open(&host).0;
+    // As many that want nothing bad.
+    let (beside_good, _) = meanwhile(web, || push(web, &names, |_| "good".to_owned(), &[Leaves::Never]));
+    let (threads, memory) = (open(&host).1, host.resident());
     let leaves = [
         Leaves::Never,
         Leaves::InTheHead,
@@ -181,13 +303,27 @@ fn nothing_is_left_of_them_and_each_is_told_by_its_code() {
         Leaves::During,
         Leaves::InTheAnswer,
     ];
-    thread::scope(|scope| {
-        for (name, ..) in &upstreams {
-            for leaves in leaves.into_iter().cycle().take(24) {
-                scope.spawn(move || client(web, name, leaves));
+    let (peak, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (beside_bad, answered) = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                peak.fetch_max(host.resident(), Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(20));
             }
-        }
+        });
+        let seen = scope.spawn(|| meanwhile(web, || push(web, &names, str::to_owned, &leaves))).join();
+        over.store(true, Ordering::SeqCst);
+        seen.unwrap()
     });
+    let more = peak.into_inner().saturating_sub(memory);
+    println!("good: {beside_good:?} beside good, {beside_bad:?} beside bad ({answered}); {more} bytes more");
+    assert!(answered >= 5, "only {answered} good requests were answered meanwhile");
+    let floor = Duration::from_millis(1);
+    assert!(
+        beside_bad < beside_good.max(floor) * SLOWER,
+        "{beside_good:?} beside good, {beside_bad:?} beside bad"
+    );
+    assert!(more < MORE_AT_MOST, "{more} bytes more");
     // Now that nobody pushes: each upstream has its fault.
     for (name, _, _, fault) in &upstreams {
         let answer = client(web, name, Leaves::Never).unwrap();
@@ -203,12 +339,19 @@ fn nothing_is_left_of_them_and_each_is_told_by_its_code() {
         );
     }
     let began = Instant::now();
-    while open(&host).0 > before.0 + 2 {
+    while open(&host).0 > descriptors + 2 {
         // Unused connections are kept for 10 seconds, and looked at every 10.
-        assert!(began.elapsed() < Duration::from_secs(60), "{before:?} open before, now {:?}", open(&host));
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{descriptors} open before, now {:?}",
+            open(&host)
+        );
         thread::sleep(Duration::from_millis(100));
     }
-    assert!(open(&host).1 <= before.1 + 8, "{before:?} threads before, now {:?}", open(&host));
+    assert!(open(&host).1 <= threads + 8, "{threads} threads before, now {:?}", open(&host));
+    let more = host.resident().saturating_sub(memory);
+    println!("{more} bytes more afterwards");
+    assert!(more < MORE_AFTERWARDS, "{more} bytes more than before, of {memory}");
     // What began has ended, once, and is counted.
     let mut ends = BTreeMap::<String, usize>::new();
     for file in host.files("").iter().filter(|file| file.ends_with("timeline.jsonl")) {

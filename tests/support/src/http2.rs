@@ -136,7 +136,7 @@ impl Http2 {
     ///
     /// # Errors
     /// When the connection is gone, or silent for long.
-    pub fn next(&mut self) -> io::Result<Frame> {
+    pub fn frame(&mut self) -> io::Result<Frame> {
         let mut head = [0; 9];
         self.0.read_exact(&mut head)?;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
@@ -156,7 +156,7 @@ impl Http2 {
     pub fn end(&mut self, stream: u32, mut got: impl FnMut(&mut Self, usize)) -> (usize, bool) {
         let mut all = 0;
         loop {
-            let frame = self.next().unwrap();
+            let frame = self.frame().unwrap();
             if frame.stream != stream {
                 continue;
             }
