@@ -93,7 +93,7 @@ impl Toolchain {
                     let anywhere = "--omit-lockfile-registry-resolved".into();
                     [install, vec![anywhere, "--prefix".into(), into.into()]].concat()
                 })?;
-                self.check_syntax(source, surroundings, &folder)?;
+                Self::check_syntax(source, surroundings, &folder, progress)?;
                 let program = tools.join("node_modules/.bin/componentize-js");
                 let wit =
                     worlds(work, &interfaces(source, |text, one| text.contains(&format!("txco:op/{one}@"))))?;
@@ -146,19 +146,25 @@ impl Toolchain {
     }
 
     /// Has node itself read `op.js` first: the tool only says that something is wrong with it.
-    fn check_syntax(&self, source: &Source, surroundings: &Surroundings, folder: &Path) -> Result<(), Error> {
+    fn check_syntax(
+        source: &Source,
+        surroundings: &Surroundings,
+        folder: &Path,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<(), Error> {
         // As a module by its name, whatever a package.json says.
         let module = folder.join(".op.mjs");
         write(&module, source.text("op.js").unwrap_or_default().as_bytes())?;
+        let (ours, theirs) =
+            (module.display().to_string(), source.folder.join("op.js").display().to_string());
         let node = surroundings.program("node").unwrap_or_default();
         let (arguments, environment) =
-            (vec!["--check".into(), module.clone().into()], Self::environment(surroundings));
+            (vec!["--check".into(), module.into()], Self::environment(surroundings));
         let checked = Tool { name: "node", program: &node, arguments, environment, folder }
-            .run(&source.folder, &mut |_| ());
+            .run(&source.folder, &mut |line| progress(&line.replace(&ours, &theirs)));
         checked.map_err(|error| {
             let Error::Compile { folder, tool, said } = error else { return error };
-            let theirs = folder.join("op.js").display().to_string();
-            Error::Compile { said: said.replace(&module.display().to_string(), &theirs), folder, tool }
+            Error::Compile { said: said.replace(&ours, &theirs), folder, tool }
         })
     }
 
