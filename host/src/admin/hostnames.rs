@@ -11,8 +11,8 @@ use super::actor::{Actor, Need};
 use super::applied::Applied;
 use super::error::AdminError;
 
-/// Where a host is asked.
-const VERIFY: &str = "/.well-known/txco-verify/";
+/// Where a host is asked, before the token; the web head answers there.
+pub(crate) const VERIFY: &str = "/.well-known/txco-verify/";
 /// How long a question stays open.
 const OPEN: SignedDuration = SignedDuration::from_hours(24 * 7);
 

@@ -252,9 +252,7 @@ impl Ops {
     pub(crate) const fn pinned<'a>(&'a self, tenant: &'a TenantId, pins: &'a [Pin]) -> Sources<'a> {
         Sources { ops: self, tenant, pins: Some(pins) }
     }
-}
 
-impl Ops {
     fn turn(&self) -> MutexGuard<'_, ()> {
         self.installing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -58,7 +58,7 @@ pub(crate) fn router(web: Web) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/_txc/healthz", get(healthz))
-        .route(verify::PLACE, get(verify::prove))
+        .route(&verify::place(), get(verify::prove))
         .route(waiting::COMPLETE, post(waiting::complete))
         .fallback(event)
         .with_state(Arc::new(web))

@@ -54,16 +54,17 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         Err(KeyError::Missing(_)) => None,
         Err(error) => return Err(failed(&error)),
     };
-    let adopted = match &flags.from {
+    let (adopted, unlocked) = match &flags.from {
         Some(from) => {
             let sealing = sealing(flags, present.as_ref(), &files, console)?;
-            let (adopted, unlocked) = from_backup(flags, from, &files, present.as_ref(), sealing, console)?;
-            recorded(&config, &files, unlocked, &adopted, console)?;
-            return say(flags, &adopted, &files, console);
+            from_backup(flags, from, &files, present.as_ref(), sealing, console)?
         }
-        None => from_retired(&files, present.as_ref(), console)?,
+        None => {
+            let adopted = from_retired(&files, present.as_ref(), console)?;
+            (adopted, present.and_then(|obtained| obtained.unlocked))
+        }
     };
-    recorded(&config, &files, present.and_then(|obtained| obtained.unlocked), &adopted, console)?;
+    recorded(&config, &files, unlocked, &adopted, console)?;
     say(flags, &adopted, &files, console)
 }
 

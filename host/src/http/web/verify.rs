@@ -7,9 +7,12 @@ use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode, header};
 
 use super::Web;
+use crate::admin::VERIFY;
 
 /// Where it is asked.
-pub(super) const PLACE: &str = "/.well-known/txco-verify/{token}";
+pub(super) fn place() -> String {
+    format!("{VERIFY}{{token}}")
+}
 
 /// Says the answer to a token; 404 to one that nobody minted.
 pub(super) async fn prove(State(web): State<Arc<Web>>, Path(token): Path<String>) -> Response<Body> {
