@@ -6,6 +6,7 @@ mod setting;
 mod otel;
 mod sampler;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -137,6 +138,7 @@ settings! {
     egress_allow_cidrs: Vec<Network> = "egress-allow-cidrs" "CIDR,…" [""] "Networks that ops may call in spite of the policy";
     egress_deny_cidrs: Vec<Network> = "egress-deny-cidrs" "CIDR,…" [""] "Networks that ops may not call";
     egress_connect_to: Vec<ConnectTo> = "egress-connect-to" "HOST=ADDR:PORT" [""] "Connect elsewhere for HOST; names, TLS and policy stay those of HOST";
+    dns_server: Option<SocketAddr> = "dns-server" "ADDR:PORT" [""] "Who is asked for the TXT records that prove a host (hostnames verify --method dns-txt); empty asks the machine's name servers";
     egress_ca: Vec<PathBuf> = "egress-ca" "FILE" [""] "Also trust the certificate authorities in this PEM file";
     egress_calls: u32 = "egress-calls" "COUNT" ["256"] "How many requests of one tenant to upstreams may be under way at once";
     op_timeout: Duration = "op-timeout" "TIME" ["5s"] "How long an op may take that says nothing about it";

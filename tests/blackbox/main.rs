@@ -47,6 +47,7 @@ mod many_at_once;
 mod restart;
 mod go_database;
 mod reload;
+mod hostnames;
 mod stacks;
 mod workspace;
 mod rule_files;

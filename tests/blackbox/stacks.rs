@@ -16,7 +16,7 @@ use crate::op_push::AUTH;
 const STACKS: &str = "/v1/tenants/default/stacks";
 const DATABASE: &str = "chassis/data/db/runtime-dev.db";
 
-fn ask(host: &mut Host, method: &str, path: &str, body: &Value) -> Reply {
+pub(crate) fn ask(host: &mut Host, method: &str, path: &str, body: &Value) -> Reply {
     host.admin(&Request::new(method, path).json(body))
 }
 
@@ -39,14 +39,14 @@ fn activate(host: &mut Host, tenant: &str, stack: &str, number: u64) -> Reply {
 }
 
 /// Applies one rule of `stack`.
-fn applied(host: &mut Host, tenant: &str, stack: &str, rule: &str) -> u64 {
+pub(crate) fn applied(host: &mut Host, tenant: &str, stack: &str, rule: &str) -> u64 {
     let (number, _) = drafted(host, tenant, stack, &[("100/hello.txcl", rule)]);
     let reply = activate(host, tenant, stack, number);
     assert_eq!(reply.status, 200, "{}", reply.text());
     number
 }
 
-fn says(text: &str) -> String {
+pub(crate) fn says(text: &str) -> String {
     format!("EMIT .says = {text:?}\n")
 }
 
@@ -220,7 +220,7 @@ fn a_host_leads_to_its_tenant_and_stack_and_an_unknown_one_nowhere() {
     assert_eq!(here.text().trim(), detail["answer"], "this chassis proves it as well");
     assert_eq!(host.web(&Request::new("GET", "/.well-known/txco-verify/guess")).status, 404);
     assert_eq!(code(&prove(&mut host, "default", "proven.example", Value::Null)), "hostname_not_found");
-    assert_eq!(code(&prove(&mut host, "acme", "proven.example", json!("dns-txt"))), "method_unsupported");
+    assert_eq!(code(&prove(&mut host, "acme", "proven.example", json!("dns-01"))), "method_unsupported");
     assert_eq!(get(&mut host, "proven.example").status, 404);
     detail["answer"].as_str().unwrap().clone_into(&mut answer.lock().unwrap());
     let url = format!("http://{}", host.admin_address());

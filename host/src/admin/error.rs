@@ -3,7 +3,7 @@
 mod stacks;
 
 use serde_json::{Value, json};
-use store::Quota;
+use store::{ProofMethod, Quota};
 
 use super::unproven::Unproven;
 
@@ -243,14 +243,16 @@ pub(crate) enum AdminError {
     /// A question about runs that cannot be answered.
     #[error("{0}")]
     InvalidFilter(String),
-    /// A proof that this chassis does not look up.
-    #[error("dns-txt is not looked up here: verify with http-01")]
+    /// A proof that nobody knows.
+    #[error("a host is proven by http-01 or by dns-txt")]
     MethodUnsupported,
     /// A host that does not say what it was to say.
-    #[error("{url}: {why}")]
+    #[error("{at}: {why}")]
     HostnameUnverified {
-        /// Where it was asked.
-        url: String,
+        /// How it was asked.
+        method: ProofMethod,
+        /// Where: a URL, or the name of a record.
+        at: String,
         /// What it was to say.
         answer: String,
         /// Until when it may.
@@ -447,13 +449,23 @@ impl AdminError {
             | Self::InvitationNotFound => Extra::Nothing,
             Self::EmptyStackName | Self::FromNotFound | Self::MissingVersion => Extra::Nothing,
             Self::MethodUnsupported => Extra::Detail(json!({ "hint": said })),
-            Self::HostnameUnverified { url, answer, until, why } => Extra::Detail(json!({
-                "url": url, "answer": answer, "until": until,
-                "err": format!("{url}: {why}"),
-                "hint": format!(
-                    "lead the host here and verify again, or let its server say {answer:?} at that address until {until}"
-                ),
-            })),
+            Self::HostnameUnverified { method, at, answer, until, .. } => {
+                let (place, hint) = match method {
+                    ProofMethod::Http => (
+                        "url",
+                        format!(
+                            "lead the host here and verify again, or let its server say {answer:?} at that address until {until}"
+                        ),
+                    ),
+                    ProofMethod::Dns => (
+                        "record",
+                        format!("give {at} the TXT record {answer:?} and verify again, until {until}"),
+                    ),
+                };
+                Extra::Detail(json!({
+                    place: at, "answer": answer, "until": until, "err": said, "hint": hint,
+                }))
+            }
             Self::RunNotFound | Self::RunEnded => Extra::Nothing,
             Self::OpNotFound | Self::ReservedSlug | Self::SlugTaken | Self::MissingName | Self::Internal => {
                 Extra::Nothing

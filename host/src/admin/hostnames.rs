@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chassis::Chassis;
 use jiff::{SignedDuration, Timestamp};
 use model::{Hostname, StackName};
-use store::{HostnameProof, HostnameRecord, Store, Tenant};
+use store::{HostnameProof, HostnameRecord, ProofMethod, Store, Tenant};
 
 use super::actor::{Actor, Need};
 use super::applied::Applied;
@@ -13,6 +13,8 @@ use super::error::AdminError;
 
 /// Where a host is asked, before the token; the web head answers there.
 pub(crate) const VERIFY: &str = "/.well-known/txco-verify/";
+/// What the name of the record begins with that proves a host.
+const RECORD: &str = "_txco-challenge.";
 /// How long a question stays open.
 const OPEN: SignedDuration = SignedDuration::from_hours(24 * 7);
 
@@ -63,36 +65,56 @@ impl Hostnames<'_> {
         all.into_iter().find(|one| one.hostname == *hostname).ok_or(AdminError::Internal)
     }
 
-    /// Asks a host for what only whoever rules it can make it say. It is asked over http, which a host without a
-    /// certificate speaks, on the way that tenants' requests take. On a thread that may block.
+    /// Asks a host, or its name servers, for what only whoever rules it can make them say. A host is asked over http,
+    /// which one without a certificate speaks, on the way that tenants' requests take. On a thread that may block.
     ///
     /// # Errors
     /// [`AdminError`]: the host, the method, `hostname_not_found`, `hostname_unverified`.
     pub(crate) fn verify(&self, hostname: &str, method: Option<&str>) -> Result<HostnameRecord, AdminError> {
         self.may(Need::HOSTNAMES_WRITE)?;
-        match method.unwrap_or("http-01") {
-            "http-01" => {}
-            "dns-txt" => return Err(AdminError::MethodUnsupported),
-            _ => return Err(AdminError::InvalidFilter("method is http-01".to_owned())),
-        }
+        let methods = [ProofMethod::Http, ProofMethod::Dns];
+        let method = methods.into_iter().find(|one| one.word() == method.unwrap_or("http-01"));
+        let method = method.ok_or(AdminError::MethodUnsupported)?;
         let (hostname, tenant) = (parsed(hostname)?, &self.tenant.id);
         let expires = Timestamp::now() + OPEN;
         let fresh = HostnameProof { token: random()?, answer: random()?, expires };
         let HostnameProof { token, answer, expires } =
-            self.store.hostname_proof(tenant, &hostname, &fresh)?;
-        let url = format!("http://{hostname}{VERIFY}{token}");
-        let why = match tokio::runtime::Handle::current().block_on(self.chassis.asked_at(&url)) {
-            Ok((200, said)) if said.trim_ascii() == answer.as_bytes() => None,
-            Ok((200, _)) => Some("it said something else there".to_owned()),
-            Ok((status, _)) => Some(format!("it answered {status}")),
-            Err(failure) => Some(failure.to_string()),
+            self.store.hostname_proof(tenant, &hostname, method, &fresh)?;
+        let at = match method {
+            ProofMethod::Http => format!("http://{hostname}{VERIFY}{token}"),
+            ProofMethod::Dns => format!("{RECORD}{hostname}"),
         };
-        if let Some(why) = why {
-            return Err(AdminError::HostnameUnverified { url, answer, until: expires.to_string(), why });
+        if let Some(why) = tokio::runtime::Handle::current().block_on(self.unproven(method, &at, &answer)) {
+            return Err(AdminError::HostnameUnverified {
+                method,
+                at,
+                answer,
+                until: expires.to_string(),
+                why,
+            });
         }
-        self.store.verify_hostname(tenant, &hostname, &token, self.actor.by())?;
+        self.store.verify_hostname(tenant, &hostname, &token, method, self.actor.by())?;
         self.applied.renew_changed()?;
         self.record(&hostname)
+    }
+
+    /// Why what is said at `at` does not prove the host; nothing when it does.
+    async fn unproven(&self, method: ProofMethod, at: &str, answer: &str) -> Option<String> {
+        let is_it = |said: &[u8]| said.trim_ascii() == answer.as_bytes();
+        match method {
+            ProofMethod::Http => match self.chassis.asked_at(at).await {
+                Ok((200, said)) if is_it(&said) => None,
+                Ok((200, _)) => Some("it said something else there".to_owned()),
+                Ok((status, _)) => Some(format!("it answered {status}")),
+                Err(failure) => Some(failure.to_string()),
+            },
+            ProofMethod::Dns => match self.chassis.records_of(at).await {
+                Ok(records) if records.iter().any(|said| is_it(said.as_bytes())) => None,
+                Ok(records) if records.is_empty() => Some("it has no TXT record".to_owned()),
+                Ok(_) => Some("its TXT records say something else".to_owned()),
+                Err(failure) => Some(failure.to_string()),
+            },
+        }
     }
 
     /// Lets a host go.

@@ -524,6 +524,7 @@ fn egress_settings(config: &Config) -> Result<egress::Settings, BootError> {
         allow: config.egress_allow_cidrs.clone(),
         deny: config.egress_deny_cidrs.clone(),
         connect_to: config.egress_connect_to.iter().map(|c| (c.host.clone(), c.address)).collect(),
+        dns_server: config.dns_server,
         extra_ca: config.egress_ca.iter().map(read).collect::<Result<_, _>>()?,
         max_reply_bytes: config.op_payload_max.0,
         ..egress::Settings::default()

@@ -50,7 +50,8 @@ pub(crate) struct VerifyFlags {
     /// The host
     #[arg(value_name = "HOST")]
     hostname: String,
-    /// How: http-01 asks http://HOST/.well-known/txco-verify/…; dns-txt is not looked up here
+    /// How: http-01 asks http://HOST/.well-known/txco-verify/…; dns-txt looks for a record of _txco-challenge.HOST, and also
+    /// takes a host that another tenant has
     #[arg(long, value_name = "METHOD", default_value = "http-01", value_parser = ["http-01", "dns-txt"])]
     method: String,
     #[command(flatten)]

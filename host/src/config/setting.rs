@@ -36,6 +36,12 @@ impl Setting for PathBuf {
     }
 }
 
+impl Setting for SocketAddr {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "expected ADDRESS:PORT".to_owned())
+    }
+}
+
 /// An absent setting is the empty text.
 impl<T: Setting> Setting for Option<T> {
     fn parse(text: &str) -> Result<Self, String> {

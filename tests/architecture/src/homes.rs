@@ -5,7 +5,7 @@ use toml::Table;
 use crate::ranks::{dependencies, manifests};
 
 /// What has a home, and where.
-const HOMES: [(&str, &str); 14] = [
+const HOMES: [(&str, &str); 15] = [
     ("clap", "txco"),
     ("rpassword", "txco"),
     ("axum", "txco"),
@@ -16,6 +16,7 @@ const HOMES: [(&str, &str); 14] = [
     ("wit-parser", "txco-workshop"),
     ("wasm-encoder", "txco-workshop"),
     ("reqwest", "txco-egress"),
+    ("simple-dns", "txco-egress"),
     ("aes-gcm", "txco-vault"),
     ("age", "txco-vault"),
     ("argon2", "txco-vault"),

@@ -18,6 +18,7 @@ use crate::arriving::{self, Taken};
 use crate::coding::{Coding, Undone};
 use crate::draft::Draft;
 use crate::error::Error;
+use crate::records::{RecordsError, txt_records};
 use crate::resolver::{Ask, NoAddress, Resolver, bare, is_localhost, system};
 use crate::retry;
 use crate::scrub::{Found, Mask};
@@ -46,6 +47,8 @@ pub struct Settings {
     /// Where to connect for a name instead of asking DNS. It changes resolution, never
     /// policy: TLS checks the name, and the address must be one that may be dialled (R31).
     pub connect_to: Vec<(String, SocketAddr)>,
+    /// Who is asked for TXT records, instead of the machine's name servers.
+    pub dns_server: Option<SocketAddr>,
     /// Certificate authorities to trust beside the system's, each a PEM file's content.
     pub extra_ca: Vec<Vec<u8>>,
     /// The chassis's own admin head, which is never dialled.
@@ -63,6 +66,7 @@ impl Default for Settings {
             allow: Vec::new(),
             deny: Vec::new(),
             connect_to: Vec::new(),
+            dns_server: None,
             extra_ca: Vec::new(),
             own_admin: None,
             max_reply_bytes: 8 * 1024 * 1024,
@@ -83,6 +87,7 @@ pub struct Client {
     at_admin_port: Option<(u16, reqwest::Client)>,
     max_reply_bytes: usize,
     agent: String,
+    dns_server: Option<SocketAddr>,
 }
 
 /// A reply, masked.
@@ -194,6 +199,7 @@ impl Client {
             connect_to,
             max_reply_bytes: settings.max_reply_bytes,
             agent: settings.agent,
+            dns_server: settings.dns_server,
         })
     }
 
@@ -203,6 +209,14 @@ impl Client {
     pub fn sends_secrets_to(&self, destination: &Destination) -> bool {
         destination.scheme() != Scheme::Http
             || (self.judge.policy == AddressPolicy::Open && is_loopback(destination))
+    }
+
+    /// The TXT records of `name`, each as one text; none when it has none, or is not there.
+    ///
+    /// # Errors
+    /// [`RecordsError`].
+    pub async fn txt_records(&self, name: &str) -> Result<Vec<String>, RecordsError> {
+        txt_records(name, self.dns_server).await
     }
 
     /// Splices, sends, and masks the reply. The bag is kept until then.

@@ -9,7 +9,7 @@
 //! `SecretBag<Splice>` and the request's `Credentials`, which makes a [`Materialized`] that
 //! only the connection sees; it checks the address, sends, reads a bounded reply, undoes its
 //! compression, takes out the credentials that arrive with it, and masks it. A [`Reply`] is
-//! plain data again.
+//! plain data again. [`Client::txt_records`] asks the operator's name servers, and dials nobody else.
 //!
 //! Two checks decide where a request goes, and both must pass. *Names*: the bag carries the
 //! one [`Destination`](model::Destination) its secrets may travel to, and the draft must go
@@ -40,6 +40,7 @@ mod wire;
 mod scrub;
 mod splice;
 mod resolver;
+mod records;
 mod tls;
 mod retry;
 mod arriving;
@@ -57,5 +58,6 @@ pub use draft::{Draft, DraftBody};
 pub use error::Error;
 pub use ipnet::IpNet;
 pub use otlp::{OtlpClient, OtlpError};
+pub use records::RecordsError;
 pub use scrub::{MASK_TEXT, SHORT};
 pub use splice::Materialized;

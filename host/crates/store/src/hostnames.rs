@@ -11,7 +11,7 @@ use crate::refusal::StackRefusal;
 use crate::row::said;
 use crate::store::{Store, Writing};
 
-pub use proofs::HostnameProof;
+pub use proofs::{HostnameProof, ProofMethod};
 
 /// How many hostnames a tenant may have.
 pub const MOST_HOSTNAMES: usize = 1000;
@@ -68,32 +68,16 @@ impl Store {
                     return Err(Error::Stack(StackRefusal::HostnameTaken));
                 }
                 Some(_) => {
-                    let sql = "UPDATE tenant_hostnames SET stack = ?2 WHERE hostname = ?1 AND revoked_at IS NULL";
+                    let sql =
+                        "UPDATE tenant_hostnames SET stack = ?2 WHERE hostname = ?1 AND revoked_at IS NULL";
                     let row = (hostname.as_str(), stack.map(StackName::as_str));
                     transaction.execute(sql, row).map_err(Error::of)?;
                 }
                 None => {
-                    if count(transaction, tenant)? >= MOST_HOSTNAMES {
-                        let most = MOST_HOSTNAMES;
-                        return Err(Error::Stack(StackRefusal::TooManyHostnames { most }));
-                    }
-                    let id = writing.mint(IdKind::Hostname)?;
-                    let sql = "INSERT INTO tenant_hostnames (id, hostname, tenant_id, stack, created_at, created_by)
-                               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-                    let row = (
-                        id.as_str(),
-                        hostname.as_str(),
-                        tenant.as_str(),
-                        stack.map(StackName::as_str),
-                        writing.time(),
-                        by.author(),
-                    );
-                    transaction.execute(sql, row).map_err(Error::of)?;
+                    return claim(writing, tenant, hostname, stack, by);
                 }
             }
-            let deed = Deed::new(by, "hostname.bind", tenant.as_str(), hostname.as_str());
-            writing.record(&deed.fact("stack", stack.map_or("-", StackName::as_str)))?;
-            Ok(())
+            bound(writing, tenant, hostname, stack, by)
         })
     }
 
@@ -103,16 +87,57 @@ impl Store {
     /// [`StackRefusal::NoHostname`], or of the database.
     pub fn release_hostname(&self, tenant: &TenantId, hostname: &Hostname, by: By<'_>) -> Result<(), Error> {
         self.write(|writing: &Writing<'_>| {
-            let sql = "UPDATE tenant_hostnames SET revoked_at = ?3
-                       WHERE tenant_id = ?1 AND hostname = ?2 AND revoked_at IS NULL";
-            let row = (tenant.as_str(), hostname.as_str(), writing.time());
-            if writing.transaction.execute(sql, row).map_err(Error::of)? == 0 {
+            if let_go(writing, tenant.as_str(), hostname)? == 0 {
                 return Err(Error::Stack(StackRefusal::NoHostname));
             }
             writing.record(&Deed::new(by, "hostname.release", tenant.as_str(), hostname.as_str()))?;
             Ok(())
         })
     }
+}
+
+/// Binds a host that nobody has.
+fn claim(
+    writing: &Writing<'_>,
+    tenant: &TenantId,
+    hostname: &Hostname,
+    stack: Option<&StackName>,
+    by: By<'_>,
+) -> Result<(), Error> {
+    let transaction = writing.transaction;
+    if count(transaction, tenant)? >= MOST_HOSTNAMES {
+        return Err(Error::Stack(StackRefusal::TooManyHostnames { most: MOST_HOSTNAMES }));
+    }
+    let id = writing.mint(IdKind::Hostname)?;
+    let sql = "INSERT INTO tenant_hostnames (id, hostname, tenant_id, stack, created_at, created_by)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (stack_name, author) = (stack.map(StackName::as_str), by.author());
+    let row = (id.as_str(), hostname.as_str(), tenant.as_str(), stack_name, writing.time(), author);
+    transaction.execute(sql, row).map_err(Error::of)?;
+    bound(writing, tenant, hostname, stack, by)
+}
+
+/// Writes into the audit where a host leads.
+fn bound(
+    writing: &Writing<'_>,
+    tenant: &TenantId,
+    hostname: &Hostname,
+    stack: Option<&StackName>,
+    by: By<'_>,
+) -> Result<(), Error> {
+    let deed = Deed::new(by, "hostname.bind", tenant.as_str(), hostname.as_str());
+    writing.record(&deed.fact("stack", stack.map_or("-", StackName::as_str)))?;
+    Ok(())
+}
+
+/// Ends the binding of a host, and what is asked about it; how many there were.
+fn let_go(writing: &Writing<'_>, tenant: &str, hostname: &Hostname) -> Result<usize, Error> {
+    let sql = "DELETE FROM txco_hostname_claims WHERE tenant_id = ?1 AND hostname = ?2";
+    writing.transaction.execute(sql, [tenant, hostname.as_str()]).map_err(Error::of)?;
+    let sql = "UPDATE tenant_hostnames SET revoked_at = ?3
+               WHERE tenant_id = ?1 AND lower(hostname) = ?2 AND revoked_at IS NULL";
+    let row = (tenant, hostname.as_str(), writing.time());
+    writing.transaction.execute(sql, row).map_err(Error::of)
 }
 
 fn owner(connection: &Connection, hostname: &Hostname) -> Result<Option<String>, Error> {

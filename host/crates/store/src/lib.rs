@@ -71,7 +71,7 @@ pub use chain::{AuditKeyRow, AuditRow, AuditSeal, By, Deed, Head};
 pub use changes::{Changes, Watch};
 pub use error::{Error, Quota};
 pub use every::{Rewrapped, SealedValue, Versions};
-pub use hostnames::{HostnameProof, HostnameRecord, MOST_HOSTNAMES};
+pub use hostnames::{HostnameProof, HostnameRecord, MOST_HOSTNAMES, ProofMethod};
 pub use ops::{NewBuild, Pushed, StoredBuild, StoredOp};
 pub use quota::{Quotas, Usage};
 pub use refusal::StackRefusal;

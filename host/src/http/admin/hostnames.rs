@@ -112,7 +112,7 @@ struct Binding {
 #[derive(Default, Deserialize, JsonSchema)]
 #[schemars(rename = "Verification")]
 struct Proof {
-    /// `http-01`, also when absent.
+    /// `http-01`, also when absent, or `dns-txt`.
     method: Option<String>,
 }
 

@@ -1,10 +1,11 @@
 //! Stacks: drafts take files, versions are activated whole, and what is served is what was activated.
 
+use jiff::{SignedDuration, Timestamp};
 use model::{Delivery, Digest, Hostname, OpName, StackName, TenantId};
 use rusqlite::Connection;
 use txco_store::{
-    Activated, Activation, Base, By, Change, Error, KEPT_VERSIONS, Managed, NewBuild, Options, Pin, Pinned,
-    StackFile, StackRefusal, Store, VersionAddress, VersionStatus, manifest_of,
+    Activated, Activation, Base, By, Change, Error, HostnameProof, KEPT_VERSIONS, Managed, NewBuild, Options,
+    Pin, Pinned, ProofMethod, StackFile, StackRefusal, Store, VersionAddress, VersionStatus, manifest_of,
 };
 
 struct House {
@@ -252,6 +253,51 @@ fn a_host_is_one_tenants() {
     release(&house.tenant).unwrap();
     assert_eq!(refusal(release(&house.tenant)), StackRefusal::NoHostname);
     house.store.bind_hostname(&other, &host, None, By::Open).unwrap();
+}
+
+#[test]
+fn a_host_goes_to_whom_its_zone_names_whoever_has_it() {
+    let house = house();
+    let host = Hostname::parse("shop.example").unwrap();
+    let other = TenantId::parse("tnt_sys").unwrap();
+    let expires = Timestamp::now() + SignedDuration::from_hours(1);
+    let fresh = |token: &str| HostnameProof {
+        token: token.to_owned(),
+        answer: format!("answer to {token}"),
+        expires,
+    };
+    let asked = |tenant, method, token| house.store.hostname_proof(tenant, &host, method, &fresh(token));
+    let proven = |tenant, token, method| house.store.verify_hostname(tenant, &host, token, method, By::Open);
+
+    assert_eq!(
+        refusal(asked(&other, ProofMethod::Dns, "t0")),
+        StackRefusal::NoHostname,
+        "bind it: it is free"
+    );
+    house.store.bind_hostname(&house.tenant, &host, Some(&house.shop), By::Open).unwrap();
+    asked(&house.tenant, ProofMethod::Http, "t1").unwrap();
+    proven(&house.tenant, "t1", ProofMethod::Http).unwrap();
+    asked(&other, ProofMethod::Dns, "t0").unwrap();
+    // Whoever reaches the chassis at that name answers by http, the tenant that has it and any other.
+    assert_eq!(refusal(asked(&other, ProofMethod::Http, "t2")), StackRefusal::NoHostname);
+    assert_eq!(refusal(proven(&other, "t0", ProofMethod::Http)), StackRefusal::NoHostname);
+    assert_eq!(asked(&other, ProofMethod::Dns, "t2").unwrap().token, "t0", "the open question stays");
+    assert_eq!(
+        house.store.hostname_answer("t0").unwrap(),
+        None,
+        "no answer by http for whom it does not lead to"
+    );
+    assert_eq!(refusal(proven(&other, "t9", ProofMethod::Dns)), StackRefusal::NoHostname);
+    proven(&other, "t0", ProofMethod::Dns).unwrap();
+    let all = house.store.hostnames(None).unwrap();
+    assert_eq!((all.len(), &all[0].tenant, all[0].stack.as_ref()), (1, &other, None));
+    assert!(all[0].verified_at.is_some());
+    assert_eq!(refusal(proven(&other, "t0", ProofMethod::Dns)), StackRefusal::NoHostname, "good once");
+    // Letting go ends the question.
+    asked(&other, ProofMethod::Http, "t3").unwrap();
+    house.store.release_hostname(&other, &host, By::Open).unwrap();
+    house.store.bind_hostname(&other, &host, None, By::Open).unwrap();
+    assert_eq!(asked(&other, ProofMethod::Http, "t4").unwrap().token, "t4");
 }
 
 /// What the Go chassis activated is served as it stands in its table.
