@@ -38,6 +38,10 @@ fn what_waits_is_listed_told_and_cancelled_once() {
     let mut host = Host::serve(TXCO)
         .rule("OPS/web/100/print.txcl", &rule("https://work.example/jobs", ", max_duration = \"1h\""))
         .rule("OPS/web/200/slow.txcl", &hanging)
+        .rule(
+            "OPS/web/300/again.txcl",
+            &format!("WHEN .body.twice == true {}", rule("https://work.example/jobs", "")),
+        )
         .upstream(&worker, "work.example:443")
         .start();
     assert_eq!(listed(&mut host, &[]), Vec::<Value>::new());
@@ -49,6 +53,7 @@ fn what_waits_is_listed_told_and_cancelled_once() {
     assert_eq!((all.len(), &all[0]["id"], &all[0]["workers"]), (1, &json!(run), &json!(1)), "{all:?}");
     let text = |value: &Value| value.as_str().unwrap()[..22].to_owned();
     assert_eq!(text(&all[0]["expires_at"]), text(&job["_txc"]["expires_at"]));
+    assert_eq!(all[0]["waiting_since"], all[0]["since"], "it has waited from its beginning");
     for none in [["--stack", "other"], ["--state", "failed,cancelled"], ["--older", "1h"]] {
         assert_eq!(listed(&mut host, &none), Vec::<Value>::new(), "{none:?}");
     }
@@ -56,9 +61,13 @@ fn what_waits_is_listed_told_and_cancelled_once() {
     let wrong = txco(&mut host, &["runs", "list", "--state", "asleep"]).fails(1);
     assert!(wrong.contains("is no state: open, all, waiting"), "{wrong}");
     let shown = txco(&mut host, &["runs", "show", &run]).succeeds();
-    for want in
-        ["state:       waiting", "waits for 1 of 1 workers: print until", "stage:       web/100", "opc_"]
-    {
+    for want in [
+        "state:       waiting",
+        "waits for 1 of 1 workers: print until",
+        "waits since: 20",
+        "stage:       web/100",
+        "opc_",
+    ] {
         assert!(shown.contains(want), "{want}: {shown}");
     }
     assert!(!shown.contains("written-on-the-order"), "{shown}");
@@ -108,5 +117,23 @@ fn what_waits_is_listed_told_and_cancelled_once() {
         assert!(begun.elapsed() < Duration::from_secs(20), "it runs on");
         std::thread::sleep(Duration::from_millis(100));
     }
+
+    // Since when one waits is told of where it waits now.
+    let _twice = ticket(&host.event("/orders", &json!({ "twice": true })));
+    let first = listed(&mut host, &[])[0].clone();
+    let job = worker.received().pop().unwrap();
+    let token = job.header("x-txco-continuation-token").unwrap().to_owned();
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(call(&mut host, &job.json(), &token, &done(&json!({}))).status, 200);
+    let again = loop {
+        match listed(&mut host, &["--state", "waiting"]).pop() {
+            Some(one) if one["waits"] == 2 => break one,
+            _ => std::thread::sleep(Duration::from_millis(20)),
+        }
+        assert!(begun.elapsed() < Duration::from_secs(40), "it does not wait again");
+    };
+    assert_eq!((&again["id"], &again["since"]), (&first["id"], &first["since"]));
+    let moment = |one: &Value| one["waiting_since"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(moment(&again) > moment(&first), "{again}");
     host.finish();
 }

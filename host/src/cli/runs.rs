@@ -89,7 +89,7 @@ fn list(flags: &ListFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
         }
     }
     let reply = place.of_tenant("GET", &format!("/runs{query}"), None)?;
-    let heads = ["RUN", "TENANT", "STACK", "STATE", "WAITS FOR", "SINCE", "EXPIRES", "REQUEST"];
+    let heads = ["RUN", "TENANT", "STACK", "STATE", "BEGUN", "WAITS FOR", "SINCE", "EXPIRES", "REQUEST"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for one in reply.body.get("runs").and_then(Value::as_array).into_iter().flatten() {
         rows.push(vec![
@@ -97,8 +97,9 @@ fn list(flags: &ListFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
             cell(&place.tenant),
             text(one, "stack"),
             text(one, "state"),
-            waits_for(one),
             text(one, "since"),
+            waits_for(one),
+            text(one, "waiting_since"),
             text(one, "expires_at"),
             text(one, "request_id"),
         ]);
@@ -127,7 +128,8 @@ fn show(flags: &ShowFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
         ("stack", text(one, "stack")),
         ("state", text(one, "state")),
         ("why", text(body, "why")),
-        ("since", text(one, "since")),
+        ("begun", text(one, "since")),
+        ("waits since", text(one, "waiting_since")),
         ("expires", text(one, "expires_at")),
         ("ended", text(one, "ended_at")),
         ("stage", text(body, "stage")),

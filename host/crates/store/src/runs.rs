@@ -430,10 +430,11 @@ fn suspend(writing: &Writing<'_>, run: &Id, owner: &str, new: &NewStep<'_>) -> R
     let sql = "INSERT INTO txco_run_rules (digest, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     connection.execute(sql, (new.rules, new.content)).map_err(Error::of)?;
     connection.execute("DELETE FROM txco_waits WHERE run_id = ?1", [run.as_str()]).map_err(Error::of)?;
-    let sql = "UPDATE txco_runs SET step = step + 1, rules = ?3, held_nonce = ?4, held = ?5, open_waits = ?6, touched = 0
-               WHERE run_id = ?1 AND owner = ?2 AND ended_at IS NULL RETURNING step";
+    let sql = "UPDATE txco_runs SET step = step + 1, rules = ?3, held_nonce = ?4, held = ?5, open_waits = ?6, touched = 0,
+                   waits_since = ?7 WHERE run_id = ?1 AND owner = ?2 AND ended_at IS NULL RETURNING step";
     let open = i64::try_from(new.waits.len()).unwrap_or(i64::MAX);
-    let row = params![run.as_str(), owner, new.rules, new.held.nonce, new.held.bytes, open];
+    let now = writing.now.as_millisecond();
+    let row = params![run.as_str(), owner, new.rules, new.held.nonce, new.held.bytes, open, now];
     let step: Option<u32> = connection.query_row(sql, row, |row| row.get(0)).optional().map_err(Error::of)?;
     let Some(step) = step else { return Ok(false) };
     let sql = "INSERT INTO txco_waits (wait_id, run_id, step, ordinal, token_hash, expires_at)

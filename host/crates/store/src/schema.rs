@@ -58,6 +58,7 @@ pub(crate) const RUNTIME: &[Migration] = &[
     Migration { number: 73, sql: include_str!("schema/0073_changes_of_ops.sql"), if_clean: &[] },
     Migration { number: 75, sql: include_str!("schema/0075_hostname_proofs.sql"), if_clean: &[] },
     Migration { number: 83, sql: include_str!("schema/0083_hostname_claims.sql"), if_clean: &[] },
+    Migration { number: 84, sql: include_str!("schema/0084_waits_since.sql"), if_clean: &[] },
 ];
 
 /// The layout of `auth-<env>.db`.

@@ -123,6 +123,9 @@ struct Record {
     state: &'static str,
     /// When it was first kept.
     since: String,
+    /// Since when it waits, while it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_since: Option<String>,
     /// How often it has waited.
     waits: u32,
     /// How many workers it waits for now.
@@ -146,6 +149,7 @@ impl Record {
             stack: run.stack.clone(),
             state: run.standing.word(),
             since: run.since.to_string(),
+            waiting_since: text(run.waiting_since),
             waits: run.step,
             workers: run.waits_for,
             expires_at: text(run.expires),

@@ -57,6 +57,8 @@ pub struct RunRecord {
     pub standing: Standing,
     /// When it was first kept.
     pub since: Timestamp,
+    /// Since when it waits, while it does.
+    pub waiting_since: Option<Timestamp>,
     /// How often it has waited.
     pub step: u32,
     /// How many workers it waits for.
@@ -110,7 +112,8 @@ pub struct Which<'a> {
 const TOLD: &str = "SELECT run_id, stack, request_id, created_at, step, open_waits, ended_at, failed,
     CASE WHEN ended_at IS NULL THEN CASE WHEN open_waits > 0 THEN 0 WHEN owner IS NULL THEN 1 ELSE 2 END
          WHEN failed IS NULL THEN 3 WHEN failed = ?1 THEN 5 ELSE 4 END AS standing,
-    (SELECT MAX(w.expires_at) FROM txco_waits w WHERE w.run_id = r.run_id AND w.ending IS NULL) AS expires
+    (SELECT MAX(w.expires_at) FROM txco_waits w WHERE w.run_id = r.run_id AND w.ending IS NULL) AS expires,
+    CASE WHEN ended_at IS NULL AND open_waits > 0 THEN waits_since END AS waiting_since
     FROM txco_runs r";
 
 impl Store {
@@ -181,10 +184,15 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         since: moment(row, 3)?,
         step: row.get(4)?,
         waits_for: row.get(5)?,
-        expires: row.get::<_, Option<i64>>(9)?.and_then(|at| Timestamp::from_millisecond(at).ok()),
-        ended: row.get::<_, Option<i64>>(6)?.and_then(|at| Timestamp::from_millisecond(at).ok()),
+        waiting_since: perhaps(row, 10)?,
+        expires: perhaps(row, 9)?,
+        ended: perhaps(row, 6)?,
         fault: row.get(7)?,
     })
+}
+
+fn perhaps(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(at)?.and_then(|at| Timestamp::from_millisecond(at).ok()))
 }
 
 fn moment(row: &Row<'_>, at: usize) -> rusqlite::Result<Timestamp> {
