@@ -12,7 +12,7 @@ use sandbox::Randomness;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::rehearsal::{Scene, envelope, value_of};
+use super::rehearsal::{Scene, envelope};
 use crate::cli::output::Complaint;
 
 /// The largest fixture.
@@ -166,7 +166,7 @@ impl Fixture {
             delivery: delivery.transpose()?,
             scene: Scene {
                 now,
-                params: value_of(&text.params.into())?,
+                params: serde_json::Value::from(text.params).into(),
                 envelope: envelope(&input, raw_body.as_deref().map(Vec::as_slice)).map_err(|e| e.message)?,
                 randomness: Randomness::Seeded(text.seed),
             },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use model::Envelope;
 use serde_json::Value;
 
-use super::rehearsal::{Answer, value_of};
+use super::rehearsal::Answer;
 use crate::cli::output::{Complaint, Console};
 
 /// Beside a component, or in an op's folder.
@@ -66,8 +66,7 @@ fn nested(answer: &Answer) -> Result<Value, Complaint> {
         |why: &dyn std::fmt::Display| Complaint::failed(format!("the answer cannot be compared: {why}"));
     let mut all = Envelope::default();
     for (path, _, value) in &answer.fields {
-        let value = value_of(value).map_err(|error| wrong(&error))?;
-        all.set(path, value).map_err(|error| wrong(&error))?;
+        all.set(path, value.clone().into()).map_err(|error| wrong(&error))?;
     }
-    serde_json::from_str(&all.document().to_json()).map_err(|error| wrong(&error))
+    serde_json::to_value(all.document()).map_err(|error| wrong(&error))
 }

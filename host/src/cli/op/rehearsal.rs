@@ -152,7 +152,7 @@ impl Scene {
 /// A value as JSON; a credential as its text, for the author's eyes (R21).
 fn shown(value: &Value, credentials: &Credentials) -> (Kind, serde_json::Value) {
     let Value::Sealed(sealed) = value else {
-        return (Kind::Plain, serde_json::from_str(&value.to_json()).unwrap_or_default());
+        return (Kind::Plain, serde_json::to_value(value).unwrap_or_default());
     };
     let text: String = sealed
         .credentials()
@@ -164,19 +164,13 @@ fn shown(value: &Value, credentials: &Credentials) -> (Kind, serde_json::Value) 
 /// The parameters and input of a call, from JSON.
 pub(super) fn envelope(input: &serde_json::Value, raw_body: Option<&[u8]>) -> Result<Envelope, Complaint> {
     let wrong = |why: String| Complaint::failed(format!("input: {why}"));
-    let value = value_of(input).map_err(&wrong)?;
-    let mut envelope = Envelope::new(value).map_err(|e| wrong(e.to_string()))?;
+    let mut envelope = Envelope::new(input.clone().into()).map_err(|e| wrong(e.to_string()))?;
     if let Some(raw) = raw_body {
         let text = || std::str::from_utf8(raw).ok().map(Value::from);
         let body = Value::parse(raw).ok().or_else(text);
         envelope.receive_body(body, Arc::from(raw));
     }
     Ok(envelope)
-}
-
-/// JSON as a value of the envelope.
-pub(super) fn value_of(json: &serde_json::Value) -> Result<Value, String> {
-    Value::parse(json.to_string().as_bytes()).map_err(|e| e.to_string())
 }
 
 /// Whether an op returned what its secrets' policies would have to allow (R21).

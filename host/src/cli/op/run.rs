@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::mocks::Mocks;
 use super::place::{Place, sandbox};
-use super::rehearsal::{Failed, Kind, Rehearsal, Scene, envelope, missing, needs_allow, value_of};
+use super::rehearsal::{Failed, Kind, Rehearsal, Scene, envelope, missing, needs_allow};
 use crate::cli::output::{Complaint, Console};
 use crate::cli::prompt::{Unanswered, read_whole};
 use model::{Class, Delivery};
@@ -73,7 +73,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     let request = if flags.input.is_none() && flags.body.is_none() { mocks.request() } else { None };
     let scene = Scene {
         now: Timestamp::now(),
-        params: value_of(&params.into()).map_err(Complaint::usage)?,
+        params: Value::from(params).into(),
         envelope: input(flags, request.as_deref())?,
         randomness: Randomness::System,
     };
