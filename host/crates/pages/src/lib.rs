@@ -2,7 +2,7 @@
 //!
 //! **Use it when** bytes are a secret's or a guest's: [`Locked`] for keys and credentials,
 //! [`Pocket`] for secrets that are opened for one call, [`Reservations`] for the linear memories of guests, [`clearing_stack`] for code that works
-//! on secrets, [`harden`] once at the start of the process, [`wipe_variable`] before it.
+//! on secrets, [`harden()`] once at the start of the process, [`wipe_variable`] before it.
 //! **Not when** bytes may be seen: use the heap.
 //!
 //! Invariants:

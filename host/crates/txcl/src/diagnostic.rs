@@ -11,7 +11,7 @@ pub(crate) type Span = Range<usize>;
 /// More findings than this in one file are counted, not listed.
 const MAX_FINDINGS: usize = 100;
 
-/// One rule file, as it is handed to [`compile`](crate::compile).
+/// One rule file, as it is handed to [`compile()`](crate::compile()).
 #[derive(Debug, Clone, Copy)]
 pub struct RuleFile<'a> {
     /// The path to show in diagnostics.

@@ -1,6 +1,6 @@
 //! Rule text to checked rules, and their evaluation; pure.
 //!
-//! **Use it when** a rule file is to be compiled ([`compile`]), checked for people
+//! **Use it when** a rule file is to be compiled ([`compile()`]), checked for people
 //! ([`check`]) or run over an envelope ([`Rule`]). **Not when** the op it names is to be
 //! called (go to `chassis`), a secret opened (`vault`) or a request sent (`egress`): here
 //! secrets are names and credentials are numbers. The language is described in

@@ -12,7 +12,7 @@ use crate::cli::typed::{program, quoted};
 /// Flags of `txco op new`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Flags {
-    /// Its folder; the last part is its name. In OPS/<stack>/<scope>/ a rule that calls it is
+    /// Its folder; the last part is its name. In OPS/STACK/SCOPE/ a rule that calls it is
     /// made too
     #[arg(value_name = "NAME")]
     path: Option<PathBuf>,
