@@ -64,6 +64,7 @@ mod demo;
 mod op_push;
 mod op_sign;
 mod op_new;
+mod op_build_ends;
 mod op_verbs;
 mod op_verify;
 mod op_languages;

@@ -197,7 +197,7 @@ fn requests_are_watched_as_they_end() {
         assert!(start.elapsed().as_secs() < 60, "{}", pty.printed());
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    pty.terminate();
+    pty.signal(support::Signal::TERM);
     let _terminated = host.end_of(pty);
     host.finish();
 }

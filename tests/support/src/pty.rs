@@ -94,9 +94,9 @@ impl Pty {
         self
     }
 
-    /// Asks it to end.
-    pub fn terminate(&mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    /// Sends it a signal; it alone, and nothing that it started.
+    pub fn signal(&mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for the end. Standard error is all that the terminal showed.

@@ -22,6 +22,8 @@ const PIP: &[(&str, &str)] = &[("requirements.txt", include_str!("tools/requirem
 /// The interfaces of the contract that a source may import.
 const INTERFACES: [&str; 5] = ["call", "secrets", "keys", "random", "log"];
 const WORLD: &str = "source";
+/// How the folder of a tool is called until all of it is there.
+const PART: &str = ".part-";
 
 /// A language's compiler, found.
 pub(crate) struct Toolchain {
@@ -140,7 +142,7 @@ impl Toolchain {
                 ("componentize-py", program, arguments, environment)
             }
         };
-        let tool = Tool { name, program: &program, arguments, environment, folder: &folder };
+        let tool = Tool { name, program: &program, arguments, environment, folder: &folder, hopeless: None };
         tool.run(&source.folder, progress)?;
         component::of_module(&fs::read(&made).map_err(Error::file(&made))?)
     }
@@ -160,7 +162,7 @@ impl Toolchain {
         let node = surroundings.program("node").unwrap_or_default();
         let (arguments, environment) =
             (vec!["--check".into(), module.into()], Self::environment(surroundings));
-        let checked = Tool { name: "node", program: &node, arguments, environment, folder }
+        let checked = Tool { name: "node", program: &node, arguments, environment, folder, hopeless: None }
             .run(&source.folder, &mut |line| progress(&line.replace(&ours, &theirs)));
         checked.map_err(|error| {
             let Error::Compile { folder, tool, said } = error else { return error };
@@ -184,13 +186,19 @@ impl Toolchain {
         }
         progress(&format!("installing {} (once; hundreds of megabytes)", self.identity));
         fs::create_dir_all(&all).map_err(Error::file(&all))?;
-        let made = tempfile::Builder::new().prefix(".part-").tempdir_in(&all).map_err(Error::file(&all))?;
+        // Of an installation that was broken off: nobody else is at work here.
+        for left in fs::read_dir(&all).map_err(Error::file(&all))?.flatten() {
+            if left.file_name().as_encoded_bytes().starts_with(PART.as_bytes()) {
+                fs::remove_dir_all(left.path()).map_err(Error::file(&left.path()))?;
+            }
+        }
+        let made = tempfile::Builder::new().prefix(PART).tempdir_in(&all).map_err(Error::file(&all))?;
         for (file, text) in pinned {
             write(&made.path().join(file), text.as_bytes())?;
         }
         let name = if self.language == Language::Python { "pip" } else { "npm" };
         let (arguments, environment) = (arguments(made.path()), Self::environment(surroundings));
-        Tool { name, program: &self.program, arguments, environment, folder: made.path() }
+        Tool { name, program: &self.program, arguments, environment, folder: made.path(), hopeless: None }
             .run(&all, progress)?;
         fs::rename(made.path(), &folder).map_err(Error::file(&folder))?;
         // What it would remove when dropped has another name now.

@@ -24,6 +24,9 @@ pub(crate) fn identity(compiler: &Compiler) -> String {
     format!("rust {FLAGS} {} {:?} sdk {}", compiler.version, compiler.way, sdk::digest())
 }
 
+/// What the compiler says of a package that wants more than was made for it.
+const NO_STD: &str = "can't find crate for `std`";
+
 /// What a package says about its build.
 struct Package {
     /// The name of its library, as the file is called.
@@ -68,7 +71,7 @@ fn one(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<u8>, Error> {
     let target = compiler.way.target();
-    let mut attempt = |std: &str| {
+    let mut attempt = |std: &str, hopeless: Option<&'static str>| {
         let folder = work.join("op");
         let mut arguments: Vec<OsString> =
             ["build", "--release", "--lib", "--target", target].map(Into::into).to_vec();
@@ -81,16 +84,15 @@ fn one(
         let environment = environment(package, compiler, surroundings, work);
         let program = &compiler.cargo;
         let shown = Shown { folder: &source.folder };
-        Tool { name: "cargo", program, arguments, environment, folder: &folder }
+        Tool { name: "cargo", program, arguments, environment, folder: &folder, hopeless }
             .run(&source.folder, &mut |line| progress(&shown.line(line)))
             .map_err(|error| shown.error(error))
     };
-    match attempt("core,alloc") {
-        // Said at once, before anything is compiled for it.
-        Err(Error::Compile { said, .. })
-            if compiler.way == Way::Source && said.contains("can't find crate for `std`") =>
-        {
-            attempt("std,panic_abort")?;
+    // A standard library is made only for an op that asks for one, itself or by a package of its.
+    let hopeless = (compiler.way == Way::Source).then_some(NO_STD);
+    match attempt("core,alloc", hopeless) {
+        Err(Error::Compile { said, .. }) if hopeless.is_some_and(|words| said.contains(words)) => {
+            attempt("std,panic_abort", None)?;
         }
         other => other?,
     }
@@ -208,7 +210,7 @@ struct Shown<'a> {
 impl Shown<'_> {
     fn line(&self, line: &str) -> String {
         match line.split_once("--> ") {
-            Some((before, place)) if !place.starts_with('/') => {
+            Some((before, place)) if !place.trim_start().starts_with('/') => {
                 format!("{before}--> {}", self.folder.join(place).display())
             }
             _ => line.to_owned(),

@@ -1,6 +1,5 @@
 //! `txco op build`: sources to components, checked as a chassis checks them.
 
-use std::fs;
 use std::path::PathBuf;
 
 use sandbox::Limits;
@@ -30,9 +29,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     place.check(&sandbox(&limits, console.environment)?, &limits)?;
     let mut records = Vec::new();
     for one in &place.components {
-        let cannot =
-            |e: std::io::Error| Complaint::failed(format!("cannot write {}: {e}", one.file.display()));
-        fs::write(&one.file, &one.bytes).map_err(cannot)?;
+        one.write()?;
         let (file, digest, size) =
             (one.file.display().to_string(), one.facts.digest.to_string(), one.facts.size);
         if !flags.json {

@@ -1,13 +1,13 @@
 //! Where an op is: a folder of sources, built when it must be, or a component.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use model::{Class, Delivery, OpManifest, OpRule, Policy};
-use sandbox::{CodeCache, Limits, Op, Sandbox, Trust};
+use sandbox::{CodeCache, Layered, Limits, Op, Sandbox, Trust};
 use vault::MasterKey;
 use workshop::{Facts, Source, Surroundings};
 use zeroize::Zeroizing;
@@ -130,10 +130,31 @@ impl Component {
         op.map_err(|e| Complaint::failed(format!("{}: {e}", self.file.display())))
     }
 
+    /// Puts it where it lies: all of it or nothing.
+    pub(super) fn write(&self) -> Result<(), Complaint> {
+        let cannot =
+            |e: std::io::Error| Complaint::failed(format!("cannot write {}: {e}", self.file.display()));
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        // With the rights of any new file.
+        let (rights, mut part) = (Permissions::from_mode(0o666), tempfile::Builder::new());
+        let mut part = part.permissions(rights).suffix(".wasm").tempfile_in(folder).map_err(cannot)?;
+        part.write_all(&self.bytes).map_err(cannot)?;
+        part.persist(&self.file).map_err(|e| cannot(e.error))?;
+        Ok(())
+    }
+
     /// The file with somebody's signature over it.
     pub(super) fn signature_file(&self) -> PathBuf {
         signature_file(&self.file)
     }
+}
+
+/// In which way a chassis calls an op, in words.
+pub(super) fn called(layered: Option<Layered>) -> String {
+    layered.map_or_else(
+        || "directly".to_owned(),
+        |why| format!("through the engine's component layer, as {why}"),
+    )
 }
 
 /// Where the signature over a component lies.
