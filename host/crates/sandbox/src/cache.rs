@@ -1,11 +1,12 @@
 //! Compiled code on disk, so that a second start compiles nothing (R27).
 #![allow(unsafe_code, reason = "wasmtime trusts compiled code that it loads; the MAC below is why we may")]
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
 use model::Digest;
@@ -18,6 +19,12 @@ use wasmtime::{Engine, Module};
 const MAC_BYTES: usize = 32;
 /// How the names of all files end.
 const END: &str = ".cwasm";
+/// How those of files end that are being written.
+const PART: &str = ".part";
+/// After this long nobody is writing any more.
+const BROKEN_OFF: Duration = Duration::from_hours(1);
+/// How many bytes are kept: some 70 interpreters, or 40,000 small ops (decision 0079).
+const MOST_BYTES: u64 = 2 << 30;
 
 /// Where compiled code is kept between starts.
 pub enum CodeCache {
@@ -101,7 +108,8 @@ impl CodeCache {
 
     /// Lets go of what was compiled under another key: with a new master key that is all of it,
     /// and one line tells. Its key is in a file's name, so that what stands under a name of ours
-    /// and does not verify was changed, and is told by itself.
+    /// and does not verify was changed, and is told by itself. Of what is too much, and of what
+    /// was never finished, too.
     pub(crate) fn tidy(&self) {
         let Self::At { folder, key } = self else { return };
         let Some(ours) = end_of(key) else { return };
@@ -115,6 +123,7 @@ impl CodeCache {
             let folder = folder.display();
             tracing::warn!(%folder, removed, "compiled ops were made under another master key; compiled again");
         }
+        shrink(folder, MOST_BYTES);
     }
 
     pub(crate) fn find<C: Code>(&self, engine: &Engine, digest: &Digest) -> Option<C> {
@@ -137,7 +146,11 @@ impl CodeCache {
         // SAFETY: the MAC says that these are bytes which this program wrote under this very
         // name, in `keep`.
         match unsafe { C::found(engine, code) } {
-            Ok(code) => Some(code),
+            Ok(code) => {
+                // What is used last goes last. Whoever cannot say so loses it sooner, and nothing else.
+                let _used = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+                Some(code)
+            }
             Err(_) => unusable(&path, "the engine does not take it"),
         }
     }
@@ -150,7 +163,9 @@ impl CodeCache {
             let no_mac = || io::Error::other("no MAC");
             let name = file_name::<C>(engine, digest, key).ok_or_else(no_mac)?;
             let mac = mac_over(key, &name, &code).ok_or_else(no_mac)?;
-            write(folder, &name, &mac.finalize().into_bytes(), &code)
+            write(folder, &name, &mac.finalize().into_bytes(), &code)?;
+            shrink(folder, MOST_BYTES);
+            Ok(())
         });
         if let Err(error) = kept {
             let folder = folder.display();
@@ -185,6 +200,31 @@ fn mac_over(key: &CodeCacheKey, name: &str, code: &[u8]) -> Option<Hmac<Sha256>>
     Some(mac)
 }
 
+/// Removes what was used longest ago until no more than `most` bytes are kept, and what somebody
+/// began to write long ago and did not finish. What cannot be removed is tried again next time.
+fn shrink(folder: &Path, most: u64) {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| {
+        let about = entry.metadata().ok()?;
+        Some((about.modified().ok()?, about.len(), entry.path()))
+    });
+    let ends = |path: &Path, end: &str| path.as_os_str().as_encoded_bytes().ends_with(end.as_bytes());
+    let (mut kept, others): (Vec<_>, Vec<_>) = files.partition(|(_, _, path)| ends(path, END));
+    for (since, _, path) in others {
+        if ends(&path, PART) && since.elapsed().is_ok_and(|age| age > BROKEN_OFF) {
+            let _next_time = fs::remove_file(path);
+        }
+    }
+    kept.sort();
+    let mut bytes: u64 = kept.iter().map(|(_, bytes, _)| bytes).sum();
+    for (_, its, path) in kept {
+        if bytes <= most {
+            break;
+        }
+        bytes -= its;
+        let _next_time = fs::remove_file(path);
+    }
+}
+
 fn unusable<C>(path: &Path, why: &str) -> Option<C> {
     tracing::warn!(path = %path.display(), why, "compiled op is not used and will be compiled again");
     None
@@ -197,7 +237,7 @@ fn write(folder: &Path, name: &str, mac: &[u8], code: &[u8]) -> io::Result<()> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     }
     let whole = folder.join(name);
-    let part = folder.join(format!("{name}.{}.part", std::process::id()));
+    let part = folder.join(format!("{name}.{}{PART}", std::process::id()));
     let written =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).and_then(
             |mut file| {
@@ -211,4 +251,42 @@ fn write(folder: &Path, name: &str, mac: &[u8], code: &[u8]) -> io::Result<()> {
         let _left_over = fs::remove_file(&part);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_longest_ago_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let hours = |ago: u64| SystemTime::now() - Duration::from_hours(ago);
+        let made = |name: &str, ago: u64| {
+            let path = folder.path().join(name);
+            fs::write(&path, [0; 10]).unwrap();
+            File::open(&path).unwrap().set_modified(hours(ago)).unwrap();
+        };
+        made("old.cwasm", 3);
+        made("older-of-another-name.cwasm", 4);
+        made("new.cwasm", 1);
+        made("left.cwasm.7.part", 2);
+        made("written-now.cwasm.8.part", 0);
+        made("key", 9);
+        let names = || {
+            let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            let mut names: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        shrink(folder.path(), 30);
+        let all =
+            ["key", "new.cwasm", "old.cwasm", "older-of-another-name.cwasm", "written-now.cwasm.8.part"];
+        assert_eq!(names(), all);
+        shrink(folder.path(), 29);
+        assert_eq!(names(), ["key", "new.cwasm", "old.cwasm", "written-now.cwasm.8.part"]);
+        shrink(folder.path(), 10);
+        assert_eq!(names(), ["key", "new.cwasm", "written-now.cwasm.8.part"]);
+        shrink(folder.path(), 0);
+        assert_eq!(names(), ["key", "written-now.cwasm.8.part"]);
+    }
 }

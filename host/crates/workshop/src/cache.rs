@@ -3,11 +3,15 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use model::{Delivery, Digest};
 
 use crate::source::write;
 use crate::{Error, Surroundings};
+
+/// Of how many states of sources the components are kept: those that were asked for last.
+const MOST_KEPT: usize = 100;
 
 /// The workshop's folder, held while something is made in it.
 pub(crate) struct Cache {
@@ -40,7 +44,10 @@ impl Cache {
             .filter_map(|delivery| Some((delivery, fs::read(self.file(key, delivery)).ok()?)));
         let found: Vec<_> = found.collect();
         // Written last: with it all of them are there.
-        (self.whole(key).is_file() && !found.is_empty()).then_some(found)
+        let whole = File::open(self.whole(key)).ok()?;
+        // When it was used. Whoever cannot say so loses it sooner, and nothing else.
+        let _used = whole.set_modified(SystemTime::now());
+        (!found.is_empty()).then_some(found)
     }
 
     /// Keeps what was built for `key`; it is found once all of it is there.
@@ -48,7 +55,27 @@ impl Cache {
         for (delivery, component) in builds {
             write(&self.file(key, *delivery), component)?;
         }
-        write(&self.whole(key), b"")
+        write(&self.whole(key), b"")?;
+        self.shrink(MOST_KEPT);
+        Ok(())
+    }
+
+    /// Lets go of all but `most`. What cannot be removed is tried again next time.
+    fn shrink(&self, most: usize) {
+        let files = fs::read_dir(self.folder.join("built")).into_iter().flatten().flatten();
+        let mut kept: Vec<_> = files
+            .filter_map(|entry| {
+                let key = Digest::parse(entry.file_name().to_str()?.strip_suffix(".whole")?)?;
+                Some((entry.metadata().ok()?.modified().ok()?, key))
+            })
+            .collect();
+        kept.sort_by_key(|(used, _)| std::cmp::Reverse(*used));
+        for (_, key) in kept.iter().skip(most) {
+            let builds = Delivery::ALL.into_iter().map(|delivery| self.file(key, delivery));
+            for file in [self.whole(key)].into_iter().chain(builds) {
+                let _next_time = fs::remove_file(file);
+            }
+        }
     }
 
     /// Waits until nobody else builds here.
@@ -90,6 +117,26 @@ mod tests {
         assert_eq!(cache.find(&key), Some(both));
         fs::remove_file(cache.whole(&key)).unwrap();
         assert_eq!(cache.find(&key), None);
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&surroundings(folder.path().join("ops"))).unwrap();
+        let keys = [b"a", b"b", b"c"].map(|name| Digest::of(name));
+        let builds = vec![(Delivery::Use, b"x".to_vec())];
+        for (key, age) in keys.iter().zip([3, 2, 1]) {
+            cache.keep(key, &builds).unwrap();
+            let then = SystemTime::now() - std::time::Duration::from_hours(age);
+            File::open(cache.whole(key)).unwrap().set_modified(then).unwrap();
+        }
+        // Used now.
+        assert!(cache.find(&keys[0]).is_some());
+        cache.shrink(2);
+        assert!(cache.find(&keys[1]).is_none() && cache.find(&keys[2]).is_some());
+        assert_eq!(fs::read_dir(folder.path().join("ops/built")).unwrap().count(), 4);
+        cache.shrink(1);
+        assert!(cache.find(&keys[0]).is_none() && cache.find(&keys[2]).is_some());
     }
 
     #[test]
