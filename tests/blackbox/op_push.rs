@@ -194,6 +194,24 @@ fn a_tenant_may_have_so_many() {
     host.finish();
 }
 
+/// By the command line too: the chassis says how large it is and may be, and has stored nothing.
+#[test]
+fn what_is_too_large_is_refused_to_the_command_line() {
+    let mut host = Host::serve(TXCO).flags(&["--op-size-max", "64KiB"]).start();
+    let filled =
+        |bytes: usize| [AUTH.to_vec(), section(0, [&[1, b'x'][..], &vec![0; bytes]].concat())].concat();
+    let size = filled(64 << 10).len();
+    host.write("large.wasm", filled(64 << 10));
+    let stderr = op(&mut host, &["push", "large.wasm"]).fails(1);
+    let told = format!("it has {size} bytes, and a component may have 65536");
+    assert!(stderr.contains("op_too_large") && stderr.contains(&told), "{stderr}");
+    assert!(!op(&mut host, &["list"]).succeeds().contains("basic-auth-encode"));
+    host.write("large.wasm", filled((64 << 10) - (size - (64 << 10))));
+    assert_eq!(host.path("large.wasm").metadata().unwrap().len(), 64 << 10);
+    op(&mut host, &["push", "large.wasm"]).succeeds();
+    host.finish();
+}
+
 /// One slow push keeps neither the data plane nor administration waiting.
 #[test]
 fn others_are_served_while_an_op_is_pushed() {
@@ -267,6 +285,15 @@ fn what_an_op_may_not_begin_with_is_refused_when_it_is_pushed() {
     };
     refused(push(&memory(512)), "bytes of memory, and may have 33554432");
     refused(push(&table(1_000)), "table elements, and may have 1000");
+    // What would take minutes and gigabytes to compile.
+    let functions = |count: usize| {
+        beside(&[
+            section(1, vec![1, 0x60, 0, 0]),
+            section(3, [leb(count), vec![0; count]].concat()),
+            section(10, [leb(count), [2, 0, 0x0b].repeat(count)].concat()),
+        ])
+    };
+    refused(push(&functions(50_000)), "functions and may have 50000: it would take too long to compile");
     // An import that no op may have, and the contract of a later chassis.
     let importing = |name: &str| {
         let import = [vec![1, 0], sized(name.as_bytes().to_vec()), vec![5, 0]].concat();

@@ -4,6 +4,7 @@ use model::{Delivery, Digest, MANIFEST_SECTION, OpManifest};
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 
 use crate::Error;
+use crate::shape::Shape;
 
 /// The interface by which secrets are shown, and the one by which they are used.
 const SECRETS: &str = "txco:op/secrets@";
@@ -37,7 +38,8 @@ impl Facts {
     /// Reads them.
     ///
     /// # Errors
-    /// [`Error::Component`]: not a component, one that is malformed, or one without a manifest.
+    /// [`Error::Component`]: not a component, one that is malformed or would take too long to
+    /// compile, or one without a manifest.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
         if !bytes.starts_with(b"\0asm") {
             return Err(Error::Component("it is not WebAssembly".to_owned()));
@@ -46,6 +48,9 @@ impl Facts {
         found.look(bytes).map_err(|error| Error::Component(format!("it is malformed: {error}")))?;
         if !found.component {
             return Err(Error::Component("it is a core module, not a component".to_owned()));
+        }
+        if let Some(excess) = found.shape.excess() {
+            return Err(Error::Component(excess));
         }
         let no_manifest = || {
             let section = MANIFEST_SECTION;
@@ -102,6 +107,7 @@ struct Found {
     memory: u64,
     table_elements: u64,
     functions: u64,
+    shape: Shape,
 }
 
 impl Found {
@@ -109,11 +115,13 @@ impl Found {
     fn look(&mut self, bytes: &[u8]) -> Result<(), wasmparser::BinaryReaderError> {
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            self.shape.count(&payload)?;
             #[expect(
                 clippy::wildcard_enum_match_arm,
                 reason = "every other section tells nothing that is asked"
             )]
-            match payload? {
+            match payload {
                 Payload::Version { encoding, .. } => {
                     depth += 1;
                     if depth == 1 {

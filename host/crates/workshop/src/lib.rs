@@ -23,6 +23,7 @@ mod sdk;
 mod tool;
 mod compiler;
 mod component;
+mod shape;
 mod facts;
 mod rust;
 mod foreign;
