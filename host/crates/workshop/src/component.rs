@@ -16,6 +16,12 @@ pub(crate) fn of_module(module: &[u8]) -> Result<Vec<u8>, Error> {
     if wasmparser::Parser::is_component(module) {
         return Ok(module.to_vec());
     }
+    if let Some(import) = of_wasi(module) {
+        return Err(Error::Component(format!(
+            "its libc asks the operating system for {import}, and there is none: take what the contract has (the time, \
+             randomness, a log) and of libc what computes in memory"
+        )));
+    }
     let mut module = module.to_vec();
     if !has_types(&module) {
         let mut resolve = Resolve::new();
@@ -51,6 +57,17 @@ fn without_names(component: &[u8]) -> wasmparser::Result<Vec<u8>> {
         }
     }
     Ok(kept)
+}
+
+/// What the module imports of the first version of WASI, which no component has.
+fn of_wasi(module: &[u8]) -> Option<String> {
+    let sections = wasmparser::Parser::new(0).parse_all(module).flatten();
+    let mut imports = sections.filter_map(|payload| {
+        let wasmparser::Payload::ImportSection(imports) = payload else { return None };
+        Some(imports.into_imports().flatten())
+    });
+    let found = imports.find_map(|mut imports| imports.find(|one| one.module == "wasi_snapshot_preview1"));
+    found.map(|import| import.name.to_owned())
 }
 
 /// Whether the compiler left the contract's types in the module, as Rust's bindings do.
