@@ -3,6 +3,7 @@
 use support::{Call, Canary, Host, Output};
 
 use crate::TXCO;
+use crate::op_push::AUTH;
 
 /// Somebody with a folder of their own.
 #[derive(Clone, Copy)]
@@ -326,6 +327,36 @@ fn new_secrets_are_granted(flags: &[&str], setting: &str) {
     host.write("workspace/OPS/shop/300/c.txcl", "EMIT .c = 1\n");
     let denied = BOB.does(&mut host, &apply).fails(1);
     assert!(denied.contains("opstack:*:activate"), "{denied}");
+    host.finish();
+}
+
+/// What somebody may do in one tenant says nothing of another: whose op it becomes is the chassis's to ask.
+#[test]
+fn an_op_is_pushed_where_its_pusher_may() {
+    let mut host = bootstrapped();
+    let url = url(&host);
+    host.write("auth.wasm", AUTH);
+    ALICE.does(&mut host, &format!("auth tenant create acme --url {url}")).succeeds();
+    let bob = invited(&mut host, "opstack:*:*");
+    let of = |verb: &str, tenant: &str| format!("op {verb} --tenant {tenant} --url {url}");
+    BOB.does(&mut host, &of("push auth.wasm", "acme")).succeeds();
+    for verb in ["push auth.wasm", "rm basic-auth-encode", "show basic-auth-encode", "list"] {
+        let denied = BOB.does(&mut host, &of(verb, "default")).fails(1);
+        assert!(denied.contains("capability_denied"), "{verb}: {denied}");
+    }
+    let caps = "secret:*:write,opstack:*:read";
+    ALICE
+        .does(&mut host, &format!("auth tenant grant {bob} --caps {caps} --tenant acme --url {url}"))
+        .succeeds();
+    BOB.does(&mut host, &of("list", "acme")).succeeds();
+    for verb in ["push auth.wasm", "rm basic-auth-encode"] {
+        let denied = BOB.does(&mut host, &of(verb, "acme")).fails(1);
+        assert!(denied.contains("capability_denied"), "{verb}: {denied}");
+    }
+    let listed = ALICE.does(&mut host, &of("list", "default")).succeeds();
+    assert!(!listed.contains("basic-auth-encode"), "{listed}");
+    let listed = ALICE.does(&mut host, &of("list", "acme")).succeeds();
+    assert!(listed.contains("basic-auth-encode"), "{listed}");
     host.finish();
 }
 
