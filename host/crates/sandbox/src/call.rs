@@ -9,7 +9,7 @@ use vault::{Credentials, OpBags};
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::epoch::Ticker;
-use crate::guest::{Grants, Guest};
+use crate::guest::{Grants, Guest, Layered};
 use crate::hostcalls::Host;
 use crate::leash::Leash;
 use crate::memory::NO_MEMORY;
@@ -81,10 +81,10 @@ impl Op {
         declared.is_some_and(|slot| slot.accepts_retiring)
     }
 
-    /// Whether it is called without the engine's component layer, being wired as usual.
+    /// Why it is called through the engine's component layer; nothing when it is called directly.
     #[must_use]
-    pub const fn direct(&self) -> bool {
-        self.guest.direct()
+    pub const fn layered(&self) -> Option<Layered> {
+        self.guest.layered()
     }
 
     /// Whether it brings an interpreter along, and so much memory that few of its kind should

@@ -1,6 +1,6 @@
 //! Why an op is refused or has no output.
 
-use model::{Failure, Fault};
+use model::{Class, Failure, Fault};
 
 use crate::Over;
 
@@ -106,12 +106,21 @@ pub enum OutputFlaw {
     /// Nothing of this class is declared for this place.
     #[error("the op's manifest declares no such output there")]
     NotDeclared,
+    /// Another class is declared for this place.
+    #[error("the op's manifest declares {} there, and it is returned as {}", declared.word(), returned.word())]
+    OtherClass {
+        /// The manifest's.
+        declared: Class,
+        /// The field's.
+        returned: Class,
+    },
     /// An op that was shown a secret returned a class that tells more than a secret's
     /// policy allows (R21).
     #[error(
-        "a secret that the op was shown does not allow it to return this class; without --allow-op NAME:digest or NAME:data it may return credentials only"
+        "it is {word}, and a secret that the op was shown does not allow it to return that: without --allow-op op://NAME:{word} it may return credentials only",
+        word = .0.word()
     )]
-    NotAllowed,
+    NotAllowed(Class),
 }
 
 impl Error {

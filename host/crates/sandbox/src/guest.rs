@@ -1,6 +1,7 @@
 //! A component, checked and linked before the first call: what it imports decides what it may get.
 
 use model::{Digest, OpManifest, OpName, OpRef};
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 use wasmtime::{Engine, Module, Store};
 
@@ -53,10 +54,28 @@ pub(crate) struct Guest {
     linked: Linked,
 }
 
+/// Why an op is called through the engine's component layer, which costs it some 20 µs a call
+/// (decision 0065).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Layered {
+    /// The sandbox calls nothing directly.
+    #[error("nothing is called directly here")]
+    Asked,
+    /// It is over 1 MiB: next to an interpreter that is nothing.
+    #[error("it is larger than 1 MiB")]
+    Large,
+    /// An operating system is imported.
+    #[error("it imports WASI")]
+    Wasi,
+    /// Not `wit-component`'s way to wire one.
+    #[error("it is not wired as wit-component wires an op, or imports an interface that it does not call")]
+    Unusual,
+}
+
 /// Code linked with the host's functions.
 pub(crate) enum Linked {
     /// As a component, however it is wired.
-    Component { pre: InstancePre<Host>, handle: ComponentExportIndex },
+    Component { pre: InstancePre<Host>, handle: ComponentExportIndex, why: Layered },
     /// The module of one that is wired as usual.
     Direct(Direct),
 }
@@ -72,7 +91,7 @@ impl Linked {
     /// Instantiates it and calls `handle`; of its result at most `most` bytes are taken.
     pub(crate) fn run(&self, store: &mut Store<Host>, most: usize) -> wasmtime::Result<Returned> {
         match self {
-            Self::Component { pre, handle } => {
+            Self::Component { pre, handle, .. } => {
                 let instance = pre.instantiate(&mut *store)?;
                 let handle = instance.get_typed_func::<(), (Returned,)>(&mut *store, handle)?;
                 Ok(handle.call(&mut *store, ())?.0)
@@ -110,7 +129,10 @@ impl Guest {
             cache.code(engine, &reference.digest, wasm).map_err(|_| Error::NotAComponent)?;
         let imports = imports(component.component_type().imports(engine).map(|(import, _)| import))?;
         let manifest = manifest(wasm)?;
-        let handle = component.get_export_index(None, "handle").ok_or(Error::NoHandle)?;
+        let exported = component.get_export(None, "handle");
+        let Some((ComponentItem::ComponentFunc(function), handle)) = exported else {
+            return Err(Error::NoHandle);
+        };
         let linker = if imports.secrets { &linkers.revealing } else { &linkers.plain };
         let linked = if imports.wasi {
             let mut linker = linker.clone();
@@ -119,12 +141,26 @@ impl Guest {
         } else {
             linker.instantiate_pre(&component)
         };
-        let linked = Linked::Component { pre: linked.map_err(|_| Error::OtherContract)?, handle };
+        let why = match &linkers.direct {
+            None => Layered::Asked,
+            Some(_) if Limits::is_large(wasm.len()) => Layered::Large,
+            Some(_) if imports.wasi => Layered::Wasi,
+            Some(_) => Layered::Unusual,
+        };
+        let pre = linked.map_err(|_| Error::OtherContract)?;
+        let typed = function.typecheck::<(), (Returned,)>(&pre.instance_type());
+        if typed.is_err() || function.async_() {
+            return Err(Error::NoHandle);
+        }
+        let linked = Linked::Component { pre, handle, why };
         Ok((Self { reference, manifest, imports, linked }, origin))
     }
 
-    pub(crate) const fn direct(&self) -> bool {
-        matches!(self.linked, Linked::Direct(_))
+    pub(crate) const fn layered(&self) -> Option<Layered> {
+        match self.linked {
+            Linked::Direct(_) => None,
+            Linked::Component { why, .. } => Some(why),
+        }
     }
 
     /// What to instantiate under a grant. One that imports `secrets` is not linked without

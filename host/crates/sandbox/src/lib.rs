@@ -60,6 +60,7 @@ pub use builtins::{Builtin, builtins};
 pub use cache::CodeCache;
 pub use call::Op;
 pub use error::{Error, OutputFlaw};
+pub use guest::Layered;
 pub use io::{OpInput, OpOutput, Randomness, Trust};
 pub use leash::{Leash, Waiting};
 pub use limits::{Limits, Over};

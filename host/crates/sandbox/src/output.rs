@@ -107,12 +107,19 @@ impl Terms<'_> {
             (Trust::Tenant | Trust::Author, Contact::Shown) => Reach::Exactly,
         };
         if self.withholds(host.contact) && class > host.bags.reveal.may_return() {
-            return Err(OutputFlaw::NotAllowed);
+            return Err(OutputFlaw::NotAllowed(class));
         }
-        let declares = |manifest: &OpManifest| {
-            manifest.allows(path, class, reach, |name| host.param(name)?.as_str().map(str::to_owned))
+        let declares = |class: Class| {
+            let param = |name: &str| host.param(name)?.as_str().map(str::to_owned);
+            self.manifest.is_some_and(|manifest| manifest.allows(path, class, reach, param))
         };
-        if self.manifest.is_some_and(declares) { Ok(()) } else { Err(OutputFlaw::NotDeclared) }
+        if declares(class) {
+            return Ok(());
+        }
+        let declared =
+            [Class::Data, Class::Digest, Class::Credential].into_iter().find(|other| declares(*other));
+        let other = |declared| OutputFlaw::OtherClass { declared, returned: class };
+        Err(declared.map_or(OutputFlaw::NotDeclared, other))
     }
 
     fn failed(self, failure: &FailureOut, contact: Contact) -> Error {

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use hmac::{Hmac, KeyInit, Mac};
 use model::Path;
 use sandbox::measure::{Beside, Live, Subject, Throughput, median, resident, stock};
-use sandbox::{CodeCache, Limits, Op, Sandbox, Trust};
+use sandbox::{CodeCache, Layered, Limits, Op, Sandbox, Trust};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use vault::{Credentials, MasterKey};
 
 use super::fixture::Fixture;
-use super::place::{Component, Place, forgetful};
+use super::place::{Component, Place, called, forgetful};
 use super::rehearsal::{Rehearsal, Scene};
 use crate::cli::output::{Complaint, Console, table};
 
@@ -90,6 +90,7 @@ struct Bench<'a> {
 
 /// What was measured of one build.
 struct Measured {
+    called: Option<Layered>,
     beside: Beside,
     faults: Option<u64>,
     fault_calls: u32,
@@ -119,6 +120,7 @@ impl Bench<'_> {
         let stock = stock(self.limits.clone()).map_err(failed)?;
         let (first, compiled_bytes) = self.first_results(component)?;
         Ok(Measured {
+            called: op.layered(),
             beside,
             faults,
             fault_calls,
@@ -203,6 +205,7 @@ impl Measured {
         let [stock_one, stock_two] = self.stock;
         let [compiled, cached] = self.first;
         let lines = [
+            ("", "called", called(self.called)),
             (
                 "G2-5",
                 "a call, beside native",
@@ -261,6 +264,8 @@ impl Measured {
         let [_, cached] = self.first;
         json!({
             "delivery": component.delivery.word(),
+            "direct": self.called.is_none(),
+            "why_not_direct": self.called.map(|why| why.to_string()),
             "call_us": micros(self.beside.call),
             "native_us": micros(self.beside.native),
             "ratio": self.beside.ratio,

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use sandbox::Limits;
+use sandbox::{Limits, Sandbox, Trust};
 use serde_json::{Value, json};
 
-use super::place::{Component, Place};
+use super::place::{Component, Place, called, sandbox};
 use crate::cli::output::{Complaint, Console, cell};
 use crate::op_signature;
 
@@ -23,12 +23,13 @@ pub(crate) struct Flags {
 /// Shows it.
 pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let place = Place::at(&flags.path, console)?;
+    let sandbox = sandbox(&Limits::default(), console.environment)?;
     if flags.json {
-        let builds: Vec<_> = place.components.iter().map(record_of).collect();
+        let builds: Vec<_> = place.components.iter().map(|one| record_of(one, &sandbox)).collect();
         let whole = json!({ "name": place.manifest.name.as_str(), "about": about(&place), "builds": builds });
         return console.print(&whole.to_string());
     }
-    console.print(&text_of(&place))
+    console.print(&text_of(&place, &sandbox))
 }
 
 /// What a call of it may use in a chassis with the default settings.
@@ -36,8 +37,9 @@ fn limits(one: &Component) -> Limits {
     Limits::default().of_component(one.bytes.len())
 }
 
-fn record_of(one: &Component) -> Value {
-    let limits = limits(one);
+fn record_of(one: &Component, sandbox: &Sandbox) -> Value {
+    let (limits, op) = (limits(one), one.load(sandbox, Trust::Tenant));
+    let layered = op.as_ref().ok().map(|op| op.layered());
     json!({
         "delivery": one.delivery.word(),
         "digest": one.facts.digest.to_string(),
@@ -52,6 +54,9 @@ fn record_of(one: &Component) -> Value {
             "wall_ms": u64::try_from(limits.wall.as_millis()).unwrap_or(u64::MAX),
             "table_elements": limits.tables,
         },
+        "direct": layered.map(|why| why.is_none()),
+        "why_not_direct": layered.flatten().map(|why| why.to_string()),
+        "refused": op.err().map(|refused| refused.message),
         "signed_by": signer(one),
     })
 }
@@ -75,7 +80,7 @@ fn about(place: &Place) -> Value {
     })
 }
 
-fn text_of(place: &Place) -> String {
+fn text_of(place: &Place, sandbox: &Sandbox) -> String {
     let manifest = &place.manifest;
     let joined = |words: Vec<String>| cell(&words.join(", "));
     let slots = manifest.slots.iter().map(|(name, slot)| {
@@ -95,6 +100,10 @@ fn text_of(place: &Place) -> String {
     ];
     for one in &place.components {
         let (facts, limits) = (&one.facts, limits(one));
+        let called = match one.load(sandbox, Trust::Tenant) {
+            Ok(op) => called(op.layered()),
+            Err(refused) => format!("never: {}", refused.message),
+        };
         lines.extend([
             String::new(),
             format!("build:     {}  {}", one.delivery, one.file.display()),
@@ -106,6 +115,7 @@ fn text_of(place: &Place) -> String {
                 limits.memory, limits.tables, limits.wall
             ),
             format!("imports:   {}", joined(facts.imports.clone())),
+            format!("called:    {}", cell(&called)),
             format!("signed by: {}", cell(&signer(one).unwrap_or_default())),
         ]);
     }

@@ -173,9 +173,12 @@ pub(super) fn envelope(input: &serde_json::Value, raw_body: Option<&[u8]>) -> Re
     Ok(envelope)
 }
 
-/// Whether an op returned what its secrets' policies would have to allow (R21).
-pub(super) const fn needs_allow(error: &sandbox::Error) -> bool {
-    matches!(error, sandbox::Error::Output { why: sandbox::OutputFlaw::NotAllowed, .. })
+/// The class that an op returned and its secrets' policies would have to allow (R21).
+pub(super) const fn needs_allow(error: &sandbox::Error) -> Option<&'static str> {
+    if let sandbox::Error::Output { why: sandbox::OutputFlaw::NotAllowed(class), .. } = error {
+        return Some(class.word());
+    }
+    None
 }
 
 /// The slots that a call cannot do without and has no secret for.

@@ -93,7 +93,8 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         Ok(answer) => answer,
         Err(Failed { error, log }) => {
             log.iter().for_each(|line| console.note(&format!("log: {line}")));
-            let remedy = needs_allow(&error).then_some("\n--allow digest calls it as if they did");
+            let remedy =
+                needs_allow(&error).map(|class| format!("\n--allow {class} calls it as if they did"));
             let code = error.failure().fault.code();
             return Err(Complaint::failed(format!("{code}: {error}{}", remedy.unwrap_or_default())));
         }

@@ -105,7 +105,8 @@ fn try_one(
         (_, Ok(answer)) => Err(format!("  it answered\n{}", listed(&answer))),
         (_, Err((error, log))) => {
             let said = log.iter().map(|line| format!("\n  log: {line}"));
-            let remedy = needs_allow(&error).then_some("; `allow = \"digest\"` in the fixture says so");
+            let remedy =
+                needs_allow(&error).map(|class| format!("; `allow = \"{class}\"` in the fixture says so"));
             let (code, remedy) = (error.failure().fault.code(), remedy.unwrap_or_default());
             Err(format!("  {code} ({error}{remedy}){}", said.collect::<String>()))
         }

@@ -1,6 +1,6 @@
 //! Secrets that are used and never seen.
 
-use model::{Fault, Value};
+use model::{Class, Fault, Value};
 use sandbox::{Error, Limits, Op, OpOutput, OutputFlaw, Trust};
 use vault::Credentials;
 
@@ -84,9 +84,10 @@ fn an_op_that_used_a_key_returns_what_it_declares() {
     for trust in [Trust::Tenant, Trust::Author, Trust::Builtin] {
         let op = op(trust);
         assert!(called(&op, KEY, DIGEST | 1).is_ok());
-        for class in [0, 2] {
+        for (class, returned) in [(0, Class::Data), (2, Class::Credential)] {
             let error = called(&op, KEY, class << 8 | 1).unwrap_err();
-            assert_eq!(error, Error::Output { field: 0, why: OutputFlaw::NotDeclared });
+            let why = OutputFlaw::OtherClass { declared: Class::Digest, returned };
+            assert_eq!(error, Error::Output { field: 0, why });
             assert_eq!(error.failure().fault, Fault::OpOutputInvalid);
         }
     }

@@ -1,6 +1,6 @@
 //! What an op may say that was shown a secret (R21).
 
-use model::{Fault, Value};
+use model::{Class, Fault, Value};
 use sandbox::{Error, Limits, Op, OpOutput, OutputFlaw, Trust};
 use vault::{Credentials, Origin};
 
@@ -48,8 +48,8 @@ fn refused(result: Result<OpOutput, Error>, field: usize, why: OutputFlaw) {
 #[test]
 fn it_comes_back_as_a_credential_only() {
     let op = revealing(ALL, Trust::Tenant);
-    for class in [0, 1] {
-        refused(shown(&op, class), 0, OutputFlaw::NotAllowed);
+    for (what, class) in [(0, Class::Data), (1, Class::Digest)] {
+        refused(shown(&op, what), 0, OutputFlaw::NotAllowed(class));
     }
     let (output, credentials) = shown_as(&op, Origin::Tenant, CANARY, 2);
     let output = output.unwrap();
@@ -81,7 +81,9 @@ fn only_where_the_manifest_says_and_in_that_class() {
     assert!(op.manifest().is_none());
     refused(shown(&op, 2), 0, OutputFlaw::NotDeclared);
     let digests = "name = \"reveal\"\n[[outputs]]\npath = \"p\"\nclass = \"digest\"";
-    refused(shown(&revealing(digests, Trust::Tenant), 2), 0, OutputFlaw::NotDeclared);
+    let flaw = OutputFlaw::OtherClass { declared: Class::Digest, returned: Class::Credential };
+    refused(shown(&revealing(digests, Trust::Tenant), 2), 0, flaw);
+    assert_eq!(flaw.to_string(), "the op's manifest declares digest there, and it is returned as credential");
 }
 
 #[test]
@@ -152,18 +154,21 @@ fn its_author_reads_its_words_and_is_held_to_the_rest() {
     let failed = Error::Failed { code: "failed".to_owned(), message: canary.clone() };
     assert_eq!(shown(&op, 3), Err(failed));
     assert_eq!(shown(&op, 4).unwrap().log, [canary]);
-    refused(shown(&op, 1), 0, OutputFlaw::NotAllowed);
+    refused(shown(&op, 1), 0, OutputFlaw::NotAllowed(Class::Digest));
     refused(shown(&op, 10), 0, OutputFlaw::NotDeclared);
 }
 
 #[test]
 fn a_built_in_returns_what_its_manifest_declares() {
-    for (what, class) in [(0, "data"), (1, "digest"), (2, "credential")] {
+    let classes = [Class::Data, Class::Digest, Class::Credential];
+    for (what, declared) in (0..).zip(classes) {
+        let class = declared.word();
         let manifest = format!("name = \"reveal\"\n[[outputs]]\npath = \"p\"\nclass = \"{class}\"");
         let op = revealing(&manifest, Trust::Builtin);
         assert!(shown_as(&op, Origin::Builtin, CANARY, what).0.is_ok());
-        let other = (what + 1) % 3;
-        refused(shown_as(&op, Origin::Builtin, CANARY, other).0, 0, OutputFlaw::NotDeclared);
+        let (other, returned) = ((what + 1) % 3, classes[(what as usize + 1) % 3]);
+        let flaw = OutputFlaw::OtherClass { declared, returned };
+        refused(shown_as(&op, Origin::Builtin, CANARY, other).0, 0, flaw);
     }
 }
 

@@ -64,6 +64,27 @@ fn another_version_of_the_contract_is_told_in_one_line() {
 }
 
 #[test]
+fn a_handle_of_another_type_is_refused_before_it_is_called() {
+    let refused = |handle: &str| {
+        let text = format!(
+            "(component (core module $m (func (export \"none\")) (func (export \"one\") (result i32) (i32.const 0)))
+            (core instance $i (instantiate $m)) {handle})"
+        );
+        let loaded =
+            sandbox(Limits::default()).load(name("x"), &wat::parse_str(text).unwrap(), Trust::Tenant);
+        loaded.err()
+    };
+    for handle in [
+        "(func (export \"handle\") (canon lift (core func $i \"none\")))",
+        "(func (export \"handle\") (result u32) (canon lift (core func $i \"one\")))",
+        "(func (export \"handles\") (canon lift (core func $i \"none\")))",
+        "(instance (export \"handle\"))",
+    ] {
+        assert_eq!(refused(handle), Some(Error::NoHandle), "{handle}");
+    }
+}
+
+#[test]
 fn an_interface_that_the_contract_does_not_have_is_foreign() {
     for import in ["txco:op/files@1.0.0", "txco:op/call@1.0.0-rc1", "txco:ops/call@2.0.0", "call"] {
         let wasm = wat::parse_str(format!("(component (import \"{import}\" (instance)))")).unwrap();

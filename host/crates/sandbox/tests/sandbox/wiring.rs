@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use sandbox::{Error, Limits, OpOutput, Over, Sandbox, Trust, measure};
+use sandbox::{Error, Layered, Limits, OpOutput, Over, Sandbox, Trust, measure};
 use vault::Credentials;
 
 use crate::bench::{Secrets, guest, input, name, nothing, sandbox};
@@ -43,7 +43,7 @@ fn same(what: &str, wasm: &[u8], directly: bool) {
     let limits = || Limits { wall: std::time::Duration::from_millis(100), ..Limits::default() };
     let (here, layered) = (sandbox(limits()), measure::layered(limits()).unwrap());
     assert_eq!(outcomes(&here, wasm), outcomes(&layered, wasm), "{what}");
-    let direct = here.load(name("keys"), wasm, Trust::Tenant).map(|op| op.direct());
+    let direct = here.load(name("keys"), wasm, Trust::Tenant).map(|op| op.layered().is_none());
     assert_eq!(direct == Ok(true), directly, "{what}: {direct:?}");
 }
 
@@ -51,10 +51,15 @@ fn same(what: &str, wasm: &[u8], directly: bool) {
 fn what_is_wired_as_usual_is_called_directly() {
     for (builtin, wasm) in embedded() {
         let op = sandbox(Limits::default()).load(builtin.name, &wasm, Trust::Tenant).unwrap();
-        assert!(op.direct(), "{}", builtin.file);
+        assert_eq!(op.layered(), None, "{}", builtin.file);
     }
-    let layered = measure::layered(Limits::default()).unwrap();
-    assert!(!layered.load(name("keys"), &guest("keys"), Trust::Tenant).unwrap().direct());
+    let (here, layered) = (sandbox(Limits::default()), measure::layered(Limits::default()).unwrap());
+    let why =
+        |sandbox: &Sandbox, wasm: &[u8]| sandbox.load(name("keys"), wasm, Trust::Tenant).unwrap().layered();
+    assert_eq!(why(&layered, &guest("keys")), Some(Layered::Asked));
+    let otherwise = changed(&[(LIFTED, "(canon lift (core func 19) (memory 0) string-encoding=utf16)")]);
+    assert_eq!(why(&here, &otherwise), Some(Layered::Unusual));
+    assert_eq!(why(&here, &guest("wasi")), Some(Layered::Wasi));
     same("as it is", &guest("keys"), true);
     same("as its text", &changed(&[]), true);
     same(
