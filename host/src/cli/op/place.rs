@@ -134,7 +134,7 @@ impl Component {
     pub(super) fn write(&self) -> Result<(), Complaint> {
         let cannot =
             |e: std::io::Error| Complaint::failed(format!("cannot write {}: {e}", self.file.display()));
-        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let folder = self.file.parent().unwrap_or_else(|| Path::new("."));
         // With the rights of any new file.
         let (rights, mut part) = (Permissions::from_mode(0o666), tempfile::Builder::new());
         let mut part = part.permissions(rights).suffix(".wasm").tempfile_in(folder).map_err(cannot)?;
