@@ -20,6 +20,10 @@ pub(crate) struct Tally {
     pub(crate) unlocked: usize,
 }
 
+/// The most memories that keep pages of what they grew while they lie idle.
+const MOST_SPARES: usize = 8;
+
+static SPARES: AtomicUsize = AtomicUsize::new(0);
 static LOCKED: AtomicUsize = AtomicUsize::new(0);
 static UNLOCKED: AtomicUsize = AtomicUsize::new(0);
 
@@ -54,4 +58,20 @@ pub(crate) fn count_unlocked(bytes: usize) {
 pub(crate) fn release(tally: Tally) {
     LOCKED.fetch_sub(tally.locked, Ordering::Relaxed);
     UNLOCKED.fetch_sub(tally.unlocked, Ordering::Relaxed);
+}
+
+/// Leave to keep pages of what was grown, given to so many memories of the process.
+pub(crate) struct Spare(());
+
+impl Spare {
+    pub(crate) fn claim() -> Option<Self> {
+        let more = |now: usize| (now < MOST_SPARES).then_some(now + 1);
+        SPARES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(()))
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        SPARES.fetch_sub(1, Ordering::Relaxed);
+    }
 }

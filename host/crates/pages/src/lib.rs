@@ -9,7 +9,8 @@
 //! 1. Memory is wiped, behind a barrier that no optimiser removes, when its owner is
 //!    dropped, before its pages are recycled or go back to the kernel.
 //! 2. Memory is never recycled larger than it was made; what a guest grew is inaccessible
-//!    again before anyone else gets it, or it is unmapped (R24).
+//!    again before anyone else gets it, or it is unmapped (R24). Eight memories of the process
+//!    keep a page of WebAssembly of it, wiped and locked, for the next who grows (decision 0077).
 //! 3. It is in no core dump and zero in forked children.
 //! 4. It is locked into memory as far as `RLIMIT_MEMLOCK` goes, guests within half of it;
 //!    what is not is used all the same and counted ([`unlocked_bytes`]).
@@ -17,7 +18,7 @@
 //!    what the kernel saved of a crash is gone after [`clear_signal_stack`].
 //! 6. `unsafe` stands in three files: `inherited.rs`, `region.rs` and `stack.rs`.
 //!
-//! Tests: `tests.rs`, `tests/limits.rs`; what a guest sees, in `sandbox/tests`.
+//! Tests: `tests.rs`, `tests/limits.rs`, `tests/spare.rs`; what a guest sees, in `sandbox/tests`.
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod error;

@@ -12,13 +12,20 @@ use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use zeroize::Zeroize;
 
 use crate::Error;
-use crate::ledger::{self, Share, Tally};
+use crate::ledger::{self, Share, Spare, Tally};
+
+/// The most bytes that stay behind what is accessible, for the next who grows: a page of WebAssembly.
+const SPARE: usize = 64 << 10;
 
 /// Address space whose first `open` bytes can be read and written; the rest faults.
 pub(crate) struct Region {
     base: NonNull<u8>,
     len: usize,
     open: usize,
+    /// Up to where there are pages. What of them is not open is zero.
+    held: usize,
+    /// Leave to hold more than is open.
+    spare: Option<Spare>,
     share: Share,
     tally: Tally,
 }
@@ -36,7 +43,7 @@ impl Region {
         let base = base.map_err(|os| Error::NoMemory { bytes: len, os })?;
         let base = NonNull::new(base.cast::<u8>())
             .ok_or(Error::NoMemory { bytes: len, os: rustix::io::Errno::NOMEM })?;
-        let region = Self { base, len, open: 0, share, tally: Tally::default() };
+        let region = Self { base, len, open: 0, held: 0, spare: None, share, tally: Tally::default() };
         region.keep_out_of_dumps_and_children()?;
         Ok(region)
     }
@@ -51,9 +58,9 @@ impl Region {
         self.open
     }
 
-    /// What of it is locked and what is not.
+    /// What of the accessible bytes is locked and what is not; what is held behind them is locked.
     pub(crate) fn tally(&self) -> Tally {
-        self.tally
+        Tally { locked: self.tally.locked - (self.held - self.open), ..self.tally }
     }
 
     /// Opens the region up to `to` bytes and locks what is new, if the budget has it.
@@ -69,38 +76,67 @@ impl Region {
         // SAFETY: the range lies inside our own mapping and nothing refers to it yet.
         unsafe { rustix::mm::mprotect(from, bytes, rights) }.map_err(|os| Error::NoMemory { bytes, os })?;
         self.open = to;
-        if ledger::claim(bytes, self.share) {
+        let (from, new) = (self.at(self.held), to.saturating_sub(self.held));
+        if new == 0 {
+            return Ok(());
+        }
+        self.held = to;
+        if ledger::claim(new, self.share) {
             // SAFETY: as above; locking does not change contents.
-            if unsafe { rustix::mm::mlock(from, bytes) }.is_ok() {
-                self.tally.locked += bytes;
+            if unsafe { rustix::mm::mlock(from, new) }.is_ok() {
+                self.tally.locked += new;
                 return Ok(());
             }
-            ledger::release(Tally { locked: bytes, unlocked: 0 });
+            ledger::release(Tally { locked: new, unlocked: 0 });
         }
-        ledger::count_unlocked(bytes);
-        self.tally.unlocked += bytes;
+        ledger::count_unlocked(new);
+        self.tally.unlocked += new;
         Ok(())
     }
 
-    /// Makes everything from `to` on inaccessible again and gives its pages back; `kept`
-    /// is the tally of what stays. Wipe first: the kernel clears pages only when it hands
-    /// them out again.
-    pub(crate) fn close_to(&mut self, to: usize, kept: Tally) -> Result<(), Error> {
+    /// Makes everything from `to` on inaccessible again and gives its pages back, but for what
+    /// it may keep as a spare; `first` is the tally of what lies before `to`. Wipe first: the
+    /// kernel clears pages only when it hands them out again.
+    pub(crate) fn close_to(&mut self, to: usize, first: Tally) -> Result<(), Error> {
         let Some(bytes) = self.open.checked_sub(to).filter(|b| *b > 0) else { return Ok(()) };
-        let from = self.at(to);
+        let stay = self.stay(to, first);
+        self.give_back(to + stay, Tally { locked: first.locked + stay, ..first })?;
+        // SAFETY: the range lies inside our own mapping, `&mut self` says that nobody refers to it.
+        unsafe { rustix::mm::mprotect(self.at(to), bytes, MprotectFlags::empty()) }
+            .map_err(|os| Error::NoMemory { bytes, os })?;
+        self.open = to;
+        Ok(())
+    }
+
+    /// How many bytes behind `to` stay: only locked ones, and only as few regions as may keep any.
+    fn stay(&mut self, to: usize, first: Tally) -> usize {
+        let grown = self.held - to;
+        if self.tally.unlocked > first.unlocked {
+            self.spare = None;
+        } else if self.spare.is_none() && grown <= SPARE {
+            self.spare = Spare::claim();
+        }
+        if self.spare.is_some() { grown.min(SPARE) } else { 0 }
+    }
+
+    /// Gives back all pages from `from` on; `kept` is the tally of those before it.
+    fn give_back(&mut self, from: usize, kept: Tally) -> Result<(), Error> {
+        let (at, bytes) = (self.at(from), self.held - from);
+        if bytes == 0 {
+            return Ok(());
+        }
         let failed = |os| Error::NoMemory { bytes, os };
         // SAFETY: the range lies inside our own mapping, `&mut self` says that nobody refers to it.
         unsafe {
             // Locked pages cannot be given back (EINVAL), so unlock first.
-            rustix::mm::munlock(from, bytes).map_err(failed)?;
-            rustix::mm::madvise(from, bytes, Advice::LinuxDontNeed).map_err(failed)?;
-            rustix::mm::mprotect(from, bytes, MprotectFlags::empty()).map_err(failed)?;
+            rustix::mm::munlock(at, bytes).map_err(failed)?;
+            rustix::mm::madvise(at, bytes, Advice::LinuxDontNeed).map_err(failed)?;
         }
         ledger::release(Tally {
             locked: self.tally.locked - kept.locked,
             unlocked: self.tally.unlocked - kept.unlocked,
         });
-        self.open = to;
+        self.held = from;
         self.tally = kept;
         Ok(())
     }

@@ -127,18 +127,22 @@ fn a_memory_is_recycled_wiped() {
 
 #[test]
 fn a_memory_that_grew_is_shrunk_before_it_is_recycled() {
-    let pool = Reservations::new(4);
-    let mut memory = pool.take(SHAPE).unwrap();
-    let base = memory.base().as_ptr() as usize;
-    memory.grow_to(3 * PAGE).unwrap();
-    assert_eq!(rights(base + PAGE), "rw-p");
-    scribble(&mut memory);
-    drop(memory);
-    assert_eq!(rights(base + PAGE), "---p");
-    let mut memory = pool.take(SHAPE).unwrap();
-    assert_eq!((memory.base().as_ptr() as usize, memory.accessible()), (base, PAGE));
-    memory.grow_to(3 * PAGE).unwrap();
-    assert!(memory.bytes().iter().all(|b| *b == 0), "grown memory holds a former guest's bytes");
+    // By a page, which stays for the next, and by more.
+    for (pages, stays) in [(2, true), (3, false)] {
+        let pool = Reservations::new(4);
+        let mut memory = pool.take(SHAPE).unwrap();
+        let base = memory.base().as_ptr() as usize;
+        memory.grow_to(pages * PAGE).unwrap();
+        assert_eq!(rights(base + PAGE), "rw-p");
+        scribble(&mut memory);
+        drop(memory);
+        assert_eq!(rights(base + PAGE), "---p");
+        assert_eq!(flags(base + PAGE).iter().any(|flag| flag == "lo"), stays, "{pages} pages");
+        let mut memory = pool.take(SHAPE).unwrap();
+        assert_eq!((memory.base().as_ptr() as usize, memory.accessible()), (base, PAGE));
+        memory.grow_to(3 * PAGE).unwrap();
+        assert!(memory.bytes().iter().all(|b| *b == 0), "grown memory holds a former guest's bytes");
+    }
 }
 
 #[test]
