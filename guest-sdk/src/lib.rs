@@ -75,6 +75,7 @@ mod encoding;
 #[cfg_attr(not(target_arch = "wasm32"), path = "fake/host.rs")]
 mod host;
 mod blob;
+mod hash;
 mod mac;
 #[cfg_attr(target_arch = "wasm32", path = "chassis/keys.rs")]
 #[cfg_attr(not(target_arch = "wasm32"), path = "fake/keys.rs")]
@@ -94,10 +95,10 @@ pub use bindings::txco::op::types::{Class, Field, SecretError, Value};
 pub use blob::{Blob, Piece};
 pub use call::Call;
 pub use failure::Failure;
+pub use hash::Hash;
 #[cfg(feature = "serde")]
 pub use json::Json;
 pub use key::Key;
-pub use mac::Hash;
 pub use mac_key::MacKey;
 pub use output::{IntoValue, Output};
 pub use param::{FromParam, Params};

@@ -1,5 +1,6 @@
 //! The SDK against its fake host: every value it gives, every line it may fail with.
 
+mod hashes;
 mod secrets;
 mod params;
 #[cfg(feature = "signatures")]

@@ -9,7 +9,6 @@ mod signed;
 use parts::http_signature::{Component, Message, Scheme, base};
 use parts::json;
 use parts::target::Target;
-use sha2::{Digest, Sha256, Sha512};
 use txco_op::prelude::*;
 
 use crate::dictionary::{Item, dictionary};
@@ -116,7 +115,7 @@ fn fields(call: &Call) -> Vec<(String, String)> {
 fn whole(fields: &[(String, String)], name: &str) -> Option<String> {
     let values: Vec<_> =
         fields.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
-    (!values.is_empty()).then(|| values.join(", "))
+    (!values.is_empty()).then(|| parts::joined(&values, ", "))
 }
 
 /// The text that was signed, of the request as it came; `None` when it has not all of that.
@@ -141,23 +140,17 @@ fn digest(call: &Call, params: &Params, fields: &[(String, String)]) -> Result<(
     let body = call.bytes(&params.input_path).ok_or(Reason::BodyMissing)?;
     let mut known = 0;
     for (name, item) in digests {
-        let ours = match name {
-            "sha-256" => hashed::<Sha256>(&body),
-            "sha-512" => hashed::<Sha512>(&body),
+        let hash = match name {
+            "sha-256" => Hash::Sha256,
+            "sha-512" => Hash::Sha512,
             _ => continue,
         };
         known += 1;
-        if !matches!(item, Item::Bytes(theirs) if theirs == ours) {
+        if !matches!(item, Item::Bytes(theirs) if theirs == hash.digest(message![&body])) {
             return Err(Reason::Digest);
         }
     }
     if known == 0 { Err(Reason::Digest) } else { Ok(()) }
-}
-
-fn hashed<D: Digest>(body: &Blob) -> Vec<u8> {
-    let mut hash = D::new();
-    body.for_each_piece(|piece| hash.update(piece));
-    hash.finalize().to_vec()
 }
 
 /// The verdict on a request that key `index` signed.

@@ -8,7 +8,6 @@ mod parameters;
 use parts::http_signature::{Component, Message, Scheme, base, structured};
 use parts::target::Target;
 use parts::{failure, json};
-use sha2::{Digest as _, Sha256};
 use txco_op::prelude::*;
 
 use crate::parameters::Parameters;
@@ -103,9 +102,7 @@ fn digest(
     }
     let nothing = || parts::nothing("sign", "input_path", &params.input_path);
     let body = call.bytes(&params.input_path).ok_or_else(nothing)?;
-    let mut hash = Sha256::new();
-    body.for_each_piece(|piece| hash.update(piece));
-    Ok(Some(concat(&["sha-256=:", &base64(&hash.finalize()), ":"])))
+    Ok(Some(concat(&["sha-256=:", &base64(&Hash::Sha256.digest(message![&body])), ":"])))
 }
 
 #[cfg(test)]

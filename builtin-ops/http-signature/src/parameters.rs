@@ -21,7 +21,7 @@ impl Parameters {
     /// The member of Signature-Input: what is covered, and these.
     pub(crate) fn input(&self, components: &[Component]) -> Result<String, Failure> {
         let identifiers: Vec<_> = components.iter().map(Component::identifier).collect();
-        let mut text = concat(&["(", &identifiers.join(" "), ")"]);
+        let mut text = concat(&["(", &parts::joined(&identifiers, " "), ")"]);
         for (name, value) in [(";created=", self.created), (";expires=", self.expires)] {
             if let Some(value) = value {
                 text.push_str(name);

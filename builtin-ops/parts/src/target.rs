@@ -23,11 +23,9 @@ impl<'a> Target<'a> {
     /// Reads a URL; `None` when it is none, or would be sent in another form than this.
     #[must_use]
     pub fn parse(url: &'a str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let (scheme, own_port) = match scheme {
-            "https" => ("https", ":443"),
-            "http" => ("http", ":80"),
-            _ => return None,
+        let (scheme, own_port, rest) = match url.strip_prefix("https://") {
+            Some(rest) => ("https", ":443", rest),
+            None => ("http", ":80", url.strip_prefix("http://")?),
         };
         let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (path, query) = match rest.split_once('?') {
@@ -49,8 +47,7 @@ impl<'a> Target<'a> {
 
 /// Whether a segment of a path goes away before it is sent.
 fn is_dots(segment: &str) -> bool {
-    let plain = segment.replace("%2e", ".").replace("%2E", ".");
-    plain == "." || plain == ".."
+    matches!(segment.to_ascii_lowercase().as_str(), "." | ".." | "%2e" | ".%2e" | "%2e." | "%2e%2e")
 }
 
 #[cfg(test)]

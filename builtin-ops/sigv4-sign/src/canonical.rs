@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use sha2::{Digest as _, Sha256};
-use txco_op::{decimal, hex};
+use parts::joined;
+use txco_op::{Hash, concat, decimal, hex, message};
 
 use crate::encode::{escaped, unescaped};
 use crate::time::Stamp;
@@ -43,14 +43,14 @@ pub(crate) struct Request<'a> {
 impl Scope<'_> {
     /// `20150830/us-east-1/service/aws4_request`.
     fn text(&self) -> String {
-        [self.date, self.region, self.service, "aws4_request"].join("/")
+        concat(&[self.date, "/", self.region, "/", self.service, "/aws4_request"])
     }
 }
 
 impl Request<'_> {
     /// Adds to the query what a presigned URL carries, all but the signature.
     pub(crate) fn presign(&mut self, access_key_id: &str, scope: &Scope<'_>, stamp: &Stamp, seconds: u32) {
-        let credential = [access_key_id, "/", &scope.text()].concat();
+        let credential = concat(&[access_key_id, "/", &scope.text()]);
         let signed = self.signed_headers();
         let seconds = decimal(u64::from(seconds));
         for (name, value) in [
@@ -76,27 +76,27 @@ impl Request<'_> {
             PathStyle::Kept => escaped(&unescaped(self.path), b"/"),
         };
         let headers = self.canonical_headers();
-        let lines: Vec<_> = headers.iter().map(|(name, value)| [*name, ":", value, "\n"].concat()).collect();
-        [
+        let lines: Vec<_> = headers.iter().map(|(name, value)| concat(&[name, ":", value, "\n"])).collect();
+        let parts = [
             self.method,
             &path,
             &canonical_query(&self.query),
-            &lines.concat(),
+            &joined(&lines, ""),
             &self.signed_headers(),
             &self.payload,
-        ]
-        .join("\n")
+        ];
+        joined(&parts, "\n")
     }
 
     /// The text that is signed.
     pub(crate) fn to_sign(&self, stamp: &Stamp, scope: &Scope<'_>) -> String {
-        let hash = hex(&Sha256::digest(self.canonical().as_bytes()));
-        ["AWS4-HMAC-SHA256", stamp.text(), &scope.text(), &hash].join("\n")
+        let hash = hex(&Hash::Sha256.digest(message![&self.canonical()]));
+        joined(&["AWS4-HMAC-SHA256", stamp.text(), &scope.text(), &hash], "\n")
     }
 
     /// The value of the Authorization header.
     pub(crate) fn authorization(&self, access_key_id: &str, scope: &Scope<'_>, signature: &str) -> String {
-        let parts = [
+        concat(&[
             "AWS4-HMAC-SHA256 Credential=",
             access_key_id,
             "/",
@@ -105,15 +105,14 @@ impl Request<'_> {
             &self.signed_headers(),
             ", Signature=",
             signature,
-        ];
-        parts.concat()
+        ])
     }
 
     /// Names in order, each once; values without superfluous blanks, those of one name joined.
     fn canonical_headers(&self) -> Vec<(&str, String)> {
         let mut headers: Vec<(&str, String)> = Vec::new();
         for (name, value) in &self.headers {
-            let value = value.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+            let value = joined(&value.split_ascii_whitespace().collect::<Vec<_>>(), " ");
             match headers.iter_mut().find(|(known, _)| known == name) {
                 Some((_, values)) => {
                     values.push(',');
@@ -126,7 +125,7 @@ impl Request<'_> {
     }
 
     fn signed_headers(&self) -> String {
-        self.canonical_headers().iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
+        joined(&self.canonical_headers().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ";")
     }
 }
 
@@ -143,7 +142,7 @@ fn normalized(path: &str) -> String {
         }
     }
     let folder = ["/", "/.", "/.."].iter().any(|end| path.ends_with(end)) && !kept.is_empty();
-    ["/", &kept.join("/"), if folder { "/" } else { "" }].concat()
+    concat(&["/", &joined(&kept, "/"), if folder { "/" } else { "" }])
 }
 
 /// Names and values escaped in one way, in order.
@@ -153,8 +152,8 @@ fn canonical_query(query: &str) -> String {
         (escaped(&unescaped(name), b""), escaped(&unescaped(value), b""))
     });
     let pairs = in_order(pairs);
-    let pairs: Vec<_> = pairs.iter().map(|(name, value)| [name.as_str(), "=", value].concat()).collect();
-    pairs.join("&")
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| concat(&[name, "=", value])).collect();
+    joined(&pairs, "&")
 }
 
 /// Sorted by insertion, since there are few: a library's sort would be half of the op.

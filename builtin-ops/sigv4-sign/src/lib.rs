@@ -9,7 +9,6 @@ mod time;
 
 use parts::json;
 use parts::target::Target;
-use sha2::{Digest as _, Sha256};
 use txco_op::prelude::*;
 
 use crate::canonical::{PathStyle, Request, Scope};
@@ -74,7 +73,7 @@ fn sign(call: &Call, params: Params) -> Result<Vec<Field>, Failure> {
             "&X-Amz-Signature=",
             &signature,
         ];
-        return Ok(vec![place(call, "url", Field::digest, url.concat())]);
+        return Ok(vec![place(call, "url", Field::digest, concat(&url))]);
     }
     request.headers.push(("x-amz-date".to_owned(), stamp.text().to_owned()));
     if params.service == "s3" {
@@ -101,7 +100,7 @@ fn sign(call: &Call, params: Params) -> Result<Vec<Field>, Failure> {
 /// A field below the place that the rule names.
 fn place(call: &Call, name: &str, field: fn(String, String) -> Field, value: String) -> Field {
     let below = call.text("output_path").unwrap_or_else(|| "@computed.aws".to_owned());
-    field([&below, ".", name].concat(), value)
+    field(concat(&[&below, ".", name]), value)
 }
 
 /// The signature under a key that is derived in steps, none of which is seen here.
@@ -135,13 +134,14 @@ fn payload(call: &Call, params: &Params, method: &str) -> Result<String, Failure
     if params.unsigned_payload || of_url {
         return Ok(UNSIGNED.to_owned());
     }
-    let mut hash = Sha256::new();
     // Other methods send no body.
-    if matches!(method, "POST" | "PUT" | "PATCH") {
+    let hash = if matches!(method, "POST" | "PUT" | "PATCH") {
         let nothing = || parts::nothing("sign", "input_path", &params.input_path);
-        call.bytes(&params.input_path).ok_or_else(nothing)?.for_each_piece(|piece| hash.update(piece));
-    }
-    Ok(hex(&hash.finalize()))
+        Hash::Sha256.digest(message![&call.bytes(&params.input_path).ok_or_else(nothing)?])
+    } else {
+        Hash::Sha256.digest(message![])
+    };
+    Ok(hex(&hash))
 }
 
 #[cfg(not(feature = "use-keys"))]

@@ -42,8 +42,8 @@ fn sign(call: &Call) -> Result<Headers, Failure> {
     let signatures = keys.iter().map(|key| Ok(scheme.write(&scheme.mac(key, &stamp, (&body).into())?)));
     let signatures = signatures.collect::<Result<Vec<_>, Failure>>()?;
     let signature = match scheme {
-        Scheme::Stripe => concat(&["t=", &time, ",", &signatures.join(",")]),
-        Scheme::Github | Scheme::Slack | Scheme::StandardWebhooks => signatures.join(" "),
+        Scheme::Stripe => concat(&["t=", &time, ",", &parts::joined(&signatures, ",")]),
+        Scheme::Github | Scheme::Slack | Scheme::StandardWebhooks => parts::joined(&signatures, " "),
     };
     let mut headers = vec![("signature", json::quoted(&signature))];
     if scheme.has_time() {

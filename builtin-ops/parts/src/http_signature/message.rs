@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use txco_op::{concat, decimal};
 
 use super::component::Component;
+use crate::joined;
 use crate::target::Target;
 
 /// A request, or the answer to one.
@@ -52,14 +53,14 @@ impl<'a> Message<'a> {
     fn field(&self, name: &str) -> Option<String> {
         let values = self.fields.iter().filter(|(known, _)| known == name);
         let values: Vec<_> = values.map(|(_, value)| unfolded(value)).collect();
-        (!values.is_empty()).then(|| values.join(", "))
+        (!values.is_empty()).then(|| joined(&values, ", "))
     }
 }
 
 /// A value whose lines, if it has several, are one.
 fn unfolded(value: &str) -> String {
     let lines: Vec<_> = value.lines().map(str::trim).collect();
-    lines.join(" ").trim().to_owned()
+    joined(&lines, " ").trim().to_owned()
 }
 
 /// RFC 9421, section 2.2.
