@@ -103,14 +103,14 @@ impl Parts {
             exec: None,
             emit: Vec::new(),
         };
+        // Each once, however many clauses there are.
         let mut seen: Vec<Keyword> = Vec::new();
         for placed in clauses {
-            if seen.contains(&placed.keyword)
-                && matches!(placed.keyword, Keyword::When | Keyword::Select | Keyword::Priority)
-            {
+            if !seen.contains(&placed.keyword) {
+                seen.push(placed.keyword);
+            } else if matches!(placed.keyword, Keyword::When | Keyword::Select | Keyword::Priority) {
                 findings.tolerate(repeated(placed.keyword, &placed.span));
             }
-            seen.push(placed.keyword);
             match placed.clause {
                 None => {}
                 Some(Clause::When(condition)) => parts.condition = condition,

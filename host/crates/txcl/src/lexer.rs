@@ -244,8 +244,9 @@ impl Lexer<'_, '_, '_> {
         };
         if c == '\'' {
             // The whole text in wrong quotes is one mistake.
-            let line = self.rest().split('\n').next().unwrap_or_default();
-            self.at += line.find('\'').map_or(0, |end| end + 1);
+            let rest = self.rest().as_bytes();
+            let end = rest.iter().position(|b| matches!(b, b'\'' | b'\n'));
+            self.at += end.filter(|end| rest.get(*end) == Some(&b'\'')).map_or(0, |end| end + 1);
         }
         self.findings.tolerate(Problem::at(&(start..self.at), format!("unexpected {c:?}")).hint(hint));
         Kind::Illegal

@@ -11,34 +11,25 @@ use crate::token::Keyword;
 pub(crate) fn split(clauses: Vec<Placed>, findings: &mut Findings<'_>) -> Vec<Vec<Placed>> {
     let several = clauses.iter().filter(|c| c.keyword == Keyword::Exec).count() > 1;
     let mut rules: Vec<Vec<Placed>> = Vec::new();
+    let (mut has_exec, mut only_when) = (false, true);
     for clause in clauses {
-        let begins = match (rules.last(), clause.keyword) {
-            (None, _) => true,
-            (Some(rule), Keyword::Exec) => has(rule, Keyword::Exec),
-            (Some(rule), Keyword::When) if several => !is_bare_when(rule),
-            (Some(rule), Keyword::When) => {
-                if !is_bare_when(rule) {
-                    let problem = Problem::at(&clause.span, "WHEN stands behind other clauses");
-                    let hint = "put WHEN first; in a file with several EXECs it would begin a new rule";
-                    findings.tolerate(problem.hint(hint));
-                }
-                false
-            }
-            (Some(_), _) => false,
-        };
+        let (is_when, is_exec) = (clause.keyword == Keyword::When, clause.keyword == Keyword::Exec);
+        // A WHEN behind nothing but a WHEN is a mistake, not a rule.
+        let begins = is_exec && has_exec || is_when && several && !only_when;
+        if is_when && !several && !only_when {
+            let problem = Problem::at(&clause.span, "WHEN stands behind other clauses");
+            let hint = "put WHEN first; in a file with several EXECs it would begin a new rule";
+            findings.tolerate(problem.hint(hint));
+        }
+        if begins {
+            (has_exec, only_when) = (false, true);
+        }
+        has_exec |= is_exec;
+        only_when &= is_when;
         match (rules.last_mut(), begins) {
             (Some(rule), false) => rule.push(clause),
             _ => rules.push(vec![clause]),
         }
     }
     rules
-}
-
-fn has(rule: &[Placed], keyword: Keyword) -> bool {
-    rule.iter().any(|c| c.keyword == keyword)
-}
-
-/// A WHEN behind nothing but a WHEN is a mistake, not a rule.
-fn is_bare_when(rule: &[Placed]) -> bool {
-    rule.iter().all(|c| c.keyword == Keyword::When)
 }

@@ -12,6 +12,7 @@ use crate::rule::Rule;
 
 mod corpus;
 mod files;
+mod length;
 mod manual;
 mod ops;
 mod secrets;
