@@ -1,6 +1,8 @@
 //! What of a document a trace does not show: credentials of the web, and what rules asked to hide.
 
-use model::{Object, Segment, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Object, Path, Segment, Value};
 
 /// Stands where WITH redact names a place.
 pub(crate) const REDACTED: &str = "[REDACTED]";
@@ -13,9 +15,10 @@ const CREDENTIALS: [&str; 6] =
 /// The places that a set of rules hides, of every request that runs them (weakness T2): an envelope goes from stack
 /// to stack, and what one of them hides no other shows.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hiding(txcl::Hidden);
+pub(crate) struct Hiding(BTreeSet<(Path, How)>);
 
-#[derive(Clone, Copy)]
+/// What stands there instead; where rules ask for both, omitting wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum How {
     Redact,
     Omit,
@@ -24,18 +27,13 @@ enum How {
 impl Hiding {
     /// Also hides what others do.
     pub(crate) fn join(&mut self, others: &Self) {
-        self.add(&others.0);
+        self.0.extend(others.0.iter().cloned());
     }
 
     /// Also hides what a rule asks to.
     pub(crate) fn add(&mut self, hidden: &txcl::Hidden) {
-        for (mine, more) in [(&mut self.0.redacted, &hidden.redacted), (&mut self.0.omitted, &hidden.omitted)]
-        {
-            for path in more {
-                if !mine.contains(path) {
-                    mine.push(path.clone());
-                }
-            }
+        for (paths, how) in [(&hidden.redacted, How::Redact), (&hidden.omitted, How::Omit)] {
+            self.0.extend(paths.iter().map(|path| (path.clone(), how)));
         }
     }
 
@@ -50,17 +48,13 @@ impl Hiding {
                 hide_received(own);
             }
         }
-        for (paths, how) in [(&self.0.redacted, How::Redact), (&self.0.omitted, How::Omit)] {
-            for path in paths {
-                hide(&mut shown, path.segments(), how, "");
-            }
-        }
+        hide(&mut shown, self.0.iter().map(|(path, how)| (path.segments(), *how)).collect(), "");
         shown
     }
 
     /// Whether something is hidden that the bytes of the event's body may hold too.
     fn hides_of_the_event(&self) -> bool {
-        self.0.redacted.iter().chain(&self.0.omitted).any(|path| path.first() != Some("_txc"))
+        self.0.iter().any(|(path, _)| path.first() != Some("_txc"))
     }
 }
 
@@ -93,45 +87,68 @@ fn hide_received(own: &mut Object) {
     }
 }
 
-/// Hides the place at `path`; `#` is every item of an array, and below `headers` a name is found in any case.
-fn hide(value: &mut Value, path: &[Segment], how: How, parent: &str) {
-    let Some((first, rest)) = path.split_first() else { return };
-    let wanted = first.as_str();
+/// What is hidden below a place: where, and how.
+type Below<'p> = Vec<(&'p [Segment], How)>;
+
+/// Hides places; `#` is every item of an array, and below `headers` a name is found in any case. All places at once, so
+/// that an item that is left out moves none that is still to be hidden.
+fn hide(value: &mut Value, places: Below<'_>, parent: &str) {
     match value {
         Value::Object(members) => {
-            let any_case = parent == "headers";
-            let is_it = |name: &&String| *name == wanted || any_case && name.eq_ignore_ascii_case(wanted);
-            let Some(name) = members.keys().find(is_it).cloned() else { return };
-            match (rest.is_empty(), how) {
-                (true, How::Omit) => drop(members.shift_remove(&name)),
-                (true, How::Redact) => drop(members.insert(name, Value::from(REDACTED))),
-                (false, _) => {
-                    if let Some(below) = members.get_mut(&name) {
-                        hide(below, rest, how, &name);
+            let mut named: BTreeMap<String, Below<'_>> = BTreeMap::new();
+            for (first, rest, how) in places.into_iter().filter_map(step) {
+                let wanted = first.as_str();
+                if parent == "headers" {
+                    for name in members.keys().filter(|name| name.eq_ignore_ascii_case(wanted)) {
+                        named.entry(name.clone()).or_default().push((rest, how));
                     }
+                } else if members.contains_key(wanted) {
+                    named.entry(wanted.to_owned()).or_default().push((rest, how));
+                }
+            }
+            for (name, places) in named {
+                let Some(below) = members.get_mut(&name) else { continue };
+                if hidden(below, places, &name) == Some(How::Omit) {
+                    members.shift_remove(&name);
                 }
             }
         }
         Value::Array(items) => {
-            let all = wanted == "#";
-            // From the end: what is omitted moves only what was looked at.
-            for at in (0..items.len()).rev().filter(|at| all || first.index() == Some(*at)) {
-                match (rest.is_empty(), how, items.get_mut(at)) {
-                    (true, How::Omit, _) => drop(items.remove(at)),
-                    (true, How::Redact, Some(item)) => *item = Value::from(REDACTED),
-                    (false, _, Some(item)) => hide(item, rest, how, ""),
-                    (_, _, None) => {}
+            let (mut all, mut some): (Below<'_>, BTreeMap<usize, Below<'_>>) = Default::default();
+            for (first, rest, how) in places.into_iter().filter_map(step) {
+                match first.index() {
+                    Some(at) => some.entry(at).or_default().push((rest, how)),
+                    None if first.as_str() == "#" => all.push((rest, how)),
+                    None => {}
                 }
             }
+            let mut at = 0_usize..;
+            items.retain_mut(|item| {
+                let mut places = at.next().and_then(|at| some.remove(&at)).unwrap_or_default();
+                places.extend(&all);
+                hidden(item, places, "") != Some(How::Omit)
+            });
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sealed(_) => {}
     }
 }
 
+fn step((path, how): (&[Segment], How)) -> Option<(&Segment, &[Segment], How)> {
+    path.split_first().map(|(first, rest)| (first, rest, how))
+}
+
+/// Hides what is named itself, or what is named below it; says how when it is itself.
+fn hidden(value: &mut Value, places: Below<'_>, name: &str) -> Option<How> {
+    let itself = places.iter().filter(|(path, _)| path.is_empty()).map(|(_, how)| *how).max();
+    match itself {
+        None => hide(value, places, name),
+        Some(_) => *value = Value::from(REDACTED),
+    }
+    itself
+}
+
 #[cfg(test)]
 mod tests {
-    use model::Path;
-
     use super::*;
 
     fn shown(redacted: &[&str], omitted: &[&str], document: &str) -> String {
@@ -150,6 +167,14 @@ mod tests {
             (&["a.1"], &[], r#"{"a":[1,2,3]}"#, r#"{"a":[1,"[REDACTED]",3]}"#),
             (&["a.#.n"], &[], r#"{"a":[{"n":1},{"m":2},3]}"#, r#"{"a":[{"n":"[REDACTED]"},{"m":2},3]}"#),
             (&[], &["a.#"], r#"{"a":[1,2,3]}"#, r#"{"a":[]}"#),
+            (&["a.2"], &["a.0", "a.1"], r#"{"a":[1,2,3,4]}"#, r#"{"a":["[REDACTED]",4]}"#),
+            (&[], &["a.#.1", "a.0.0"], r#"{"a":[[1,2,3],[4,5]]}"#, r#"{"a":[[3],[4]]}"#),
+            (
+                &["headers.x"],
+                &[],
+                r#"{"headers":{"X":1,"x":2}}"#,
+                r#"{"headers":{"X":"[REDACTED]","x":"[REDACTED]"}}"#,
+            ),
             (&["nothing.here", "b.c"], &["a.9", "x"], r#"{"a":[1],"b":2}"#, r#"{"a":[1],"b":2}"#),
             (
                 &["@web.req.headers.x-card"],
