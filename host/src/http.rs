@@ -11,13 +11,17 @@ pub(crate) mod metrics;
 pub(crate) mod admin;
 pub(crate) mod web;
 
+use std::future::pending;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
+use axum::http::{Request, Version};
 use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -25,6 +29,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use stall::Unstalled;
@@ -53,13 +58,9 @@ pub(crate) async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let mut server = auto::Builder::new(Streams::new(write_within));
-    server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    server.http2().max_header_list_size(MAX_HEADER_BYTES);
-    server.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PATIENCE);
     let tls = tls.map(TlsAcceptor::from);
-    let server = Arc::new(server);
     let connections = GracefulShutdown::new();
+    let (ending, ends) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -69,17 +70,33 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let router = TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))));
-                let service = service_fn(move |request| {
+                let speaks_1 = Arc::new(AtomicBool::new(false));
+                let heard = Arc::clone(&speaks_1);
+                let service = service_fn(move |request: Request<Incoming>| {
+                    heard.fetch_or(request.version() < Version::HTTP_2, Ordering::AcqRel);
                     let answer = router.call(request);
                     async { answer.await.map(window::watched) }
                 });
                 let watcher = connections.watcher();
-                let (server, tls) = (Arc::clone(&server), tls.clone());
+                let (tls, mut ends) = (tls.clone(), ends.clone());
                 tokio::spawn(async move {
                     let Some(stream) = prepared(stream, tls, write_within).await else { return };
-                    let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-                    if let Err(error) = watcher.watch(connection).await {
-                        tracing::debug!(%peer, %error, "connection ended early");
+                    let streams = Streams::new(write_within);
+                    let server = server(streams.clone());
+                    let connection = server.serve_connection(TokioIo::new(stream), service);
+                    let needed = async {
+                        ends.changed().await.ok();
+                        streams.none_left().await;
+                        // One of HTTP/1 ends with its request.
+                        if speaks_1.load(Ordering::Acquire) {
+                            pending::<()>().await;
+                        }
+                    };
+                    tokio::select! {
+                        ended = watcher.watch(connection) => if let Err(error) = ended {
+                            tracing::debug!(%peer, %error, "connection ended early");
+                        },
+                        () = needed => tracing::debug!(%peer, "a connection was closed that had no request"),
                     }
                 });
             }
@@ -90,9 +107,18 @@ pub(crate) async fn serve(
             }
         }
     }
-    drop(listener);
+    drop((listener, ending));
     connections.shutdown().await;
     Ok(())
+}
+
+/// What serves one connection.
+fn server(streams: Streams) -> auto::Builder<Streams> {
+    let mut server = auto::Builder::new(streams);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    server.http2().max_header_list_size(MAX_HEADER_BYTES);
+    server.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PATIENCE);
+    server
 }
 
 /// What a connection is read and written by.

@@ -21,13 +21,33 @@ fn a_full_disk_is_told_and_loses_nothing() {
     let stderr = host.run(&call).fails(1);
     assert!(stderr.contains("507 Insufficient Storage: disk_full"), "{stderr}");
     assert!(stderr.contains("the disk is full"), "{stderr}");
-    // What is there can be read all the while.
+    // What is there can be read all the while, by who need not sign.
     let shown = host.secrets(&["show", "A_KEY"]).succeeds();
     assert!(shown.contains("version:        v1\n"), "{shown}");
     fs::remove_file(host.path("disk-is-full")).unwrap();
     let canary = host.canary("stored");
     let call = host.secrets_call(&["set", "A_KEY"]).stdin(canary.text());
     assert_eq!(host.run(&call).succeeds(), "rotated A_KEY → v2 in tenant \"default\"\n");
+    host.finish();
+}
+
+/// A signature that was not written down could be used again behind a restart (weakness A3).
+#[test]
+fn on_a_full_disk_a_signed_look_says_why_it_is_refused() {
+    let (variable, library) = faults::preload();
+    let builder = Host::serve(TXCO).env(variable, &library);
+    let mut host = builder.env("TXCO_FULL_WHILE", "disk-is-full").start();
+    let line = host.wait_log("nobody is enrolled here");
+    let secret = line.rsplit_once("--secret ").unwrap().1.trim();
+    let url = format!("http://{}", host.admin_address());
+    host.txco(&["auth", "bootstrap-local", "--url", &url, "--secret", secret]).succeeds();
+    host.secrets(&["list"]).succeeds();
+    host.write("disk-is-full", "");
+    let refused = host.secrets(&["list"]).fails(1);
+    assert!(refused.contains("507 Insufficient Storage: disk_full"), "{refused}");
+    assert!(refused.contains("a signed request is taken only once it is written down"), "{refused}");
+    fs::remove_file(host.path("disk-is-full")).unwrap();
+    host.secrets(&["list"]).succeeds();
     host.finish();
 }
 

@@ -205,7 +205,7 @@ fn the_printed_secret_is_for_the_first_alone() {
     assert_eq!((&identity["super_admin"], &identity["tenant_slug"]), (&true.into(), &"default".into()));
     assert!(host.path(key).exists());
     let again = ALICE.does(&mut host, &format!("auth bootstrap-local --url {url} --new-key")).fails(1);
-    assert!(again.contains("leave --new-key out to enrol with it"), "{again}");
+    assert!(again.contains("bootstrap-local without --new-key"), "{again}");
     let late = BOB.does(&mut host, &format!("auth bootstrap-local --url {url} --secret {secret}")).fails(1);
     assert!(late.contains("404 Not Found: not_found") && late.contains("txco auth accept"), "{late}");
     host.finish();
@@ -244,6 +244,27 @@ fn profiles_are_chosen_shown_and_removed() {
 }
 
 /// Weakness A8: every verb that changes something asks before it does so far away.
+#[test]
+fn a_chassis_that_is_named_is_called_by_its_own_profile() {
+    let mut one = bootstrapped();
+    let mut two = Host::serve(TXCO).start();
+    let (there, secret) = (url(&two), printed_secret(&mut two));
+    let first = format!("auth bootstrap-local --url {there} --secret {secret}");
+    BOB.does(&mut two, &first).succeeds();
+    let refused = ALICE.does(&mut one, &format!("auth whoami --url {there}")).fails(1);
+    assert!(refused.contains(&format!("nothing was signed: no profile at hand is of {there}")), "{refused}");
+    let invite = format!("auth invite --label alice --caps secret:*:read --tenant default --url {there}");
+    let token = field(&BOB.does(&mut two, &invite).succeeds(), "token:");
+    ALICE.does(&mut one, &format!("auth accept --token {token} --url {there} --profile two")).succeeds();
+    let said = ALICE.does(&mut one, &format!("auth whoami --url {there}")).succeeds();
+    assert!(said.starts_with("profile: two (the chassis's)\n"), "{said}");
+    let here = url(&one);
+    let said = ALICE.does(&mut one, &format!("auth whoami --url {here}")).succeeds();
+    assert!(said.starts_with("profile: local (active)\n"), "{said}");
+    two.finish();
+    one.finish();
+}
+
 #[test]
 fn every_verb_that_changes_something_is_guarded_far_away() {
     let mut host = bootstrapped();

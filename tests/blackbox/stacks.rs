@@ -222,10 +222,12 @@ fn a_host_leads_to_its_tenant_and_stack_and_an_unknown_one_nowhere() {
     assert_eq!(code(&prove(&mut host, "default", "proven.example", Value::Null)), "hostname_not_found");
     assert_eq!(code(&prove(&mut host, "acme", "proven.example", json!("dns-01"))), "method_unsupported");
     assert_eq!(get(&mut host, "proven.example").status, 404);
-    detail["answer"].as_str().unwrap().clone_into(&mut answer.lock().unwrap());
     let url = format!("http://{}", host.admin_address());
     let verify =
         ["auth", "tenant", "hostnames", "verify", "proven.example", "--tenant", "acme", "--url", &url];
+    let said = host.txco(&verify).fails(1);
+    assert!(said.contains("not proven: http://proven.example/") && !said.contains("map["), "{said}");
+    detail["answer"].as_str().unwrap().clone_into(&mut answer.lock().unwrap());
     host.txco(&verify).succeeds();
     assert_eq!(get(&mut host, "proven.example").json()["says"], "acme");
     assert_eq!(host.web(&Request::new("GET", &path)).status, 404, "an answer is good once");

@@ -243,6 +243,12 @@ pub(crate) enum AdminError {
     /// A question about runs that cannot be answered.
     #[error("{0}")]
     InvalidFilter(String),
+    /// A signed request whose nonce cannot be kept: it could be sent again (weakness A3).
+    #[error(
+        "the disk is full, and a signed request is taken only once it is written down that it was; nothing was done. \
+         With --admin-user and a password what is there can be read"
+    )]
+    NonceUnwritten,
     /// A proof that nobody knows.
     #[error("a host is proven by http-01 or by dns-txt")]
     MethodUnsupported,
@@ -340,6 +346,7 @@ impl AdminError {
             Self::RunNotFound => (404, "run_not_found"),
             Self::RunEnded => (409, "run_ended"),
             Self::InvalidFilter(_) => (400, "invalid_filter"),
+            Self::NonceUnwritten => (507, "disk_full"),
             Self::MethodUnsupported => (422, "method_unsupported"),
             Self::HostnameUnverified { .. } => (422, "hostname_unverified"),
             Self::InvalidHostname(_) => (400, "invalid_hostname"),
@@ -448,7 +455,7 @@ impl AdminError {
             | Self::ActorRevoked
             | Self::InvitationNotFound => Extra::Nothing,
             Self::EmptyStackName | Self::FromNotFound | Self::MissingVersion => Extra::Nothing,
-            Self::MethodUnsupported => Extra::Detail(json!({ "hint": said })),
+            Self::MethodUnsupported | Self::NonceUnwritten => Extra::Detail(json!({ "hint": said })),
             Self::HostnameUnverified { method, at, answer, until, .. } => {
                 let (place, hint) = match method {
                     ProofMethod::Http => (

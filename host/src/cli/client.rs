@@ -109,6 +109,11 @@ pub(super) fn explained(target: &Target, refusal: Refusal) -> Complaint {
             " — the key of profile {} is not (or no longer) good at {}; choose another by --profile",
             profile.name, target.url
         ),
+        (Access::Unsigned, "missing_signature_headers") => format!(
+            " — nothing was signed: no profile at hand is of {}; become known there (txco auth accept, \
+             txco auth bootstrap-local), or sign as another by --profile NAME",
+            target.url
+        ),
         _ => String::new(),
     };
     Complaint::failed(refusal.text + &hint)

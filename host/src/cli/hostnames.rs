@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::client::encoded;
+use super::client::{Refusal, encoded};
 use super::output::{Complaint, Console, cell, table};
 use super::people::{ChangeFlags, LookFlags, Place};
 use super::usage;
@@ -115,13 +115,21 @@ fn add(flags: &AddFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
 fn verify(flags: &VerifyFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let place = Place::to_change(&flags.change, console)?;
     let body = json!({ "method": flags.method });
-    let reply =
-        place.of_tenant("POST", &format!("/hostnames/{}/verify", encoded(&flags.hostname)), Some(&body))?;
+    let rest = format!("/hostnames/{}/verify", encoded(&flags.hostname));
+    let reply = place.of_tenant_or(unproven, "POST", &rest, Some(&body))?;
     place.done(
         console,
         &reply.body,
         &format!("{} is proven to be of tenant {:?}", flags.hostname, place.tenant),
     )
+}
+
+/// What the host said, and what it was to say, is more than a line of details.
+fn unproven(refusal: &Refusal) -> Option<String> {
+    let said = |name| refusal.detail.get(name).and_then(Value::as_str);
+    (refusal.code == "hostname_unverified")
+        .then(|| Some(format!("not proven: {}; {}", said("err")?, said("hint")?)))
+        .flatten()
 }
 
 fn remove(flags: &RemoveFlags, console: &mut Console<'_>) -> Result<(), Complaint> {

@@ -98,8 +98,22 @@ impl Place {
         rest: &str,
         body: Option<&Value>,
     ) -> Result<Reply, Complaint> {
+        self.of_tenant_or(|_| None, method, rest, body)
+    }
+
+    /// The same, where a refusal has words of its own.
+    pub(super) fn of_tenant_or(
+        &self,
+        words: impl FnOnce(&client::Refusal) -> Option<String>,
+        method: &str,
+        rest: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, Complaint> {
         let path = format!("/v1/tenants/{}{rest}", encoded(&self.tenant));
-        client::call(&self.target, method, &path, body)
+        client::ask(&self.target, method, &path, body, Vec::new())?.map_err(|refusal| match words(&refusal) {
+            Some(text) => Complaint::failed(text),
+            None => client::explained(&self.target, refusal),
+        })
     }
 
     fn call(&self, method: &str, rest: &str, body: Option<&Value>) -> Result<Reply, Complaint> {

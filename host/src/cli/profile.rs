@@ -21,6 +21,8 @@ pub(super) enum Source {
     Variable,
     KeyVariable,
     Active,
+    /// It is the only one of that chassis.
+    Chassis,
     Default,
 }
 
@@ -31,6 +33,7 @@ impl Source {
             Self::Variable => "TXCO_PROFILE",
             Self::KeyVariable => KEY_VARIABLE,
             Self::Active => "active",
+            Self::Chassis => "the chassis's",
             Self::Default => "default",
         }
     }

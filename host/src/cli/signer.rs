@@ -64,11 +64,18 @@ impl Signer {
         Ok(Self::File { path: path.to_owned(), key, public })
     }
 
+    /// Whether a key can be minted there; who is to be asked for a secret first is told before that.
+    pub(super) fn vacant(path: &Path) -> Result<(), Complaint> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let hint = "use it (txco auth enrol, or bootstrap-local without --new-key), or say another name";
+        Err(Complaint::failed(format!("{} already exists: {hint}", path.display())))
+    }
+
     /// Mints a key into a file that is not there yet, with its public half beside it.
     pub(super) fn mint(path: &Path, comment: &str) -> Result<Self, Complaint> {
-        if path.exists() {
-            return Err(Complaint::failed(format!("{} already exists", path.display())));
-        }
+        Self::vacant(path)?;
         let mut seed = Zeroizing::new([0_u8; 32]);
         getrandom::fill(seed.as_mut()).map_err(|_| Complaint::failed("the system gives no randomness"))?;
         let bug = |_| Complaint::failed("cannot write a key");

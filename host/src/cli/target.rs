@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::home::Home;
 use super::output::{Complaint, Console};
-use super::profile::Profile;
+use super::profile::{Profile, Source};
 use super::signer::Signer;
 use crate::config::Environment;
 
@@ -168,13 +169,24 @@ impl Target {
             let whole = Zeroizing::new(format!("{user}:{}", *Zeroizing::new(password)));
             return Ok(Access::Basic(Zeroizing::new(format!("Basic {}", STANDARD.encode(whole.as_bytes())))));
         }
-        match profile {
-            Some(profile) if explicit || self.is_of(&profile) || !self.is_local() => {
-                let signer = profile.signer(environment)?;
-                Ok(Access::Signed(Box::new(profile), signer))
-            }
-            Some(_) | None => Ok(Access::Unsigned),
-        }
+        let profile = match profile {
+            Some(profile) if explicit || self.is_of(&profile) => Some(profile),
+            Some(other) => self.own(environment)?.or_else(|| (!self.is_local()).then_some(other)),
+            None => None,
+        };
+        let Some(profile) = profile else { return Ok(Access::Unsigned) };
+        let signer = profile.signer(environment)?;
+        Ok(Access::Signed(Box::new(profile), signer))
+    }
+
+    /// The profile of this chassis, where the one at hand is of another and there is only one.
+    fn own(&self, environment: &dyn Environment) -> Result<Option<Profile>, Complaint> {
+        let Some(home) = Home::of(environment) else { return Ok(None) };
+        let named = |(name, meta)| Profile::of(&home, name, Source::Chassis, meta);
+        let all = home.profiles()?.into_iter().map(named);
+        let mut own = all.filter(|profile| profile.signs() && self.is_of(profile));
+        let first = own.next();
+        Ok(if own.next().is_none() { first } else { None })
     }
 
     /// Whether a profile was enrolled at this chassis; the names of this machine are one.

@@ -166,9 +166,11 @@ impl Authentication {
             return Err(Unproven::Digest.into());
         }
         let expires = claim.created.saturating_add(SKEW + REMEMBERED);
-        match self.actors.spend_nonce(&claim.key_id, &claim.nonce, expires)? {
-            Nonce::Fresh => Ok(proven.actor),
-            Nonce::Spent => Err(Unproven::Replay.into()),
+        match self.actors.spend_nonce(&claim.key_id, &claim.nonce, expires) {
+            Ok(Nonce::Fresh) => Ok(proven.actor),
+            Ok(Nonce::Spent) => Err(Unproven::Replay.into()),
+            Err(store::Error::Full) => Err(AdminError::NonceUnwritten),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `stall` watches a connection. A client that reads all of it, and opens no window for one answer, would still keep
 //! that answer and its request for as long as it likes. So each answer watches what is taken of it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,34 +11,64 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderValue, Response, header};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// The most bytes of a piece: what a frame holds unless a client asks for more.
 const PIECE: usize = 16 << 10;
+/// How long a client without a request may take to see that the server ends.
+const LAST_CALL: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
     /// Of the stream that this task answers; a connection of HTTP/1 has none.
     static TAKEN: Arc<Taken>;
 }
 
-/// Starts the tasks of HTTP/2 streams, and ends those of which nothing is taken for some time. The stream is then
-/// reset, as the library does with one whose task is gone.
+/// Starts the tasks of the HTTP/2 streams of a connection, and ends those of which nothing is taken for some time. The
+/// stream is then reset, as the library does with one whose task is gone.
 #[derive(Clone)]
 pub(super) struct Streams {
     within: Duration,
+    open: Arc<AtomicUsize>,
 }
 
 impl Streams {
     /// Streams whose clients must take something every `within`.
     pub(super) fn new(within: Duration) -> Self {
-        Self { within }
+        Self { within, open: Arc::default() }
+    }
+
+    /// Returns once there was none for so long as a client may take to see that the server ends. One of HTTP/2 is told,
+    /// and asked for a sign that it has heard; who gives none would keep the connection.
+    pub(super) async fn none_left(&self) {
+        let mut quiet = 0;
+        while quiet < 2 {
+            sleep(LAST_CALL / 2).await;
+            quiet = if self.open.load(Ordering::Acquire) == 0 { quiet + 1 } else { 0 };
+        }
+    }
+}
+
+/// A stream is open as long as its task has this.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let (within, taken) = (self.within, Arc::new(Taken::default()));
+        let (within, taken, open) = (self.within, Arc::new(Taken::default()), Open::new(&self.open));
         tokio::spawn(async move {
+            let _open = open;
             tokio::select! {
                 biased;
                 () = TAKEN.scope(Arc::clone(&taken), stream) => {}

@@ -9,6 +9,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -43,6 +44,12 @@ impl Frame {
             _ => 0,
         };
         (self.kind == HEADERS).then_some(known)
+    }
+
+    /// Whether it says that the connection ends.
+    #[must_use]
+    pub fn says_goodbye(&self) -> bool {
+        self.kind == GOAWAY
     }
 
     /// Whether it ends its stream, and by a reset.

@@ -94,13 +94,7 @@ pub(super) fn bootstrap(flags: &BootstrapFlags, console: &mut Console<'_>) -> Re
 /// The same with a key that is minted for it: last of all, so that who gives up leaves none behind.
 fn afresh(flags: &BootstrapFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let key = &flags.key;
-    let path = Home::needed(console.environment)?.key_path(&key.profile(console)?);
-    if path.exists() {
-        return Err(Complaint::failed(format!(
-            "there is a key at {}: leave --new-key out to enrol with it, or say another --profile",
-            path.display()
-        )));
-    }
+    Signer::vacant(&Home::needed(console.environment)?.key_path(&key.profile(console)?))?;
     Target::unsigned(&key.chassis, console.environment)?.may_enrol(console, Agreed::of(key.yes, key.json))?;
     let secret = asked(flags.secret.as_deref(), ENROL, console)?;
     Newcomer::new(key, Mint::Fresh, console)?.with_secret(secret, console)
