@@ -43,6 +43,55 @@ fn a_redirect_is_not_followed() {
     assert!(elsewhere.received().is_empty());
 }
 
+/// H14: there, what a secret says becomes a part of the document, and names have a syntax of their own.
+#[test]
+fn h14_a_body_secret_is_a_string_at_the_very_name_that_the_rule_writes() {
+    let vendor = Upstream::https("vendor", &["api.vendor.com"], |_| Answer::json(&json!({})));
+    let names = r##""a.b" "a:b" "#" "*" "?" "@this" "a|b" "lines.#.x" "of.0" of."0" of.deeper.still lines.-1 lines.0.k old"##;
+    let given: Vec<_> = names.split(' ').map(|name| format!("secrets.body.{name}.secret = \"T\"")).collect();
+    let rule = |more: &str| format!("{RULE},\n body_path = \"body\", {}{more}\n", given.join(",\n "));
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/100/json.txcl", &format!("WHEN .body.form == null\n{}", rule("")))
+        .rule(
+            "OPS/web/200/form.txcl",
+            &format!("WHEN .body.form == 1\n{}", rule(", body_encoding = \"form\"")),
+        )
+        .upstream(&vendor, "api.vendor.com:443")
+        .start();
+    let key = host.store("VENDOR_KEY");
+    let values = [
+        "12345678901234567890",
+        "-1.5e3",
+        "true",
+        "null",
+        "{\"admin\":true}",
+        "[1,2,3]",
+        "\"quoted\"",
+        "\\u0041\\",
+        "</script>&=+%41",
+        "Grüße, 世界",
+        " ",
+    ];
+    for value in values {
+        host.run(&host.secrets_call(&["set", "T"]).stdin(value)).succeeds();
+        let event = json!({ "lines": [{ "x": 1 }], "of": { "z": 1, "0": 2 }, "old": { "gone": 1 } });
+        assert_eq!(host.event("/", &event).status, 200, "{value}");
+        let sent = vendor.received().pop().unwrap().json();
+        let wanted = json!({
+            "a.b": value, "a:b": value, "#": value, "*": value, "?": value, "@this": value, "a|b": value,
+            "lines.#.x": value, "of.0": value, "old": value,
+            "of": { "z": 1, "0": value, "deeper": { "still": value } }, "lines": [{ "x": 1, "k": value }, value],
+        });
+        assert_eq!(sent, wanted, "{value}");
+        let event = json!({ "form": 1, "lines": [{}], "of": {} });
+        assert_eq!(host.event("/", &event).status, 200, "{value}");
+        let sent = String::from_utf8(vendor.received().pop().unwrap().body).unwrap();
+        assert_eq!(sent.split('&').count(), 1 + given.len(), "{value}: {sent}");
+    }
+    host.allow(&key, "upstream vendor header x-api-key", 2 * values.len());
+    host.finish();
+}
+
 #[test]
 fn an_echoed_credential_is_masked() {
     let reply = call("", |request| {
