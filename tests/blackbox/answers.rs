@@ -1,5 +1,8 @@
 //! Rules shape the answer: status, headers, body, and what of the envelope is shown.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
 use support::{Host, Request};
 
@@ -89,5 +92,33 @@ fn a_head_request_has_no_body() {
     let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", "EMIT .a = 1\n").start();
     let reply = host.web(&Request::new("HEAD", "/"));
     assert_eq!((reply.status, reply.body.len()), (200, 0));
+    host.finish();
+}
+
+/// Two places to look for a host are two tenants, where somebody on the way looks at the other one.
+#[test]
+fn a_request_names_one_host() {
+    let host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", "EMIT .host = @web.req.host\n").start();
+    let web = host.web_address();
+    let status = |head: &str| {
+        let mut stream = TcpStream::connect(web).unwrap();
+        write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for (head, served) in [
+        ("GET / HTTP/1.1\r\nHost: a.example\r\n", true),
+        ("GET / HTTP/1.0\r\n", true),
+        ("GET http://u@A.example/ HTTP/1.1\r\nHost: a.example\r\n", true),
+        ("GET / HTTP/1.1\r\n", false),
+        ("GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n", false),
+        ("GET / HTTP/1.0\r\nHost: a.example\r\nHost: a.example\r\n", false),
+        ("GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n", false),
+    ] {
+        let answer = status(head);
+        let wanted = if served { "200 OK" } else { "400 Bad Request" };
+        assert!(answer.contains(wanted) && answer.contains("host_invalid") != served, "{head}{answer}");
+    }
     host.finish();
 }

@@ -129,6 +129,9 @@ impl Web {
         if weight(&parts.headers) > usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX) {
             return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large");
         }
+        if !inlet::names_one_host(parts) {
+            return refuse(StatusCode::BAD_REQUEST, "host_invalid");
+        }
         let route = match self.chassis.space().route(&inlet::host(parts)) {
             Ok(route) => route,
             Err(NoRoute::NoRules) => return refuse(StatusCode::NOT_FOUND, "not_found"),
