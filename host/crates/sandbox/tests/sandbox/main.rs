@@ -17,6 +17,8 @@ mod walls;
 mod wasi;
 /// Secrets that are used and never seen.
 mod keys;
+/// What a guest hands over that is no value of the contract.
+mod lies;
 /// What an op may say that was shown a secret.
 mod says;
 /// Which ops are called directly, and that none can tell.
