@@ -68,8 +68,36 @@ fn a_body_is_taken_byte_for_byte_and_never_cut() {
     let typed = run(&mut host, &[&beside[..], &["--input", INPUT]].concat());
     assert!(!typed.stderr.contains("mock-response"), "{typed:?}");
     typed.succeeds();
-    let file = host.txco(&["op", "test", "handle.wasm"]).fails(1);
-    assert!(file.contains("txco op run handle.wasm"), "{file}");
+    let test = |host: &mut Host, args: &[&str]| {
+        let call = ["op", "test"].iter().chain(args).fold(Call::new(&[]), |call, arg| call.arg(arg));
+        host.run(&call.env("FAKE_KEY", "Jefe"))
+    };
+    assert!(test(&mut host, &beside).fails(1).contains("✗ differs from mock-response.json"));
+    let fixtures = test(&mut host, &[".", "--input", INPUT]).fails(2);
+    assert!(fixtures.contains("stands in its fixtures"), "{fixtures}");
+    // A rule stands for the op beside it, and its scope has the mocks.
+    host.write("OPS/app/100/hmac-sign.wasm", include_bytes!("../../builtin-ops/dist/hmac-sign.use.wasm"));
+    host.write("OPS/app/100/mock-request.json", INPUT);
+    host.write(
+        "OPS/app/100/mock-response.json",
+        json!({ "_txc": { "computed": { "hmac": MAC } } }).to_string(),
+    );
+    host.write("OPS/app/100/sign.txcl", "WHEN .body != null\nEXEC \"op://hmac-sign\"\n");
+    for verb in ["run", "test"] {
+        let rule = ["OPS/app/100/sign.txcl", "--secret-env", "key=FAKE_KEY"];
+        let matches = if verb == "run" { run(&mut host, &rule) } else { test(&mut host, &rule) };
+        assert!(matches.stderr.contains("✓ matches mock-response.json"), "{verb}: {matches:?}");
+        matches.succeeds();
+    }
+    for (rule, why) in [
+        ("EXEC \"op://gone\"", "op://gone does not lie beside it"),
+        ("EXEC \"txco://noop\"", "does not call exactly one op://NAME"),
+        ("EXEC op", "OPS/app/100/other.txcl:1:6"),
+    ] {
+        host.write("OPS/app/100/other.txcl", rule);
+        let refused = test(&mut host, &["OPS/app/100/other.txcl"]).fails(1);
+        assert!(refused.contains(why), "{refused}");
+    }
     host.write("body", [0xff, 0, 0xfe]);
     let with = |body: &'static str| ["handle.wasm", "--secret-env", "key=FAKE_KEY", "--body", body];
     let said = run(&mut host, &with("body")).succeeds();
@@ -165,9 +193,9 @@ fn every_name_makes_an_op_and_json_says_what_was_made() {
     for verb in ["test", "bench"] {
         let stderr = host.txco(&["op", verb, "nowhere"]).fails(1);
         assert!(stderr.contains("nowhere: there is no such folder"), "{stderr}");
-        let stderr = host.txco(&["op", verb, rule]).fails(1);
-        assert!(stderr.contains("it is no folder"), "{stderr}");
     }
+    let stderr = host.txco(&["op", "bench", rule]).fails(1);
+    assert!(stderr.contains("it is no folder"), "{stderr}");
     let stderr = host.txco(&["op", "bench", folder, "--fixture", "nope"]).fails(2);
     assert!(stderr.contains("no such fixture; there are: signs"), "{stderr}");
     host.finish();

@@ -1,5 +1,6 @@
 //! `txco op …`: ops are written, built, tried, pushed, measured and signed.
 
+mod beside;
 mod place;
 mod rehearsal;
 mod mocks;

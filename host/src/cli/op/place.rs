@@ -12,6 +12,7 @@ use vault::MasterKey;
 use workshop::{Facts, Source, Surroundings};
 use zeroize::Zeroizing;
 
+use super::beside::{is_rule, op_of};
 use crate::cli::output::{Complaint, Console};
 use crate::config::Environment;
 
@@ -36,8 +37,11 @@ pub(super) struct Component {
 }
 
 impl Place {
-    /// The op at `path`: a folder is built, of a component its other build is found too.
+    /// The op at `path`: a folder is built, of a component its other build is found too, and a rule's is the one beside it.
     pub(super) fn at(path: &Path, console: &mut Console<'_>) -> Result<Self, Complaint> {
+        if is_rule(path) {
+            return Self::at(&op_of(path)?, console);
+        }
         if path.is_dir() {
             return Self::built(path, console);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use sandbox::{Limits, Randomness};
@@ -25,9 +25,19 @@ const MOST_INPUT: u64 = 32 << 20;
 /// Flags of `txco op run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Flags {
-    /// An op's folder, or a component
+    /// An op's folder, a component, or a rule that calls the op beside it
     #[arg(value_name = "PATH", default_value = ".")]
-    path: PathBuf,
+    pub(super) path: PathBuf,
+    #[command(flatten)]
+    pub(super) call: CallFlags,
+    /// Print JSON: the fields and the log
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What one call of an op is given.
+#[derive(Debug, Clone, Default, PartialEq, clap::Args)]
+pub(crate) struct CallFlags {
     /// The envelope the op is called with: JSON, or @FILE [default: mock-request.json beside it, whose answer is compared
     /// with mock-response.json, or else {}]
     #[arg(long, value_name = "JSON")]
@@ -51,13 +61,20 @@ pub(crate) struct Flags {
     /// `--allow-op op://NAME:digest` would [default: credentials only]
     #[arg(long, value_name = "CLASS")]
     allow: Option<String>,
-    /// Print JSON: the fields and the log
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Calls it.
 pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
+    call(&flags.path, &flags.call, flags.json, console)
+}
+
+/// Calls the op at `path`, and compares the answer when its scope says what it must be.
+pub(super) fn call(
+    path: &Path,
+    flags: &CallFlags,
+    json: bool,
+    console: &mut Console<'_>,
+) -> Result<(), Complaint> {
     let delivery = flags.delivery.as_deref().map(|word| {
         Delivery::parse(word)
             .ok_or_else(|| Complaint::usage(format!("--delivery {word}: expected reveal or use")))
@@ -69,7 +86,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
     });
     let allow = allow.transpose()?;
     let params = params(&flags.param)?;
-    let mocks = Mocks::of(&flags.path, console);
+    let mocks = Mocks::of(path, console);
     let request = if flags.input.is_none() && flags.body.is_none() { mocks.request() } else { None };
     let scene = Scene {
         now: Timestamp::now(),
@@ -77,7 +94,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         envelope: input(flags, request.as_deref())?,
         randomness: Randomness::System,
     };
-    let place = Place::at(&flags.path, console)?;
+    let place = Place::at(path, console)?;
     let component = place.components.iter().find(|one| delivery.is_none_or(|wanted| wanted == one.delivery));
     let component = component.ok_or_else(|| {
         let builds = place.components.iter().map(|one| one.delivery.word()).collect::<Vec<_>>();
@@ -99,7 +116,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
             return Err(Complaint::failed(format!("{code}: {error}{}", remedy.unwrap_or_default())));
         }
     };
-    let log = if flags.json { &[][..] } else { &answer.log };
+    let log = if json { &[][..] } else { &answer.log };
     for line in log {
         console.note(&format!("log: {line}"));
     }
@@ -115,7 +132,7 @@ pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Compla
         Some(_) => mocks.compare(&answer, console),
         None => Ok(()),
     };
-    if flags.json {
+    if json {
         compared?;
         let whole = json!({ "fields": fields, "log": answer.log, "log_dropped": answer.log_dropped });
         return console.print(&whole.to_string());
@@ -151,8 +168,8 @@ fn pair<'t>(text: &'t str, form: &str) -> Result<(&'t str, &'t str), Complaint> 
         .ok_or_else(|| Complaint::usage(format!("expected {form}")))
 }
 
-fn input(flags: &Flags, mock: Option<&std::path::Path>) -> Result<model::Envelope, Complaint> {
-    let read = |path: &std::path::Path| {
+fn input(flags: &CallFlags, mock: Option<&Path>) -> Result<model::Envelope, Complaint> {
+    let read = |path: &Path| {
         let cannot =
             |e: &dyn std::fmt::Display| Complaint::failed(format!("cannot read {}: {e}", path.display()));
         let mut bytes = Vec::new();
@@ -164,7 +181,7 @@ fn input(flags: &Flags, mock: Option<&std::path::Path>) -> Result<model::Envelop
         Ok(bytes)
     };
     let typed = flags.input.as_deref().unwrap_or("{}");
-    let text = match mock.or_else(|| typed.strip_prefix('@').map(std::path::Path::new)) {
+    let text = match mock.or_else(|| typed.strip_prefix('@').map(Path::new)) {
         Some(path) => read(path)?,
         None => typed.as_bytes().to_vec(),
     };
@@ -181,7 +198,7 @@ fn input(flags: &Flags, mock: Option<&std::path::Path>) -> Result<model::Envelop
 /// Each slot's secret from its source; what has none is asked for, or left out when the op
 /// can do without.
 fn secrets(
-    flags: &Flags,
+    flags: &CallFlags,
     place: &Place,
     console: &mut Console<'_>,
 ) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, Complaint> {

@@ -1,4 +1,4 @@
-//! `txco op test`: fixtures run in the sandbox of a chassis, with its limits, a fixed clock and fixed randomness.
+//! `txco op test`: fixtures run in the sandbox of a chassis, with its limits, a fixed clock and fixed randomness; or one call with what lies beside a file.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,17 @@ use serde_json::{Value, json};
 use super::fixture::{Expected, Fixture, Outcome};
 use super::place::{Component, Place, sandbox};
 use super::rehearsal::{Answer, Failed, Kind, Rehearsal, missing, needs_allow};
+use super::run::{CallFlags, call};
 use crate::cli::output::{Complaint, Console};
 
 /// Flags of `txco op test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Flags {
-    /// The op's folder
-    #[arg(value_name = "DIR", default_value = ".")]
+    /// The op's folder, whose fixtures are run; or a component or a rule: its op is called with mock-request.json
+    #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
+    #[command(flatten)]
+    call: CallFlags,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -25,17 +28,11 @@ pub(crate) struct Flags {
 /// Runs every fixture with every build it is about.
 pub(super) fn run(flags: &Flags, console: &mut Console<'_>) -> Result<(), Complaint> {
     if flags.path.is_file() {
-        let path = flags.path.display();
-        let rule = flags.path.extension().is_some_and(|end| end == "txcl");
-        return Err(Complaint::failed(if rule {
-            format!(
-                "{path}: it is no folder; a rule needs its scope: `txco dev` runs it, with mock-response.json or SET @mocks"
-            )
-        } else {
-            format!(
-                "{path}: it is no folder; `txco op run {path}` tries it with the mock-request.json beside it"
-            )
-        }));
+        return call(&flags.path, &flags.call, flags.json, console);
+    }
+    if flags.call != CallFlags::default() {
+        let why = "what an op is called with stands in its fixtures; `txco op run` calls it with these flags";
+        return Err(Complaint::usage(why));
     }
     let fixtures = Fixture::all(&flags.path)?;
     let place = Place::at(&flags.path, console)?;
