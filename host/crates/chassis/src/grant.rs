@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Class, Failure, Fault, OpManifest, SecretRef};
 use sandbox::{Op, Trust};
-use vault::{Caller, OpBags, Origin, Reveal, SecretBag, Use, Vault, Wants};
+use vault::{Caller, Declared, Error, OpBags, Origin, Reveal, SecretBag, Use, Vault, Wants};
 
 use crate::registry::{Builds, Grants};
 
@@ -20,30 +20,28 @@ pub(crate) fn grant<'b>(
     builds: &'b Builds,
     refs: &[SecretRef],
 ) -> Result<(&'b Arc<Op>, OpBags), Failure> {
-    let grants = if refs.is_empty() { Grants::None } else { Grants::Some };
-    let mut denied = Failure::new(Fault::Internal, "an op without a build");
+    let no_build = || Failure::new(Fault::Internal, "an op without a build");
+    if refs.is_empty() {
+        let op = builds.in_order(Grants::None).next().ok_or_else(no_build)?;
+        let bags = OpBags { reveal: SecretBag::<Reveal>::empty(), keys: SecretBag::<Use>::empty() };
+        return Ok((op, bags));
+    }
+    let vault = vault.ok_or_else(store_off)?;
+    let declared = vault.declared(caller, refs).map_err(|error| error.failure())?;
+    let mut denied = None;
     for partly in [false, true] {
-        for op in builds.in_order(grants) {
-            match pack(vault, caller, op, refs, partly) {
+        for op in builds.in_order(Grants::Some) {
+            match pack(vault, &declared, op, partly) {
                 Ok(bags) => return Ok((op, bags)),
-                Err(failure) if failure.fault == Fault::SecretDenied => denied = failure,
-                Err(failure) => return Err(failure),
+                Err(error @ Error::Denied { .. }) => denied = Some(error),
+                Err(error) => return Err(error.failure()),
             }
         }
     }
-    Err(denied)
+    Err(denied.map_or_else(no_build, |error| error.failure()))
 }
 
-fn pack(
-    vault: Option<&Vault>,
-    caller: &Caller<'_>,
-    op: &Op,
-    refs: &[SecretRef],
-    partly: bool,
-) -> Result<OpBags, Failure> {
-    if refs.is_empty() {
-        return Ok(OpBags { reveal: SecretBag::<Reveal>::empty(), keys: SecretBag::<Use>::empty() });
-    }
+fn pack(vault: &Vault, declared: &Declared<'_>, op: &Op, partly: bool) -> Result<OpBags, Error> {
     let origin = match op.trust() {
         Trust::Builtin => Origin::Builtin,
         Trust::Tenant | Trust::Author => Origin::Tenant,
@@ -55,8 +53,7 @@ fn pack(
         loosest: op.manifest().map_or(Class::Data, OpManifest::loosest),
         partly,
     };
-    let packed = vault.ok_or_else(store_off)?.pack_for_op(caller, op.reference(), origin, &wants, refs);
-    packed.map_err(|error| error.failure())
+    vault.pack(declared, op.reference(), origin, &wants)
 }
 
 /// The failure of everything that needs the store while it is off.

@@ -74,7 +74,7 @@ pub use key::{Algorithm, Key, KeyError, MAX_PAIR_MESSAGE_BYTES};
 pub use late::LateVault;
 pub use master_key::{CodeCacheKey, MasterKey};
 pub use model::Origin;
-pub use pack::{Caller, Wants};
+pub use pack::{Caller, Declared, Wants};
 pub use rewrap::{Census, Progress, Rewrap, SchemeOne, Shut, Verify};
 pub use ring::{KeyProvider, KeyRing};
 pub use runs::{Claimed, Run, RunView, Step, Token, Wait, WaitEnd};

@@ -94,15 +94,15 @@ fn parents(found: &[Found<'_>]) -> Vec<Parent> {
     parents
 }
 
+/// The secrets that a rule declared, as they were found at one moment; still shut.
+pub struct Declared<'r>(Vec<Found<'r>>);
+
 impl Vault {
     /// Opens what a rule declared for a call of `op`: into the bag that shows, into the bag
     /// of handles, or both, as the op wants and the secrets' policies permit.
     ///
     /// # Errors
-    /// The first name that cannot be had: [`Error::NotFound`], [`Error::Revoked`],
-    /// [`Error::Denied`], [`Error::Expired`], [`Error::NotAKey`], [`Error::Undecryptable`],
-    /// [`Error::Store`]. Nothing is opened before all is permitted, and what was opened is
-    /// wiped.
+    /// As [`declared`](Self::declared) and [`pack`](Self::pack).
     pub fn pack_for_op(
         &self,
         caller: &Caller<'_>,
@@ -111,9 +111,33 @@ impl Vault {
         wants: &Wants<'_>,
         refs: &[SecretRef],
     ) -> Result<OpBags, Error> {
+        self.pack(&self.declared(caller, refs)?, op, origin, wants)
+    }
+
+    /// Finds what a rule declared, in one look at the database.
+    ///
+    /// # Errors
+    /// The first name that cannot be had: [`Error::NotFound`], [`Error::Revoked`],
+    /// [`Error::Undecryptable`] for a policy that is not known, [`Error::Store`].
+    pub fn declared<'r>(&self, caller: &Caller<'_>, refs: &'r [SecretRef]) -> Result<Declared<'r>, Error> {
+        self.find(caller, refs).map(Declared)
+    }
+
+    /// Opens what was found for a call of `op`, as [`pack_for_op`](Self::pack_for_op).
+    ///
+    /// # Errors
+    /// The first that cannot be had: [`Error::Denied`], [`Error::Expired`], [`Error::NotAKey`],
+    /// [`Error::Undecryptable`]. Nothing is opened before all is permitted, and what was opened
+    /// is wiped.
+    pub fn pack(
+        &self,
+        Declared(found): &Declared<'_>,
+        op: &OpRef,
+        origin: Origin,
+        wants: &Wants<'_>,
+    ) -> Result<OpBags, Error> {
         let callee = Callee { op, origin, loosest: wants.loosest };
-        let found = self.find(caller, refs)?;
-        let ways = permitted(&found, &callee, wants)?;
+        let ways = permitted(found, &callee, wants)?;
         let (mut shown, mut used, mut denied) = (Vec::new(), Vec::new(), Vec::new());
         let mut opened = OpenedOnce::default();
         let mut may_return = Class::Data;
@@ -135,7 +159,7 @@ impl Vault {
         if shown.is_empty() && origin == Origin::Tenant {
             may_return = Class::Credential;
         }
-        let parents = parents(&found);
+        let parents = parents(found);
         Ok(OpBags {
             reveal: SecretBag::<Reveal>::of(op.clone(), parents, denied, may_return, shown),
             keys: SecretBag::<Use>::of(used),
