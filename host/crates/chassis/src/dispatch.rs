@@ -143,7 +143,7 @@ impl Place<'_> {
                 (self.op(rule, name, self.tenants(name)?, prepared, step).await?, None)
             }
             Some(Exec::Http(_)) if rule.waits().for_worker() => return Ok(None),
-            Some(Exec::Http(url)) => self.http(rule, url, prepared, step).await?,
+            Some(Exec::Http(url)) => Box::pin(self.http(rule, url, prepared, step)).await?,
             other if !rule.secrets().is_empty() => {
                 let what = other.map_or_else(|| "no EXEC".to_owned(), operand);
                 return Err(Failure::new(

@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use model::{Failure, Fault, Path, Value};
+use model::{Failure, Fault, Path, StackName, Value};
 
 use crate::settings::Settings;
 
@@ -69,10 +69,15 @@ pub(crate) struct Way<'a> {
     penalty: Duration,
     /// Stage entries that are left, when they are counted.
     left: Option<u32>,
-    at: String,
-    gone: HashSet<(String, String)>,
-    last: VecDeque<String>,
+    at: Option<Stage>,
+    gone: HashSet<Step>,
+    last: VecDeque<Step>,
 }
+
+/// A scope and the stack that owns it.
+pub(crate) type Stage = (StackName, u32);
+/// From where, unless it is the first one, and to where.
+type Step = (Option<Stage>, Stage);
 
 impl<'a> Way<'a> {
     pub(crate) fn new(fuel: &'a Fuel, settings: &Settings) -> Self {
@@ -80,19 +85,19 @@ impl<'a> Way<'a> {
             fuel,
             penalty: settings.repeat_penalty,
             left: (settings.stage_entries > 0).then_some(settings.stage_entries),
-            at: String::new(),
+            at: None,
             gone: HashSet::new(),
             last: VecDeque::new(),
         }
     }
 
     /// The way of a request that goes on at `stage`, with so many entries left.
-    pub(crate) fn again(self, stage: String, left: Option<u32>) -> Self {
-        Self { at: stage, left: left.or(self.left), ..self }
+    pub(crate) fn again(self, stage: Stage, left: Option<u32>) -> Self {
+        Self { at: Some(stage), left: left.or(self.left), ..self }
     }
 
     /// Enters `stage`. The answer is how long to wait first: who goes in circles goes slowly.
-    pub(crate) fn enter(&mut self, stage: String) -> Result<Duration, Failure> {
+    pub(crate) fn enter(&mut self, stage: Stage) -> Result<Duration, Failure> {
         if let Some(left) = self.left {
             self.left = Some(left.checked_sub(1).ok_or_else(|| {
                 let detail = format!("no stage entries are left (--op-scope-ttl-max, @ttl), {}", self.told());
@@ -100,11 +105,11 @@ impl<'a> Way<'a> {
             })?);
         }
         let paid = self.fuel.pay(STAGE);
-        let step = (std::mem::replace(&mut self.at, stage.clone()), stage);
+        let step = (self.at.replace(stage.clone()), stage);
         if self.last.len() == TOLD {
             self.last.pop_front();
         }
-        self.last.push_back(format!("{} to {}", step.0, step.1));
+        self.last.push_back(step.clone());
         let again = !self.gone.insert(step);
         let paid = if again { paid.and_then(|()| self.fuel.pay(AGAIN)) } else { paid };
         paid.map_err(|failure| Failure {
@@ -128,7 +133,11 @@ impl<'a> Way<'a> {
     }
 
     fn told(&self) -> String {
-        let steps: Vec<&str> = self.last.iter().map(|step| step.trim_start_matches(" to ")).collect();
+        let step = |(from, (to, scope)): &Step| match from {
+            Some((from, left)) => format!("{from}/{left} to {to}/{scope}"),
+            None => format!("{to}/{scope}"),
+        };
+        let steps: Vec<_> = self.last.iter().map(step).collect();
         format!("last steps: {}", steps.join(", "))
     }
 }
@@ -148,6 +157,10 @@ pub(crate) fn secrets(refs: &[model::SecretRef]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn stage(scope: u32) -> Stage {
+        (StackName::parse("a").unwrap(), scope)
+    }
 
     fn settings(entries: u32) -> Settings {
         Settings { stage_entries: entries, repeat_penalty: Duration::from_millis(7), ..Settings::default() }
@@ -172,8 +185,8 @@ mod tests {
     fn who_goes_in_circles_pays_and_waits() {
         let fuel = Fuel::new(0);
         let mut way = Way::new(&fuel, &settings(0));
-        for (stage, wait, used) in [("a/1", 0, 10), ("a/2", 0, 20), ("a/1", 0, 30), ("a/2", 7, 90)] {
-            assert_eq!(way.enter(stage.to_owned()).unwrap(), Duration::from_millis(wait), "{stage}");
+        for (scope, wait, used) in [(1, 0, 10), (2, 0, 20), (1, 0, 30), (2, 7, 90)] {
+            assert_eq!(way.enter(stage(scope)).unwrap(), Duration::from_millis(wait), "{scope}");
             assert_eq!(fuel.used(), used);
         }
     }
@@ -184,16 +197,16 @@ mod tests {
         let mut way = Way::new(&fuel, &settings(3));
         way.lower(&Value::from(100_i64)).unwrap();
         assert_eq!(way.left(), Some(3));
-        way.enter("a/1".to_owned()).unwrap();
+        way.enter(stage(1)).unwrap();
         way.lower(&Value::from(1_i64)).unwrap();
-        way.enter("a/2".to_owned()).unwrap();
-        let failure = way.enter("a/3".to_owned()).unwrap_err();
+        way.enter(stage(2)).unwrap();
+        let failure = way.enter(stage(3)).unwrap_err();
         assert!(failure.detail.contains("a/1, a/1 to a/2"), "{failure}");
         for bad in [Value::from("x"), Value::from(-1_i64)] {
             assert_eq!(way.lower(&bad).unwrap_err().fault, Fault::RuleFailed);
         }
         let mut counted = Way::new(&fuel, &settings(0));
         counted.lower(&Value::from(0_i64)).unwrap();
-        assert!(counted.enter("a/1".to_owned()).is_err());
+        assert!(counted.enter(stage(1)).is_err());
     }
 }

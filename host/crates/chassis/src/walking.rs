@@ -1,6 +1,7 @@
 //! One request from the event to its end: scope after scope.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -75,7 +76,8 @@ impl Chassis {
             carried: &carried,
             pieces,
         };
-        let walk = self.walk(&run, envelope, held);
+        // Where it is: a future that is moved has room for itself twice.
+        let walk = pin!(self.walk(&run, envelope, held));
         let walk = tokio::time::timeout(self.rooms.settings.op_timeout_max, walk);
         let stopped = |fault, detail| Outcome::failed(arrived, Failure::new(fault, detail));
         let outcome = tokio::select! {
@@ -143,7 +145,7 @@ impl Chassis {
         let mut seen = BTreeSet::new();
         if let Some((held, ends)) = held {
             stack = held.lane.clone();
-            way = way.again(format!("{}/{}", held.owner, held.scope), held.left);
+            way = way.again((held.owner.clone(), held.scope), held.left);
             let (owner, scope) = (held.owner.clone(), held.scope);
             let place = run.place(&self.rooms, &owner, scope);
             let end = place.rejoin(held, &ends);
@@ -162,10 +164,13 @@ impl Chassis {
             }
         }
         while let Some((owner, scope, files)) = rules.scope(&stack, from) {
-            match way.enter(format!("{owner}/{scope}")) {
+            // Mostly the stack that the request is in, whose name is at hand.
+            let owner = if owner == stack.as_str() { Ok(stack.clone()) } else { StackName::parse(owner) };
+            let Ok(owner) = owner else { break };
+            match way.enter((owner.clone(), scope)) {
                 Ok(wait) if wait.is_zero() => {}
                 Ok(wait) => {
-                    recording.event("stage.penalty", || json!({ "stack": owner, "scope": scope }));
+                    recording.event("stage.penalty", || json!({ "stack": owner.as_str(), "scope": scope }));
                     tokio::time::sleep(wait).await;
                 }
                 Err(failure) => {
@@ -173,7 +178,6 @@ impl Chassis {
                     break;
                 }
             }
-            let Ok(owner) = StackName::parse(owner) else { break };
             if recording.is_on() {
                 seen.insert((owner.as_str().to_owned(), scope));
             }
@@ -237,9 +241,8 @@ impl Chassis {
     ) -> Came<'r> {
         let all = files.iter().flat_map(|file| &file.rules);
         let promised = if begun { None } else { promised(all).map(txcl::Rule::waits) };
-        let scope = run_scope(place, files, envelope);
+        let mut scope = pin!(run_scope(place, files, envelope));
         let Some(Waits::Promised { after }) = promised else { return scope.await };
-        let mut scope = std::pin::pin!(scope);
         match tokio::time::timeout(after.unwrap_or(self.rooms.settings.waiting.after), &mut scope).await {
             Ok(came) => came,
             Err(_elapsed) => {

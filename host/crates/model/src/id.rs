@@ -1,6 +1,7 @@
 //! Identifiers of rows and requests: prefixed, time-sortable, unguessable.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::name::validated_name;
 
@@ -51,7 +52,7 @@ impl IdKind {
 ///
 /// Unlike there (weakness S13) the 80 bits come from the operating system.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(String);
+pub struct Id(Arc<str>);
 
 impl Id {
     /// Mints a fresh identifier.
@@ -65,13 +66,13 @@ impl Id {
         for (to, from) in bytes.iter_mut().zip(time.iter().skip(2)) {
             *to = *from;
         }
-        Ok(Self(format!("{}{}", kind.prefix(), bs58::encode(bytes).into_string())))
+        Ok(Self(format!("{}{}", kind.prefix(), bs58::encode(bytes).into_string()).into()))
     }
 
     /// Takes an identifier as it stands in a database; ids are compared, never parsed.
     #[must_use]
     pub fn from_row(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     /// The identifier as text.
@@ -108,7 +109,7 @@ impl RequestId {
         getrandom::fill(&mut bytes)?;
         let text = bs58::encode(bytes).into_string();
         // 16 bytes are 16 to 22 characters in base58; `1` is its zero digit.
-        Ok(Self(format!("req_{text:1>22}")))
+        Ok(Self(format!("req_{text:1>22}").into()))
     }
 
     /// The 16 bytes that it stands for: as many as a trace id of OpenTelemetry has.

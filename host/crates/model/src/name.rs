@@ -18,12 +18,13 @@ impl NameError {
     }
 }
 
-/// Defines a string newtype that can only be made by a check.
+/// Defines a text newtype that can only be made by a check. A clone is one more reference:
+/// names go along with every request.
 macro_rules! validated_name {
     ($(#[$meta:meta])* $name:ident, $what:literal, $rule:expr, $check:expr) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
             /// Checks `text` and makes it the name.
@@ -33,7 +34,7 @@ macro_rules! validated_name {
             pub fn parse(text: &str) -> Result<Self, $crate::NameError> {
                 let check: fn(&str) -> bool = $check;
                 if check(text) {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(text.into()))
                 } else {
                     Err($crate::NameError::new($what, text, $rule))
                 }

@@ -32,7 +32,7 @@ impl TenantSlug {
     /// The tenant every event belongs to until there are several.
     #[must_use]
     pub fn default_tenant() -> Self {
-        Self("default".to_owned())
+        Self("default".into())
     }
 
     /// Whether the slug is the chassis's own and may not be created by people.

@@ -31,7 +31,7 @@ impl Arrived<'_> {
     pub(super) fn into_envelope(self) -> Result<Envelope, QueryInvalid> {
         let mut request = Object::default();
         request.insert("method".to_owned(), Value::from(self.parts.method.as_str()));
-        request.insert("proto".to_owned(), Value::from(format!("{:?}", self.parts.version)));
+        request.insert("proto".to_owned(), Value::from(protocol(self.parts.version)));
         request.insert("host".to_owned(), Value::from(host(self.parts)));
         request.insert("headers".to_owned(), Value::Object(headers(&self.parts.headers)));
         let cookies = cookies(&self.parts.headers);
@@ -115,6 +115,17 @@ pub(super) fn host(parts: &Parts) -> String {
     match parts.headers.get(header::HOST) {
         Some(value) => text(value.as_bytes()),
         None => parts.uri.authority().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+/// As Go's `Request.Proto` says it.
+const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
     }
 }
 
