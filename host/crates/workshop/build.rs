@@ -11,7 +11,9 @@ const PARTS: [&str; 6] = ["Cargo.toml", "README.md", "c", "macros", "src", "wit"
 const LEFT_OUT: [&str; 4] = ["tests", "tests.rs", "target", "Cargo.lock"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../guest-sdk").canonicalize()?;
+    // Asked when it runs: the folder may be another one than it was compiled in.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?;
+    let root = PathBuf::from(here).join("../../../guest-sdk").canonicalize()?;
     let mut files = Vec::new();
     let mut tell = std::io::stdout();
     for part in PARTS {
