@@ -16,12 +16,12 @@ fn is_refused(attack: u32, why: &str) {
 
 #[test]
 fn as_data() {
-    is_refused(11, "does not allow it to return this class");
+    is_refused(11, "it is data, and a secret that the op was shown does not allow it to return that");
 }
 
 #[test]
 fn as_a_digest() {
-    is_refused(12, "does not allow it to return this class");
+    is_refused(12, "it is digest, and a secret that the op was shown does not allow it to return that");
 }
 
 #[test]
