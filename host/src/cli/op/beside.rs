@@ -31,7 +31,7 @@ pub(super) fn op_of(rule: &Path) -> Result<PathBuf, Complaint> {
     let (Some(name), None) = (names.next(), names.next()) else {
         return Err(failed(&"it does not call exactly one op://NAME; give the op's folder or component"));
     };
-    let scope = rule.parent().filter(|scope| !scope.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let scope = rule.parent().filter(|scope| !scope.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let is_it = |folder: &PathBuf| {
         folder.ends_with(name.as_str())
             || Source::read(folder).is_ok_and(|source| source.manifest.name == name)
