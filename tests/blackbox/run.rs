@@ -323,6 +323,15 @@ fn headers_have_a_limit() {
         assert!(matches!(status, Ok(431) | Err(_)), "{bytes}: {status:?}");
         assert!(bytes > 300 << 10 || status.is_ok(), "{bytes}: {status:?}");
     }
+    // `Host` and `Connection` are two more.
+    for (more, status) in [(98, "HTTP/1.1 200 "), (99, "HTTP/1.1 431 ")] {
+        let mut stream = TcpStream::connect(host.web_address()).unwrap();
+        let many: String = (0..more).map(|n| format!("X-{n}: 1\r\n")).collect();
+        write!(stream, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{many}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(status), "{more}: {answer}");
+    }
     assert_eq!(host.web(&Request::new("GET", "/healthz")).text(), "ok\n");
     host.finish();
 }

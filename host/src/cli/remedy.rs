@@ -97,9 +97,9 @@ pub(super) fn of(code: &str) -> Option<Remedy> {
         "run_not_found" => Say("`txco runs list --state all` shows what there is"),
         "run_ended" => Say("`txco runs show` says how"),
         "hostname_not_found" => Say("`txco auth tenant hostnames list` shows what there is"),
-        "hostname_taken" => Say(
-            "another tenant has it; yours it is when you prove it: `txco auth tenant hostnames verify HOST --method dns-txt`",
-        ),
+        "hostname_taken" => {
+            Say("another tenant has it; if it is yours, prove it: `hostnames verify HOST --method dns-txt`")
+        }
         "invalid_hostname" => Say("give a host as clients send it, without scheme and port"),
         "invalid_rules" => Said,
         "unresolved_op_ref" => Say("push the op (`txco op push`), or keep its sources beside the rule"),
