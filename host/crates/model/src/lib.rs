@@ -49,4 +49,4 @@ pub use policy::{Callee, Denied, HostRule, OpRule, Ops, Policy, Purpose, Unknown
 pub use secret::{SecretName, SecretRef, Slot, StackName};
 pub use template::{FormatTemplate, TemplateError};
 pub use tenant::{TenantId, TenantSlug};
-pub use value::{CREDENTIAL_TEXT, CredentialId, Object, Sealed, SealedPart, Value, ValueError};
+pub use value::{CREDENTIAL_TEXT, CredentialId, EXACT, Object, Sealed, SealedPart, Value, ValueError, exact};

@@ -158,10 +158,12 @@ impl Value {
         if let Self::Object(object) = self { Some(object) } else { None }
     }
 
-    /// The integer, when it is a number without fraction in the range of 64 bits.
+    /// The integer, when it is a number without fraction in the range of 64 bits: `404.0` is 404,
+    /// as JSON has one kind of number only.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        if let Self::Number(number) = self { number.as_i64() } else { None }
+        let Self::Number(number) = self else { return None };
+        number.as_i64().or_else(|| number.as_f64().and_then(exact))
     }
 
     /// Whether there is a sealed value anywhere in it.
@@ -269,6 +271,18 @@ impl Value {
         }
         Ok(())
     }
+}
+
+/// Up to here every whole number is exact as a float too.
+pub const EXACT: i64 = 1 << 53;
+
+/// A float as the whole number that it is, when it is one and exact.
+#[must_use]
+pub fn exact(float: f64) -> Option<i64> {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 is exact")]
+    let within = float.abs() <= EXACT as f64;
+    #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and lies within 2^53")]
+    (within && float.fract() == 0.0).then_some(float as i64)
 }
 
 impl From<serde_json::Value> for Value {

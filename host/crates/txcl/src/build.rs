@@ -266,6 +266,18 @@ fn check_method(with: &[Pair], declared: &[Declared], findings: &mut Findings<'_
     }
 }
 
+/// Where else somebody may write who wrote this.
+fn where_else(path: &Path) -> String {
+    let of_the_answer = |name: &&str| matches!(*name, "status" | "headers" | "body");
+    let names: Vec<&str> = path.segments().iter().map(|segment| segment.as_str()).collect();
+    match names.iter().position(of_the_answer) {
+        Some(at) if !path.starts_with(&["_txc", "web", "req"]) => {
+            format!("did you mean @web.res.{}?", names.get(at..).unwrap_or_default().join("."))
+        }
+        _ => WRITABLE.to_owned(),
+    }
+}
+
 fn writable(pairs: Vec<Pair>, clause: &str, findings: &mut Findings<'_>) -> Vec<Assignment> {
     let mut assignments = Vec::new();
     for pair in pairs {
@@ -273,7 +285,7 @@ fn writable(pairs: Vec<Pair>, clause: &str, findings: &mut Findings<'_>) -> Vec<
             assignments.push(pair.into());
         } else {
             let problem = Problem::at(&pair.span, format!("{clause} may not write here"));
-            findings.tolerate(problem.hint(WRITABLE));
+            findings.tolerate(problem.hint(where_else(&pair.path)));
         }
     }
     assignments

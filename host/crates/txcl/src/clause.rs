@@ -10,8 +10,8 @@ use crate::condition::Condition;
 use crate::cursor::{Cursor, Stop};
 use crate::diagnostic::{Problem, Span};
 use crate::expr::Expr;
+use crate::meant;
 use crate::number::Number;
-use crate::similar::closest;
 use crate::token::{Keyword, Kind, Symbol};
 use crate::value::{number, value};
 use crate::when::condition;
@@ -99,24 +99,10 @@ fn skip_garbage(cursor: &mut Cursor<'_, '_, '_>) {
     if cursor.peek().kind != Kind::Illegal {
         let span = cursor.span();
         let problem = Problem::at(&span, format!("unexpected {}", cursor.found()));
-        let problem = problem.hint(match (&cursor.peek().kind, meant(cursor.word())) {
-            (Kind::Word, Some(keyword)) => format!("did you mean {keyword}?"),
-            (Kind::Word, None) if matches!(cursor.word().to_ascii_lowercase().as_str(), "and" | "or") => {
-                "conditions are joined by && and ||".to_owned()
-            }
-            (Kind::Word, None) if cursor.follows_long_text() => {
-                "the text before this goes over several lines: is a double quote missing there?".to_owned()
-            }
-            _ => format!("here a clause begins: {}", Keyword::CLAUSES.join(", ")),
-        });
+        let problem = problem.hint(meant::clause(cursor));
         cursor.findings.tolerate(problem);
     }
     cursor.skip_clause();
-}
-
-/// The keyword that a word nearly is.
-fn meant(word: &str) -> Option<&'static str> {
-    closest(word, Keyword::CLAUSES.iter().copied())
 }
 
 type Item<T> = fn(&mut Cursor<'_, '_, '_>) -> Result<T, Stop>;
@@ -158,8 +144,7 @@ fn list<T>(cursor: &mut Cursor<'_, '_, '_>, clause: Keyword, item: Item<T>) -> V
 fn assignment(cursor: &mut Cursor<'_, '_, '_>) -> Result<Pair, Stop> {
     let span = cursor.span();
     let Kind::Path(path) = &cursor.peek().kind else {
-        let hint = (cursor.peek().kind == Kind::Word)
-            .then(|| format!("a path begins with a dot: .{}", cursor.word()));
+        let hint = meant::path(cursor);
         return Err(cursor.expected("a path such as .name or @name", hint));
     };
     let path = path.clone();
@@ -179,6 +164,10 @@ fn parameter(cursor: &mut Cursor<'_, '_, '_>) -> Result<Pair, Stop> {
             let hint = "the name of a parameter begins without a dot".to_owned();
             return Err(cursor.expected("a parameter's name", Some(hint)));
         }
+        Kind::Text(_) => {
+            let hint = "the name of a parameter stands without quotes".to_owned();
+            return Err(cursor.expected("a parameter's name", Some(hint)));
+        }
         _ => return Err(cursor.expected("a parameter's name", None)),
     }
     let mut segments = vec![word.to_owned()];
@@ -194,13 +183,13 @@ fn parameter(cursor: &mut Cursor<'_, '_, '_>) -> Result<Pair, Stop> {
         return Err(Stop);
     };
     if !cursor.is(Symbol::Assign) {
-        let hint = match (cursor.peek().kind.clone(), meant(word)) {
+        let hint = match (cursor.peek().kind.clone(), meant::keyword(word)) {
             (_, Some(keyword)) => Some(format!("did you mean {keyword} instead of {word}?")),
             (Kind::Symbol(Symbol::Unused('-')) | Kind::Number, None) => Some(
                 "a name begins with letters, digits and _; only behind its first dot may it have -"
                     .to_owned(),
             ),
-            _ => None,
+            _ => meant::assignment(cursor).map(str::to_owned),
         };
         let problem = Problem::at(&span, format!("expected `=` after this name, found {}", cursor.found()));
         return Err(cursor.stop(problem.hint_if(hint)));
@@ -211,7 +200,7 @@ fn parameter(cursor: &mut Cursor<'_, '_, '_>) -> Result<Pair, Stop> {
 fn pair(cursor: &mut Cursor<'_, '_, '_>, path: Path, span: Span) -> Result<Pair, Stop> {
     let line = cursor.findings.line(span.start);
     if !cursor.take(Symbol::Assign) {
-        let hint = (cursor.is(Symbol::Equal)).then(|| "== compares, in WHEN; = writes".to_owned());
+        let hint = meant::assignment(cursor).map(str::to_owned);
         return Err(cursor.expected("`=`", hint));
     }
     let start = cursor.span().start;
@@ -229,7 +218,8 @@ fn select(cursor: &mut Cursor<'_, '_, '_>) -> Result<Vec<Selected>, Stop> {
     let mut items = Vec::new();
     loop {
         let Kind::Path(source) = &cursor.peek().kind else {
-            return Err(cursor.expected("`*` or a path such as .name or @name", None));
+            let hint = meant::path(cursor);
+            return Err(cursor.expected("`*` or a path such as .name or @name", hint));
         };
         let (source, line) = (source.clone(), cursor.findings.line(cursor.span().start));
         cursor.skip();
@@ -237,7 +227,8 @@ fn select(cursor: &mut Cursor<'_, '_, '_>) -> Result<Vec<Selected>, Stop> {
         if cursor.peek().kind == Kind::Keyword(Keyword::As) {
             cursor.skip();
             let Kind::Path(path) = &cursor.peek().kind else {
-                return Err(cursor.expected("a path after AS", None));
+                let hint = meant::path(cursor);
+                return Err(cursor.expected("a path after AS", hint));
             };
             target = path.clone();
             cursor.skip();
@@ -265,7 +256,8 @@ fn priority(cursor: &mut Cursor<'_, '_, '_>) -> Result<i64, Stop> {
     }
     let span = cursor.span();
     if cursor.peek().kind != Kind::Number {
-        return Err(cursor.expected("a whole number after PRIORITY", None));
+        let hint = "the rule with the highest number runs alone: PRIORITY 5".to_owned();
+        return Err(cursor.expected("a whole number after PRIORITY", Some(hint)));
     }
     match number(cursor)? {
         Number::Int(n) => Ok(n),
@@ -283,6 +275,7 @@ fn exec(cursor: &mut Cursor<'_, '_, '_>) -> Result<(String, Span), Stop> {
             Kind::Path(_) | Kind::Function => {
                 "EXEC takes a literal; for http(s), WITH url = … overrides it per request"
             }
+            Kind::Word => "what is run stands in double quotes: EXEC \"txco://noop\"",
             _ => "for instance EXEC \"txco://hmac-sign\" or EXEC \"https://api.example.com/\"",
         };
         return Err(cursor.expected("a quoted text after EXEC", Some(hint.to_owned())));

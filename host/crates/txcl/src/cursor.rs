@@ -62,10 +62,24 @@ impl<'t, 'f, 'a> Cursor<'t, 'f, 'a> {
         self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |t| t.span.end)
     }
 
+    /// What the token before is.
+    pub(crate) fn before(&self) -> Option<&Kind> {
+        Some(&self.tokens.get(self.at.checked_sub(1)?)?.kind)
+    }
+
+    /// Whether the token before is this symbol.
+    pub(crate) fn follows(&self, symbol: Symbol) -> bool {
+        self.before() == Some(&Kind::Symbol(symbol))
+    }
+
     /// Whether the token before is a text over several lines, as one is whose end was forgotten.
     pub(crate) fn follows_long_text(&self) -> bool {
-        let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
-        before.is_some_and(|token| matches!(&token.kind, Kind::Text(text) if text.contains('\n')))
+        matches!(self.before(), Some(Kind::Text(text)) if text.contains('\n'))
+    }
+
+    /// The text behind the next token.
+    pub(crate) fn rest(&self) -> &'t str {
+        self.text.get(self.span().end..).unwrap_or_default()
     }
 
     /// The text from `start` to the end of the token before.

@@ -223,7 +223,7 @@ impl Lexer<'_, '_, '_> {
             return Kind::Symbol(*symbol);
         }
         let Some(c) = rest.chars().next() else { return Kind::End };
-        let start = self.at;
+        let (start, regex) = (self.at, self.after_match());
         self.at += c.len_utf8();
         if matches!(c, '+' | '-' | '/' | ';' | ':' | '{' | '}') {
             return Kind::Symbol(Symbol::Unused(c));
@@ -239,14 +239,25 @@ impl Lexer<'_, '_, '_> {
                 "a path begins with a letter or _; a number begins with a digit: 0.5, not .5"
             }
             '.' => "a path is .name: a letter or _ follows the first dot",
-            '\'' | '“' | '”' | '‘' | '’' => "texts stand in straight double quotes: \"…\"",
+            _ if regex => "a regex stands between slashes: =~ /…/",
+            '\'' | '“' | '”' | '‘' | '’' | '`' => "texts stand in straight double quotes: \"…\"",
+            '$' => "a path begins with a dot, and stands without braces: .name",
+            '~' => "a regex is compared with =~ or !~",
+            '?' | '%' | '^' | '\\' => "no operator has this character",
             _ => "outside of texts and comments rules are plain ASCII",
         };
-        if c == '\'' {
-            // The whole text in wrong quotes is one mistake.
-            let rest = self.rest().as_bytes();
-            let end = rest.iter().position(|b| matches!(b, b'\'' | b'\n'));
-            self.at += end.filter(|end| rest.get(*end) == Some(&b'\'')).map_or(0, |end| end + 1);
+        if regex {
+            // A regex without its slashes is one mistake.
+            self.at = self.run_end(|b| !b.is_ascii_whitespace());
+        } else if let ending @ ('\'' | '`' | '”' | '’') = match c {
+            '“' => '”',
+            '‘' => '’',
+            c => c,
+        } {
+            // The whole text in wrong quotes is one mistake; a long one is looked for no further.
+            let line = self.rest().char_indices().take(200).take_while(|(_, c)| *c != '\n');
+            let end = line.filter(|(_, c)| *c == ending).map(|(at, c)| at + c.len_utf8()).next();
+            self.at += end.unwrap_or(0);
         }
         self.findings.tolerate(Problem::at(&(start..self.at), format!("unexpected {c:?}")).hint(hint));
         Kind::Illegal

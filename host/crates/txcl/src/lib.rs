@@ -37,6 +37,7 @@ mod expr;
 mod pattern;
 mod condition;
 mod cursor;
+mod meant;
 mod value;
 mod when;
 mod clause;

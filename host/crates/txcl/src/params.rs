@@ -64,7 +64,7 @@ fn kept(with: Vec<Pair>, names: &[&str], whose: &str, findings: &mut Findings<'_
             continue;
         }
         let problem = Problem::at(&pair.span, format!("{whose} has no parameter {name}"));
-        findings.tolerate(problem.hint(match closest(name, names.iter().copied()) {
+        findings.tolerate(problem.hint(match closest(name, names.iter().copied().chain(["secrets"])) {
             Some(near) => format!("did you mean {near}?"),
             None if names.is_empty() => "it has none".to_owned(),
             None => format!("there are {}", names.join(", ")),

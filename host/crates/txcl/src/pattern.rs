@@ -35,6 +35,7 @@ fn ascii_classes(pattern: &str) -> String {
         match (c, chars.peek().copied()) {
             ('\\', Some('Q')) if !inside => quoted(&mut chars, &mut out),
             ('\\', Some('p' | 'P' | 'x')) => named(&mut chars, &mut out),
+            ('\\', Some('0'..='7')) => octal(&mut chars, &mut out),
             ('\\', _) => escape(chars.next(), inside, &mut out),
             // What repeats nothing is a brace, as in a search for JSON.
             ('{', _) if !inside && !is_count(chars.clone()) => out.push_str(r"\{"),
@@ -99,6 +100,20 @@ fn named(chars: &mut Peekable<Chars<'_>>, out: &mut String) {
     }
 }
 
+/// `\0`, `\12`, `\101`: a character by its number in octal; `\1` alone stays what it is, a
+/// backreference, which neither engine has.
+fn octal(chars: &mut Peekable<Chars<'_>>, out: &mut String) {
+    let digits: String = chars.clone().take(3).take_while(|c| c.is_digit(8)).collect();
+    let whole = if digits.len() > 1 || digits == "0" { digits.as_str() } else { "" };
+    match u32::from_str_radix(whole, 8) {
+        Ok(number) => {
+            out.push_str(&format!("\\x{{{number:x}}}"));
+            chars.by_ref().take(digits.len()).for_each(drop);
+        }
+        Err(_) => out.push('\\'),
+    }
+}
+
 fn escape(escaped: Option<char>, inside: bool, out: &mut String) {
     match escaped {
         Some('d') => out.push_str("[0-9]"),
@@ -109,6 +124,8 @@ fn escape(escaped: Option<char>, inside: bool, out: &mut String) {
         Some('W') => out.push_str("[^0-9A-Za-z_]"),
         Some('b') if !inside => out.push_str(r"(?-u:\b)"),
         Some('B') if !inside => out.push_str(r"(?-u:\B)"),
+        // In the `regex` crate these are the beginning and the end of a word.
+        Some(angle @ ('<' | '>')) => out.push(angle),
         Some(other) => out.extend(['\\', other]),
         None => out.push('\\'),
     }
@@ -167,6 +184,19 @@ mod tests {
         assert!(matches("ba.", "foo baß"));
         assert!(matches(r"^\p{L}+$", "straße"));
         assert!(matches("(?i)ABC", "xabcx"));
+    }
+
+    #[test]
+    fn escapes_mean_what_they_mean_in_re2() {
+        assert!(matches(r"^\<b\>$", "<b>"));
+        assert!(!matches(r"\<b\>", "b"));
+        assert!(matches(r"^[\<\>]$", ">"));
+        assert!(matches(r"^\101\12\0$", "A\n\0"));
+        assert!(matches(r"^[\60-\71]$", "5"));
+        assert!(matches(r"^\1018$", "A8"));
+        assert!(compile(r"(a)\1").unwrap_err().contains("backreferences"));
+        assert!(compile(r"\18").is_err());
+        assert!(matches(r"^\_\a\f\v\-\@$", "_\x07\x0c\x0b-@"));
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn check_retries(with: &[Pair], findings: &mut Findings<'_>) {
 /// # Errors
 /// What it should be.
 pub fn retries(value: &Value) -> Result<u32, &'static str> {
-    let number = if let Value::Number(number) = value { number.as_u64() } else { None };
+    let number = value.as_i64().and_then(|n| u64::try_from(n).ok());
     number
         .filter(|n| *n <= MAX_RETRIES)
         .and_then(|n| u32::try_from(n).ok())
@@ -163,7 +163,9 @@ pub fn retries(value: &Value) -> Result<u32, &'static str> {
 /// What it should be.
 pub fn duration(value: &Value) -> Result<Duration, &'static str> {
     let time = match value {
-        Value::Number(millis) => millis.as_u64().map(Duration::from_millis),
+        Value::Number(_) => {
+            value.as_i64().and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis)
+        }
         Value::String(text) => text.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) | Value::Sealed(_) => None,
     };

@@ -7,12 +7,17 @@ pub(crate) fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c s
         3..=5 => 1,
         _ => 2,
     };
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let near = candidates
+        .iter()
+        .map(|candidate| (distance(name, candidate), *candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    // `length` for `len`, `encod` for `encoding`.
+    let shares = |one: &&&str| one.len() > 2 && (name.starts_with(**one) || one.starts_with(name));
+    let mut alike = candidates.iter().filter(shares);
+    near.or_else(|| alike.next().copied().filter(|_| alike.next().is_none()))
 }
 
 /// Edits between two words, case aside; two neighbours that changed places are one edit.
@@ -49,6 +54,7 @@ mod tests {
         assert_eq!(closest("conact", names), Some("concat"));
         assert_eq!(closest("UUIDD", names), Some("uuid"));
         assert_eq!(closest("jsn", names), Some("json"));
+        assert_eq!(closest("concatenate", names), Some("concat"));
         assert_eq!(closest("uppercase", names), None);
         assert_eq!(closest("x", names), None);
         assert_eq!(closest(&"x".repeat(10_000), names), None);

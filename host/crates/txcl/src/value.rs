@@ -13,6 +13,7 @@ use crate::cursor::{Cursor, Stop};
 use crate::diagnostic::{Problem, Span};
 use crate::expr::Expr;
 use crate::function::{Depends, FUNCTIONS, Function, UNKNOWN};
+use crate::meant;
 use crate::number::{self, Number, Reading};
 use crate::similar::closest;
 use crate::token::{Keyword, Kind, Symbol};
@@ -52,7 +53,7 @@ pub(crate) fn literal(cursor: &mut Cursor<'_, '_, '_>, what: &str) -> Result<Val
         Kind::Text(text) => Value::String(text.clone()),
         Kind::Symbol(Symbol::OpenArray) => return cursor.nested(array),
         _ => {
-            let hint = misplaced(cursor);
+            let hint = meant::value(cursor);
             return Err(cursor.expected(what, hint));
         }
     };
@@ -88,7 +89,8 @@ pub(crate) fn call(cursor: &mut Cursor<'_, '_, '_>, paths: Paths) -> Result<Expr
     });
     cursor.skip();
     if !cursor.take(Symbol::Open) {
-        return Err(cursor.expected(&format!("`(` after &{name}"), None));
+        let hint = Some(format!("write &{name}(…), also without arguments"));
+        return Err(cursor.expected(&format!("`(` after &{name}"), hint));
     }
     let arguments = cursor.nested(|cursor| arguments(cursor, name, paths))?;
     let span = span.start..cursor.last_end();
@@ -183,26 +185,4 @@ fn array(cursor: &mut Cursor<'_, '_, '_>) -> Result<Value, Stop> {
             return Err(cursor.expected("`,` or `]`", None));
         }
     }
-}
-
-/// Why what stands here is no literal, where that is worth a word.
-fn misplaced(cursor: &Cursor<'_, '_, '_>) -> Option<String> {
-    Some(match &cursor.peek().kind {
-        Kind::Symbol(Symbol::Unused('{')) => {
-            "objects have no literal form: write the members one by one, .x.a = 1, .x.b = 2, \
-             or &json(\"{\\\"a\\\": 1}\")"
-                .to_owned()
-        }
-        Kind::Keyword(Keyword::Null) => "null can only be compared with, in WHEN".to_owned(),
-        Kind::Path(_) | Kind::Function => "inside of an array there are only literals".to_owned(),
-        Kind::Word => {
-            let lower = cursor.word().to_ascii_lowercase();
-            match lower.as_str() {
-                "true" | "false" => format!("write {lower}"),
-                "b64" => "write b64\"…\" without a space".to_owned(),
-                _ => "texts stand in double quotes; a path begins with a dot or an @".to_owned(),
-            }
-        }
-        _ => return None,
-    })
 }

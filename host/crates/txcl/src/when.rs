@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use crate::condition::{Comparison, Condition, Leaf, Operand, Test};
 use crate::cursor::{Cursor, Stop};
 use crate::diagnostic::Problem;
+use crate::meant;
 use crate::number::Number;
 use crate::pattern;
 use crate::token::{Keyword, Kind, Symbol};
@@ -76,8 +77,7 @@ fn unary(cursor: &mut Cursor<'_, '_, '_>) -> Result<Condition, Stop> {
 
 fn leaf(cursor: &mut Cursor<'_, '_, '_>) -> Result<Condition, Stop> {
     let Kind::Path(path) = &cursor.peek().kind else {
-        let hint =
-            (cursor.peek().kind == Kind::Symbol(Symbol::Star)).then(|| "WHEN * stands alone".to_owned());
+        let hint = meant::condition(cursor);
         return Err(cursor.expected("a path or `(`", hint));
     };
     let path = path.clone();
@@ -112,7 +112,7 @@ fn test(cursor: &mut Cursor<'_, '_, '_>) -> Result<Test, Stop> {
             Comparison::Equal
         }
         _ => {
-            let hint = "a condition is .path == value; to ask whether there is anything, .path != null";
+            let hint = meant::comparison(cursor);
             return Err(cursor.expected("one of == != < <= > >= =~ !~", Some(hint.to_owned())));
         }
     };
@@ -149,19 +149,10 @@ fn operand(cursor: &mut Cursor<'_, '_, '_>) -> Result<Operand, Stop> {
             cursor.findings.tolerate(problem.hint("numbers, texts, true and false can"));
             return Ok(Operand::Call(call));
         }
-        other => {
-            let hint = match other {
-                Kind::Symbol(Symbol::Unused('/')) => Some("a regex is compared with =~ or !~"),
-                Kind::Path(_) => Some(
-                    "the right side is a literal; EMIT what the two paths have to do with each other \
-                     in an earlier scope",
-                ),
-                Kind::Symbol(Symbol::OpenArray) => Some("arrays cannot be compared"),
-                Kind::Word => Some("texts stand in double quotes"),
-                _ => None,
-            };
+        _ => {
+            let hint = meant::operand(cursor);
             let what = "a number, a text, true, false, null or a function";
-            return Err(cursor.expected(what, hint.map(str::to_owned)));
+            return Err(cursor.expected(what, hint));
         }
     };
     cursor.skip();

@@ -184,7 +184,7 @@ fn body(envelope: &Envelope) -> Result<Vec<u8>, Failure> {
         Some(Value::String(text)) if text.is_empty() => Ok(public(envelope)),
         Some(Value::Sealed(_)) => Ok(CREDENTIAL_TEXT.into()),
         Some(Value::String(text)) => BASE64_STANDARD
-            .decode(text)
+            .decode(text.replace(['\r', '\n'], ""))
             .map_err(|_| Failure::new(Fault::OutputInvalid, "_txc.web.res.body is not base64")),
         Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             Err(Failure::new(Fault::OutputInvalid, "_txc.web.res.body is not a text of base64"))
@@ -237,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn status_headers_and_body_are_the_rules() {
         let (status, headers, body) = shaped(
-            r#"{"_txc":{"web":{"res":{"status":"404","body":"aGk=","headers":
+            r#"{"_txc":{"web":{"res":{"status":404.0,"body":"a\nGk=","headers":
                {"content-type":["a/b","text/plain"],"X-N":5,"x-none":null}}}}}"#,
         )
         .await;

@@ -64,3 +64,16 @@ fn remove_closes_the_gap() {
     assert_eq!(value.remove(&path("c.d")), None);
     assert_eq!(value.to_json(), r#"{"a":[1,3]}"#);
 }
+
+#[test]
+fn a_number_without_fraction_is_whole_however_it_is_written() {
+    let whole = |text: &str| Value::parse(text.as_bytes()).unwrap().as_i64();
+    for (text, is) in
+        [("404", 404), ("404.0", 404), ("4.04e2", 404), ("-0.0", 0), ("9223372036854775807", i64::MAX)]
+    {
+        assert_eq!(whole(text), Some(is), "{text}");
+    }
+    for text in ["404.5", "1e300", "18446744073709551615", "\"404\"", "true", "null"] {
+        assert_eq!(whole(text), None, "{text}");
+    }
+}

@@ -26,22 +26,12 @@ pub(super) fn text<'a>(arguments: &'a Arguments<'_>, at: usize) -> Result<&'a st
 /// The argument at `at`, which must be a number without fraction.
 pub(super) fn whole(arguments: &Arguments<'_>, at: usize) -> Result<i64, Reason> {
     let argument = value(arguments, at);
-    let Value::Number(number) = argument else { return Err(unfit("a whole number", argument)) };
-    number
+    if !matches!(argument, Value::Number(_)) {
+        return Err(unfit("a whole number", argument));
+    }
+    argument
         .as_i64()
-        .or_else(|| number.as_f64().and_then(exact))
         .ok_or_else(|| Reason::failed("expected a whole number, got one with a fraction or out of range"))
-}
-
-/// Up to here every whole number is exact as a float too.
-pub(super) const EXACT: i64 = 1 << 53;
-
-/// A float as the whole number that it is, when it is one and exact.
-pub(super) fn exact(float: f64) -> Option<i64> {
-    #[expect(clippy::cast_precision_loss, reason = "2^53 is exact")]
-    let within = float.abs() <= EXACT as f64;
-    #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and lies within 2^53")]
-    (within && float.fract() == 0.0).then_some(float as i64)
 }
 
 /// "expected a text, got a number".

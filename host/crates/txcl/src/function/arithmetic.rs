@@ -1,8 +1,8 @@
 //! Arithmetic: what has no fraction is whole, and exact up to 2^53; the rest is floats.
 
-use model::Value;
+use model::{EXACT, Value, exact};
 
-use super::arguments::{Arguments, EXACT, exact, unfit, value};
+use super::arguments::{Arguments, unfit, value};
 use crate::clock::{Clock, Reason};
 
 #[derive(Clone, Copy)]

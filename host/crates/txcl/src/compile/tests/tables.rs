@@ -104,3 +104,28 @@ fn conditions_hold_as_the_table_says() {
         assert_eq!(held, Ok(holds), "row {row}: {text} on {on}");
     }
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mistaken {
+    text: String,
+    at: usize,
+    says: String,
+    hint: Option<String>,
+}
+
+/// What authors write who come from other languages, in a hurry, or with a comma too many: where the
+/// caret stands, what is said, and what to do.
+#[test]
+fn mistakes_are_told_with_what_was_meant() {
+    let mut wrong = Vec::new();
+    for Mistaken { text, at, says, hint } in table::<Mistaken>("mistakes.json") {
+        let (_, findings) = check(&file(&text), Mode::Strict, &AnyOps);
+        let told = findings.iter().next().map(|d| (d.column, d.message.clone(), d.hint.clone()));
+        let wanted = (at, says, hint);
+        if told.as_ref() != Some(&wanted) {
+            wrong.push(format!("{text}\n  {told:?}\n  {wanted:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
