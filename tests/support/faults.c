@@ -6,11 +6,12 @@
  *   TXCO_FAULT        kill   the N-th call never happens, nor anything after it
  *                     torn   of the N-th call, if it writes, the first half happens; anything else happens whole
  *                     cut    as kill, and what was written and not yet synced is gone: the power was cut
+ *                     sync   as cut, but only calls that sync are counted: each is where something begins to last
+ *                     synced as sync, but the N-th one happens, and nothing after it
  *                     full   from the N-th call on there is no room on the disk
  *                     io     from the N-th call on writing fails in the device
  *   TXCO_FAULT_AT     N, from 1
- *   TXCO_FAULT_FROM   "start", or else counting begins when the program removes a file called faults-begin; when it
- *                     removes one called faults-end, there are no faults any more
+ *   TXCO_FAULT_FROM   "start", or the file whose presence begins the counting
  *   TXCO_FULL_WHILE   there is no room on the disk while this file exists
  *   TXCO_READ_ONLY    below this path nothing can be changed
  *   TXCO_CLOCK        seconds by which the wall clock is wrong
@@ -33,25 +34,31 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-enum fault { NONE, KILL, TORN, CUT, FULL, IO };
+enum fault { NONE, KILL, TORN, CUT, SYNC, SYNCED, FULL, IO };
 
 static enum fault fault;
 static long at;
 static atomic_long counted;
 static atomic_int armed;
-static const char *full_while, *read_only;
+static int strike_at_syncs, forgets;
+static const char *full_while, *read_only, *from;
 static long clock_off;
 
 __attribute__((constructor)) static void begin(void) {
-    const char *word = getenv("TXCO_FAULT"), *number = getenv("TXCO_FAULT_AT"), *from = getenv("TXCO_FAULT_FROM");
+    const char *word = getenv("TXCO_FAULT"), *number = getenv("TXCO_FAULT_AT");
+    from = getenv("TXCO_FAULT_FROM");
     if (word) {
         fault = !strcmp(word, "kill")   ? KILL
                 : !strcmp(word, "torn") ? TORN
                 : !strcmp(word, "cut")  ? CUT
+                : !strcmp(word, "sync") ? SYNC
+                : !strcmp(word, "synced") ? SYNCED
                 : !strcmp(word, "full") ? FULL
                                         : IO;
         at = number ? atol(number) : 0;
         armed = from && !strcmp(from, "start");
+        strike_at_syncs = fault == SYNC || fault == SYNCED;
+        forgets = fault == CUT || fault == SYNC;
     }
     full_while = getenv("TXCO_FULL_WHILE");
     read_only = getenv("TXCO_READ_ONLY");
@@ -77,7 +84,7 @@ static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
 static void remember(int fd, off_t from, size_t length) {
     struct stat facts;
     char name[64];
-    if (fault != CUT || !armed || fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+    if (!forgets || !armed || fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
         return;
     struct unsynced *one = malloc(sizeof *one + length);
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
@@ -94,7 +101,7 @@ static void remember(int fd, off_t from, size_t length) {
 /* What was written to this file is on the disk now. */
 static void synced(int fd) {
     struct stat facts;
-    if (fault != CUT || fstat(fd, &facts) != 0)
+    if (!forgets || fstat(fd, &facts) != 0)
         return;
     pthread_mutex_lock(&unsynced_lock);
     for (struct unsynced **at = &unsynced; *at;) {
@@ -119,7 +126,7 @@ static void lose(void) {
 }
 
 static void die(void) {
-    if (fault == CUT)
+    if (forgets)
         lose();
     kill(getpid(), SIGKILL);
     for (;;)
@@ -127,8 +134,10 @@ static void die(void) {
 }
 
 /* Whether this is the N-th call, or (for what lasts) one after it. */
-static int struck(void) {
-    if (fault == NONE || !armed)
+static int struck(int syncs) {
+    if (fault == NONE || (strike_at_syncs && !syncs))
+        return 0;
+    if (!armed && !(armed = from && access(from, F_OK) == 0))
         return 0;
     long number = atomic_fetch_add(&counted, 1) + 1;
     return fault == FULL || fault == IO ? number >= at : number == at;
@@ -140,21 +149,23 @@ static int fails(int error) {
 }
 
 /* Before a change that adds no bytes. */
-static int change(int *after) {
+static int change(int syncs, int *after) {
     *after = 0;
-    if (!struck())
+    if (!struck(syncs))
         return 0;
-    if (fault == KILL || fault == CUT)
+    if (fault == KILL || forgets)
         die();
-    if (fault == TORN)
+    if (fault == TORN || fault == SYNCED)
         *after = 1;
     return fault == IO ? fails(EIO) : 0;
 }
 
-#define CHANGE(call)                                                                                                   \
+#define CHANGE(call) DONE(0, call)
+
+#define DONE(syncs, call)                                                                                              \
     do {                                                                                                               \
         int after;                                                                                                     \
-        if (change(&after))                                                                                            \
+        if (change(syncs, &after))                                                                                     \
             return -1;                                                                                                 \
         int done = (call);                                                                                             \
         if (after)                                                                                                     \
@@ -176,11 +187,11 @@ static ssize_t write_struck(int fd, off_t from, size_t length, int *failed) {
         *failed = ENOSPC;
         return -1;
     }
-    if (!struck()) {
+    if (!struck(0)) {
         remember(fd, from, length);
         return -1;
     }
-    if (fault == KILL || fault == CUT)
+    if (fault == KILL || forgets)
         die();
     if (fault == TORN)
         return (ssize_t)(length / 2);
@@ -227,9 +238,9 @@ static int sync_of(int fd, int done) {
     return done;
 }
 
-int fsync(int fd) { CHANGE(sync_of(fd, REAL(fsync)(fd))); }
+int fsync(int fd) { DONE(1, sync_of(fd, REAL(fsync)(fd))); }
 
-int fdatasync(int fd) { CHANGE(sync_of(fd, REAL(fdatasync)(fd))); }
+int fdatasync(int fd) { DONE(1, sync_of(fd, REAL(fdatasync)(fd))); }
 
 static void before_cutting(int fd, off_t length) {
     struct stat facts;
@@ -258,17 +269,9 @@ int link(const char *from, const char *to) {
 }
 
 int unlink(const char *path) {
-    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    if (!strcmp(name, "faults-begin"))
-        armed = 1;
-    else if (!strcmp(name, "faults-end"))
-        armed = 0;
-    else {
-        if (is_read_only(path))
-            return fails(EROFS);
-        CHANGE(REAL(unlink)(path));
-    }
-    return REAL(unlink)(path);
+    if (is_read_only(path))
+        return fails(EROFS);
+    CHANGE(REAL(unlink)(path));
 }
 
 int mkdir(const char *path, mode_t mode) {
@@ -283,7 +286,7 @@ static int opening(const char *path, int flags, int *after) {
     *after = 0;
     if (is_read_only(path) && flags & (O_CREAT | O_WRONLY | O_RDWR))
         return fails(EROFS);
-    return flags & O_CREAT && access(path, F_OK) != 0 ? change(after) : 0;
+    return flags & O_CREAT && access(path, F_OK) != 0 ? change(0, after) : 0;
 }
 
 #define OPEN(name, path, flags)                                                                                        \

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 const SOURCE: &str = include_str!("../faults.c");
 
+/// The file whose presence begins faults of [`From::Mark`].
+pub const MARK: &str = "faults-begin";
+
 /// What happens to a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -21,6 +24,10 @@ pub enum Fault {
     Torn(u32),
     /// The n-th change never happens, and what was written and not synced before is gone: the power was cut.
     Cut(u32),
+    /// The same at the n-th change that syncs.
+    Unsynced(u32),
+    /// `kill -9` after the n-th change that syncs.
+    Synced(u32),
     /// From the n-th change on the disk is full.
     Full(u32),
     /// From the n-th change on the device fails.
@@ -32,7 +39,7 @@ pub enum Fault {
 pub enum From {
     /// At once.
     Start,
-    /// When the program removes a file called `faults-begin`; the removal of `faults-end` ends all faults.
+    /// When there is a file called `faults-begin` where the program runs.
     Mark,
 }
 
@@ -44,15 +51,17 @@ impl Fault {
             Self::Kill(at) => ("kill", at),
             Self::Torn(at) => ("torn", at),
             Self::Cut(at) => ("cut", at),
+            Self::Unsynced(at) => ("sync", at),
+            Self::Synced(at) => ("synced", at),
             Self::Full(at) => ("full", at),
             Self::Io(at) => ("io", at),
         };
-        let mut variables =
-            vec![preload(), ("TXCO_FAULT", word.to_owned()), ("TXCO_FAULT_AT", at.to_string())];
-        if from == From::Start {
-            variables.push(("TXCO_FAULT_FROM", "start".to_owned()));
-        }
-        variables
+        let from = match from {
+            From::Start => "start",
+            From::Mark => MARK,
+        };
+        let told = [("TXCO_FAULT", word.to_owned()), ("TXCO_FAULT_AT", at.to_string())];
+        [vec![preload()], told.to_vec(), vec![("TXCO_FAULT_FROM", from.to_owned())]].concat()
     }
 }
 
@@ -115,9 +124,22 @@ mod tests {
         assert_eq!(at(Fault::Full(2)), (false, false, Some(String::new())));
         assert_eq!(at(Fault::Io(1)), (false, false, None));
         assert_eq!(at(Fault::Kill(100)), (false, true, None), "it was renamed");
+        // Only a call that syncs is counted, and then what was written before it is gone, or is there.
+        let synced = |fault: Fault| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "printf 0123456789 | dd of=one conv=fsync && mv one two"]);
+            shell.current_dir(folder.path()).envs(fault.environment(From::Start)).output().unwrap();
+            std::fs::read_to_string(folder.path().join("one")).unwrap()
+        };
+        assert_eq!(synced(Fault::Unsynced(1)), "");
+        assert_eq!(synced(Fault::Synced(1)), "0123456789");
         let folder = tempfile::tempdir().unwrap();
         let output = run(folder.path(), Fault::Kill(1).environment(From::Mark));
         assert!(output.status.success(), "nothing is counted before the mark");
+        std::fs::write(folder.path().join(MARK), "").unwrap();
+        let output = run(folder.path(), Fault::Kill(1).environment(From::Mark));
+        assert!(was_killed(output.status));
     }
 
     #[test]
