@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chassis::{LoadErrors, Reference, RuleSet};
-use model::StackName;
 use serde_json::{Value, json};
 use txcl::{Color, Mode};
 
@@ -120,8 +119,7 @@ fn rules(args: &DoctorArgs, found: &mut Vec<Finding>) -> Vec<Reference> {
 fn load(workspace: &Path) -> Result<RuleSet, LoadErrors> {
     match RuleSet::load(workspace, None, Mode::Strict) {
         Err(LoadErrors::Stack { asked: None, found }) => {
-            let first = found.first().and_then(|name| StackName::parse(name).ok());
-            RuleSet::load(workspace, first.as_ref(), Mode::Strict)
+            RuleSet::load(workspace, found.first(), Mode::Strict)
         }
         loaded => loaded,
     }

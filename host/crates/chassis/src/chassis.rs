@@ -20,10 +20,11 @@ use crate::places::{LargePlaces, Places};
 use crate::registry::{OpSource, PinnedOps, Registry};
 use crate::request::{Outcome, Piece, Request};
 use crate::rooms::Rooms;
-use crate::ruleset::{LoadErrors, RuleSet};
+use crate::ruleset::RuleSet;
 use crate::settings::Settings;
 use crate::space::{Route, Space, Unbound};
 use crate::trace::Trace;
+use crate::unusable::LoadErrors;
 
 /// The rooms below, put together.
 pub struct Parts {

@@ -10,22 +10,20 @@ use crate::walk::{Next, jump};
 use crate::workspace::Misplaced;
 
 /// A stage: the stack that owns it, and its scope.
-type Stage = (String, u32);
+type Stage = (StackName, u32);
 
 /// What is odd about the ways through `rules`, whichever stack events enter. What ops write
 /// to `_txc.goto` themselves is not counted.
 pub(crate) fn flow(rules: &RuleSet) -> Vec<Misplaced> {
     let mut walk = Walk { rules, reached: BTreeSet::new(), odd: BTreeMap::new(), anywhere: false };
     for (stack, ..) in rules.stages() {
-        if let Ok(stack) = StackName::parse(stack) {
-            walk.from(&stack);
-        }
+        walk.from(stack);
     }
     let Walk { reached, mut odd, anywhere, .. } = walk;
     for (stack, scope, _) in rules.stages().filter(|_| !anywhere) {
-        if !reached.contains(&(stack.to_owned(), scope)) {
+        if !reached.contains(&(stack.clone(), scope)) {
             let hint = "a stage before it always halts or jumps elsewhere";
-            odd.entry((stack.to_owned(), scope))
+            odd.entry((stack.clone(), scope))
                 .or_insert_with(|| ("no request reaches this stage".to_owned(), hint.to_owned()));
         }
     }
@@ -53,7 +51,7 @@ impl Walk<'_> {
         let mut ways = vec![(stack.clone(), 0)];
         while let Some((stack, from)) = ways.pop() {
             let Some((owner, scope, files)) = self.rules.scope(&stack, from) else { continue };
-            let stage = (owner.to_owned(), scope);
+            let stage = (owner.clone(), scope);
             if !seen.insert((stack.clone(), scope)) {
                 continue;
             }
@@ -80,7 +78,7 @@ impl Walk<'_> {
         match jump(&Value::from(to.as_str()), self.rules, stack) {
             Ok(Next::Scope { stack: there, from }) => {
                 let (owner, scope, _) = self.rules.scope(&there, from)?;
-                if rule.applies_always() && (owner, scope) == (stage.0.as_str(), stage.1) {
+                if rule.applies_always() && (owner, scope) == (&stage.0, stage.1) {
                     let message = format!("rule {} always jumps back to its own stage", rule.name());
                     let hint = "the request ends at the limit of stage entries; add a WHEN";
                     self.odd.insert(stage.clone(), (message, hint.to_owned()));

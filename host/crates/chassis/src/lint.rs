@@ -6,7 +6,8 @@ use txcl::{Color, Diagnostics, Mode, RuleFile, Severity};
 
 use crate::flow::flow;
 use crate::known::{Absent, Embedded};
-use crate::ruleset::{LoadErrors, RuleSet};
+use crate::ruleset::RuleSet;
+use crate::unusable::LoadErrors;
 use crate::workspace::{self, Misplaced};
 
 /// What was found.

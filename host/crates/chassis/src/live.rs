@@ -40,9 +40,8 @@ impl RuleSet {
 
     fn meetings(&self) -> impl Iterator<Item = Meeting> + use<> {
         let mut found = BTreeMap::new();
-        let stacks: BTreeSet<&str> = self.stages().map(|(stack, ..)| stack).collect();
-        for stack in stacks.into_iter().filter_map(|stack| StackName::parse(stack).ok()) {
-            self.follow(&stack, &mut found);
+        for stack in self.stages().map(|(stack, ..)| stack).collect::<BTreeSet<_>>() {
+            self.follow(stack, &mut found);
         }
         found.into_values()
     }

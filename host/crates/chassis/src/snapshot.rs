@@ -12,7 +12,7 @@ use crate::mock::Kept;
 use crate::workspace::Found;
 
 /// By stack and op of the tenant, the digests of its components.
-pub(crate) type Pins = BTreeMap<String, BTreeMap<OpName, Vec<Digest>>>;
+pub(crate) type Pins = BTreeMap<StackName, BTreeMap<OpName, Vec<Digest>>>;
 
 /// The rules of a set, and the digest of them and of the ops that they are pinned to.
 #[derive(Debug)]
@@ -54,8 +54,10 @@ impl Snapshot {
         let texts = |(name, digests): (OpName, Vec<Digest>)| {
             (name.as_str().to_owned(), digests.iter().map(Digest::to_string).collect())
         };
-        let ops =
-            pins.into_iter().map(|(stack, ops)| (stack, ops.into_iter().map(texts).collect())).collect();
+        let ops = pins
+            .into_iter()
+            .map(|(stack, ops)| (stack.to_string(), ops.into_iter().map(texts).collect()))
+            .collect();
         let content = Content { lenient: mode == Mode::Lenient, files: files.collect(), mocks, ops };
         let content = serde_json::to_string(&content).unwrap_or_default();
         Self { digest: Digest::of(content.as_bytes()), content }
@@ -76,7 +78,7 @@ impl Snapshot {
             Some((OpName::parse(&name).ok()?, digests))
         };
         let ops = |(stack, ops): (String, BTreeMap<String, Vec<String>>)| {
-            Some((stack, ops.into_iter().map(op).collect::<Option<_>>()?))
+            Some((StackName::parse(&stack).ok()?, ops.into_iter().map(op).collect::<Option<_>>()?))
         };
         Some((
             content.files.into_iter().map(found).collect::<Option<_>>()?,

@@ -164,9 +164,6 @@ impl Chassis {
             }
         }
         while let Some((owner, scope, files)) = rules.scope(&stack, from) {
-            // Mostly the stack that the request is in, whose name is at hand.
-            let owner = if owner == stack.as_str() { Ok(stack.clone()) } else { StackName::parse(owner) };
-            let Ok(owner) = owner else { break };
             match way.enter((owner.clone(), scope)) {
                 Ok(wait) if wait.is_zero() => {}
                 Ok(wait) => {
@@ -179,12 +176,12 @@ impl Chassis {
                 }
             }
             if recording.is_on() {
-                seen.insert((owner.as_str().to_owned(), scope));
+                seen.insert((owner.clone(), scope));
             }
             recording.event("stage.enter", || {
                 json!({ "stack": owner.as_str(), "scope": scope, "fuel_used": fuel.used(), "ttl": way.left() })
             });
-            let place = run.place(&self.rooms, &owner, scope);
+            let place = run.place(&self.rooms, owner, scope);
             let envelope = std::mem::take(&mut outcome.envelope);
             let came = self.scope(run, &place, files, envelope, outcome.begun).await;
             let end = match came {
@@ -208,10 +205,10 @@ impl Chassis {
             outcome.envelope = end.envelope;
             outcome.steps.extend(end.steps);
             if let Some((failure, rule)) = end.failure {
-                run.halted(&mut outcome, failure, &rule, &owner, scope);
+                run.halted(&mut outcome, failure, &rule, owner, scope);
                 break;
             }
-            match run.leave(&mut outcome, &mut way, &stack, &owner, scope).await {
+            match run.leave(&mut outcome, &mut way, &stack, owner, scope).await {
                 Ok(Some(next)) => (stack, from) = next,
                 Ok(None) => break,
                 Err(failure) => {
@@ -456,19 +453,17 @@ impl Ending<'_> {
 }
 
 /// The stages of the entry stack, its parents and the stacks that were entered, where the request never came.
-fn unreached(lane: &StackName, rules: &RuleSet, seen: &BTreeSet<(String, u32)>) -> Vec<serde_json::Value> {
-    let lane = lane.as_str();
-    let near = |stack: &str| {
+fn unreached(lane: &StackName, rules: &RuleSet, seen: &BTreeSet<(StackName, u32)>) -> Vec<serde_json::Value> {
+    let near = |stack: &StackName| {
         lane == stack
-            || lane.strip_prefix(stack).is_some_and(|rest| rest.starts_with('/'))
+            || lane.as_str().strip_prefix(stack.as_str()).is_some_and(|rest| rest.starts_with('/'))
             || seen.iter().any(|(entered, _)| entered == stack)
     };
-    let stages = rules
-        .stages()
-        .filter(|(stack, scope, _)| near(stack) && !seen.contains(&((*stack).to_owned(), *scope)));
-    let told = |(stack, scope, files): (&str, u32, &[Arc<File>])| {
+    let stages =
+        rules.stages().filter(|(stack, scope, _)| near(stack) && !seen.contains(&((*stack).clone(), *scope)));
+    let told = |(stack, scope, files): (&StackName, u32, &[Arc<File>])| {
         let names: Vec<_> = files.iter().flat_map(|file| &file.rules).map(txcl::Rule::name).collect();
-        json!({ "stack": stack, "scope": scope, "rules": names })
+        json!({ "stack": stack.as_str(), "scope": scope, "rules": names })
     };
     stages.take(UNREACHED).map(told).collect()
 }
