@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chassis::{LoadErrors, RuleSet};
+use chassis::{LoadErrors, Operations, RuleSet};
 use model::StackName;
 use tokio::signal::unix::Signal;
 use tokio::task::block_in_place;
@@ -29,6 +29,8 @@ pub(crate) struct Rules {
     pub(crate) color: Color,
     /// Where their own ops come from.
     pub(crate) own_ops: OwnOps,
+    /// Which names of ops stand for addresses.
+    pub(crate) operations: Operations,
 }
 
 /// Where the ops come from that rules call by `op://NAME`.
@@ -46,7 +48,7 @@ impl Rules {
     /// # Errors
     /// Everything that is wrong, as text for people: file, line, caret.
     pub(crate) fn load(&self) -> Result<RuleSet, String> {
-        let loaded = RuleSet::load(&self.workspace, self.stack.as_ref(), self.mode);
+        let loaded = RuleSet::load_with(&self.operations, &self.workspace, self.stack.as_ref(), self.mode);
         let rules = loaded.map_err(|errors| self.told(&errors))?;
         for file in rules.let_pass() {
             for finding in file.iter() {

@@ -10,6 +10,7 @@ use workshop::Surroundings;
 
 use super::output::{Complaint, Console};
 use super::passphrase::ask;
+use super::project::Project;
 use super::serve::{export_metrics, export_spans};
 use super::typed::{program, quoted};
 use crate::app::{App, Role, Serving};
@@ -51,7 +52,8 @@ fn dev(mut args: DevArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     // Without a home nothing can be built: ops that are called must have been pushed.
     let own_ops = surroundings.map_or(OwnOps::Pushed, OwnOps::Built);
     let mode = config.rule_mode.mode();
-    let rules = Rules { workspace, stack: config.stack.clone(), mode, color, own_ops };
+    let operations = Project::read(&workspace)?.operations();
+    let rules = Rules { workspace, stack: config.stack.clone(), mode, color, own_ops, operations };
     if let Err(error) = ignore_state(&rules.workspace) {
         tracing::warn!(%error, ".gitignore not written: keep .txco/ out of version control");
     }

@@ -5,13 +5,14 @@ mod standing;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chassis::{LoadErrors, Reference, RuleSet};
+use chassis::{LoadErrors, Operations, Reference, RuleSet};
 use serde_json::{Value, json};
 use txcl::{Color, Mode};
 
 use super::client;
 use super::dev::workspace;
 use super::output::{Complaint, Console};
+use super::project::Project;
 use super::target::{Target, TenantFlags};
 
 /// How many questions the chassis answers at once.
@@ -101,7 +102,14 @@ fn rules(args: &DoctorArgs, found: &mut Vec<Finding>) -> Vec<Reference> {
             return Vec::new();
         }
     };
-    match load(&path) {
+    let operations = match Project::read(&path) {
+        Ok(project) => project.operations(),
+        Err(complaint) => {
+            say(Mark::Bad, complaint.message);
+            return Vec::new();
+        }
+    };
+    match load(&path, &operations) {
         Ok(rules) => {
             let references = rules.references();
             let (rules, files, named) = (rules.rules(), rules.files(), references.len());
@@ -116,10 +124,10 @@ fn rules(args: &DoctorArgs, found: &mut Vec<Finding>) -> Vec<Reference> {
 }
 
 /// Which stack events enter makes no difference here: each may be the one.
-fn load(workspace: &Path) -> Result<RuleSet, LoadErrors> {
-    match RuleSet::load(workspace, None, Mode::Strict) {
+fn load(workspace: &Path, operations: &Operations) -> Result<RuleSet, LoadErrors> {
+    match RuleSet::load_with(operations, workspace, None, Mode::Strict) {
         Err(LoadErrors::Stack { asked: None, found }) => {
-            RuleSet::load(workspace, found.first(), Mode::Strict)
+            RuleSet::load_with(operations, workspace, found.first(), Mode::Strict)
         }
         loaded => loaded,
     }

@@ -9,6 +9,7 @@ use txcl::{Color, Mode, RuleFile, Severity};
 
 use super::dev::workspace;
 use super::output::{Complaint, Console};
+use super::project::Project;
 use super::rule_files::{below, name, read};
 
 /// The arguments of `txco lint`.
@@ -41,7 +42,8 @@ fn lint(args: &LintArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let (workspaces, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|p| p.join("OPS").is_dir());
     let mut found = Lint::default();
     for workspace in workspaces {
-        found.append(Lint::of_workspace(&workspace, mode));
+        let operations = Project::read(&workspace)?.operations();
+        found.append(Lint::of_workspace(&workspace, mode, &operations));
     }
     for path in below(&others)? {
         let (text, shown) = (read(&path)?, path.display().to_string());

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use chassis::Operations;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::output::Complaint;
@@ -16,7 +17,7 @@ const FILE: &str = "txco.yaml";
 /// The largest one.
 const MAX_BYTES: u64 = 1 << 20;
 /// What the Go chassis reads in it and this one does not.
-const OF_GO: [&str; 8] = ["apps", "operations", "dev", "registry", "trust", "user", "pass", "mcp"];
+const OF_GO: [&str; 7] = ["apps", "dev", "registry", "trust", "user", "pass", "mcp"];
 
 /// Whether the mocks of a workspace go along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +40,8 @@ pub(super) struct ProjectTarget {
     pub(super) tenant: Option<String>,
     /// What becomes of mocks.
     pub(super) mocks: Mocks,
+    /// The addresses of ops by their names.
+    operations: BTreeMap<String, String>,
 }
 
 /// What the file says.
@@ -47,6 +50,7 @@ pub(super) struct Project {
     /// The target when none is named.
     target: Option<String>,
     targets: BTreeMap<String, ProjectTarget>,
+    operations: BTreeMap<String, String>,
     /// What is there and not read, each to be told once.
     pub(super) unread: Vec<String>,
 }
@@ -56,6 +60,7 @@ pub(super) struct Chosen {
     pub(super) target: Target,
     pub(super) tenant: String,
     pub(super) mocks: Mocks,
+    pub(super) operations: Operations,
 }
 
 impl Project {
@@ -97,8 +102,13 @@ impl Project {
                         project.targets.insert(name.to_owned(), target);
                     }
                 }
+                "operations" => project.operations = project.addresses("operations", value)?,
                 name if OF_GO.contains(&name) => project.unread.push(name.to_owned()),
-                name => return Err(format!("{name} is not known here; there are target, targets and stack")),
+                name => {
+                    return Err(format!(
+                        "{name} is not known here; there are target, targets, operations and stack"
+                    ));
+                }
             }
         }
         match &project.target {
@@ -130,15 +140,51 @@ impl Project {
                     self.unread
                         .push(format!("{place} (use a profile, or TXCO_ADMIN_USER and TXCO_ADMIN_PASS)"));
                 }
+                "operations" => target.operations = self.addresses(&place, value)?,
                 member if OF_GO.contains(&member) => self.unread.push(place),
                 _ => {
                     return Err(format!(
-                        "{place} is not known here; there are chassis, profile, tenant and mock"
+                        "{place} is not known here; there are chassis, profile, tenant, mock and operations"
                     ));
                 }
             }
         }
         Ok(target)
+    }
+
+    /// `NAME: { url: ADDRESS }`.
+    fn addresses(&mut self, place: &str, value: &Yaml) -> Result<BTreeMap<String, String>, String> {
+        let mut addresses = BTreeMap::new();
+        for (name, value) in hash(value, place)? {
+            let name = named(name)?;
+            for (member, value) in hash(value, &format!("{place}.{name}"))? {
+                let place = format!("{place}.{name}.{}", named(member)?);
+                if named(member)? != "url" {
+                    self.unread.push(place);
+                    continue;
+                }
+                let url = text_of(&place, value)?;
+                Operations::default().add(name, &url).map_err(|why| format!("{place}: {why}"))?;
+                addresses.insert(name.to_owned(), url);
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Which names of ops stand for addresses where no target is named.
+    pub(super) fn operations(&self) -> Operations {
+        let target = self.target.as_ref().and_then(|name| self.targets.get(name));
+        self.operations_of(target.unwrap_or(&ProjectTarget::default()))
+    }
+
+    /// What a target says counts before what is said for all.
+    fn operations_of(&self, target: &ProjectTarget) -> Operations {
+        let mut all = Operations::default();
+        for (name, url) in self.operations.iter().chain(&target.operations) {
+            // Each was looked at when it was read.
+            let _sound = all.add(name, url);
+        }
+        all
     }
 
     /// The chassis, profile and tenant of a command: flags win over the environment, that over
@@ -183,7 +229,8 @@ impl Project {
                 }
                 _ => complaint,
             })?;
-        Ok(Chosen { target, tenant: flags.slug(environment), mocks: selected.mocks })
+        let (tenant, operations) = (flags.slug(environment), self.operations_of(&selected));
+        Ok(Chosen { target, tenant, mocks: selected.mocks, operations })
     }
 }
 
@@ -240,6 +287,35 @@ apps: { web: { path: . } }
         let by_variable = chosen(TEXT, None, &[("TXCO_ADMIN_ADDR", "localhost:2"), ("TXCO_TENANT", "b")]);
         assert_eq!((by_variable.0.as_str(), by_variable.1.as_str()), ("http://localhost:2", "b"));
         assert_eq!(chosen("", None, &[]).0, "http://localhost:8081");
+    }
+
+    #[test]
+    fn the_address_of_an_op_is_that_of_the_target() {
+        let text = "
+operations: { ENRICH: { url: 'https://e.example' }, SCORE: { url: 'https://s.example', owner: x } }
+target: staging
+targets:
+  staging: { chassis: 'http://localhost:1' }
+  production: { chassis: 'http://localhost:2', operations: { ENRICH: { url: 'https://e.prod' } } }
+";
+        let project = Project::parse(text).unwrap();
+        assert_eq!(project.unread, ["operations.SCORE.owner"]);
+        let of = |target: Option<&str>| {
+            let chassis = ChassisFlags { target: target.map(str::to_owned), ..ChassisFlags::default() };
+            let flags = TenantFlags { chassis, tenant: None };
+            let operations = project.choose(&flags, &BTreeMap::new()).unwrap().operations;
+            operations.put_in("\"op://ENRICH\" \"op://SCORE\"", Path::new(".")).into_owned()
+        };
+        assert_eq!(of(None), "\"https://e.example\" \"https://s.example\"");
+        assert_eq!(of(Some("production")), "\"https://e.prod\" \"https://s.example\"");
+        assert_eq!(project.operations().put_in("\"op://ENRICH\"", Path::new(".")), "\"https://e.example\"");
+        for (text, said) in [
+            ("operations: { ENRICH: { url: nowhere } }", "operations.ENRICH.url: \"nowhere\" is no address"),
+            ("operations: { ENRICH: https://e }", "operations.ENRICH: expected names"),
+        ] {
+            let error = Project::parse(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use txcl::Color;
 
 use super::output::{Complaint, Console};
 use super::passphrase::ask;
+use super::project::Project;
 use crate::app::{App, Role, Serving};
 use crate::config::{Config, Environment, Otel, Sampler, ServeFlags, Signal};
 use crate::reload::{OwnOps, Rules, entry};
@@ -28,8 +29,11 @@ fn serve(args: ServeArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
     let config = Config::read(args.chassis, console.environment, &Vec::new())
         .map_err(|error| Complaint::usage(error.to_string()))?;
     telemetry::start(config.log_level, config.logger, console.environment);
+    let operations =
+        config.workspace.as_deref().map(Project::read).transpose()?.unwrap_or_default().operations();
     let rules = config.workspace.clone().map(|workspace| Rules {
         workspace,
+        operations,
         stack: config.stack.clone(),
         mode: config.rule_mode.mode(),
         color: if console.color { Color::Coloured } else { Color::Plain },

@@ -1,4 +1,4 @@
-//! The environment, read here and nowhere else, behind one method so that tests pass a map.
+//! The environment, read here and nowhere else, behind a trait so that tests pass a map.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,13 @@ use zeroize::Zeroizing;
 pub trait Environment {
     /// The variable `name`; an empty one counts as not set.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// The flags that the variables with our prefix stand in for, whether we have them or not.
+    fn flags(&self) -> Vec<String>;
 }
+
+/// What the names of our variables begin with.
+const PREFIX: &str = "TXCO_";
 
 /// The variable that is a secret itself.
 const KEY: &str = "TXCO_SECRET_MASTER_KEY_B64";
@@ -49,6 +55,10 @@ impl Environment for ProcessEnvironment {
         let value = std::env::var_os(name)?;
         Some(value.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
     }
+
+    fn flags(&self) -> Vec<String> {
+        std::env::vars_os().filter_map(|(name, _)| flag_of(name.to_str()?)).collect()
+    }
 }
 
 /// No environment at all, or exactly these variables.
@@ -56,6 +66,15 @@ impl Environment for BTreeMap<&str, &str> {
     fn variable(&self, name: &str) -> Option<String> {
         self.get(name).filter(|text| !text.is_empty()).map(|text| (*text).to_owned())
     }
+
+    fn flags(&self) -> Vec<String> {
+        self.keys().filter_map(|name| flag_of(name)).collect()
+    }
+}
+
+/// The flag that a variable stands in for: `TXCO_WEB_ADDR` for `--web-addr`.
+fn flag_of(variable: &str) -> Option<String> {
+    Some(variable.strip_prefix(PREFIX)?.to_ascii_lowercase().replace('_', "-"))
 }
 
 /// The variable that stands in for `flag`: `--web-addr` is `TXCO_WEB_ADDR`. One is systemd's.
@@ -65,7 +84,7 @@ pub fn variable_of(flag: &str) -> String {
         return CREDENTIALS.to_owned();
     }
     let upper = flag.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() });
-    "TXCO_".chars().chain(upper).collect()
+    PREFIX.chars().chain(upper).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ const VALUES: &[&str] = &[
     "continuation-file-dir",
     "continuation-stale-resume-after",
     "continuation-store",
+    "continuation-store-file-dir",
     "db-auth-dsn",
     "db-runtime-dsn",
     "db-schema-dir",
@@ -52,27 +53,47 @@ const SWITCHES: &[&str] = &[
     "usage-enabled",
 ];
 
+/// The first words of settings for what only the Go chassis does: mail, name servers, certificates
+/// of its own, fleets, vectors, data sets, and what is left of docker and etcd.
+const FAMILIES: &[&str] = &[
+    "acme", "dataset", "datasets", "dkim", "dmarc", "dns", "docker", "etcd", "fleet", "imap", "lmtp", "mail",
+    "mx", "smtp", "spf", "tls", "vector", "vectors",
+];
+
+fn of_a_family(name: &str) -> bool {
+    name.split('-').next().is_some_and(|first| FAMILIES.contains(&first))
+}
+
 /// Takes flags of the Go chassis out of a command line that starts a chassis; those that
 /// `known` says are ours stay. Gives what is left, and the flags that were there.
 pub(crate) fn without_flags(
     arguments: Vec<OsString>,
     known: impl Fn(&str) -> bool,
-) -> (Vec<OsString>, Vec<&'static str>) {
+) -> (Vec<OsString>, Vec<String>) {
     let (mut left, mut found) = (Vec::new(), Vec::new());
-    let mut arguments = arguments.into_iter();
+    let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
         let Some((flag, value)) = split(&argument) else {
             left.push(argument);
             continue;
         };
-        let of = |all: &[&'static str]| all.iter().copied().find(|name| *name == flag && !known(name));
-        if let Some(name) = of(SWITCHES) {
-            found.push(name);
-        } else if let Some(name) = of(VALUES) {
+        if known(&flag) {
+            left.push(argument);
+        } else if SWITCHES.contains(&flag.as_str()) {
+            found.push(flag);
+        } else if VALUES.contains(&flag.as_str()) {
             if value.is_none() {
                 drop(arguments.next());
             }
-            found.push(name);
+            found.push(flag);
+        } else if of_a_family(&flag) {
+            // Whether it takes a value nobody here knows. These commands take no words of their
+            // own, so a word behind it is its value.
+            let word = |next: &OsString| !next.to_string_lossy().starts_with('-');
+            if value.is_none() {
+                drop(arguments.next_if(word));
+            }
+            found.push(flag);
         } else {
             left.push(argument);
         }
@@ -100,7 +121,9 @@ pub(crate) fn guards(setting: &str) -> bool {
 
 /// The variables of the Go chassis that are set, except those that `known` says are ours.
 pub(crate) fn variables(environment: &dyn Environment, known: impl Fn(&str) -> bool) -> Vec<String> {
-    let all = VALUES.iter().chain(SWITCHES).filter(|name| !known(name)).map(|name| variable_of(name));
+    let named = VALUES.iter().chain(SWITCHES).map(|name| (*name).to_owned());
+    let of_families = environment.flags().into_iter().filter(|name| of_a_family(name));
+    let all = named.chain(of_families).filter(|name| !known(name)).map(|name| variable_of(&name));
     all.filter(|name| environment.variable(name).is_some()).collect()
 }
 
@@ -113,17 +136,37 @@ mod tests {
     #[test]
     fn what_only_the_go_chassis_knows_is_taken_out() {
         let line = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        let given = "serve --personalities web,admin --env=prod -web-read-timeout 15 --debug-private --usage-enabled=true --web-addr :1";
+        let given = "serve --personalities web,admin --env=prod -web-read-timeout 15 --debug-private --usage-enabled=true \
+                     --smtp-relay -tls-cache-dir ./certs --etcd-endpoints=a,b --web-addr :1";
         let (left, found) = without_flags(line(given), |_| false);
         assert_eq!(left, line("serve --env=prod --web-addr :1"));
-        assert_eq!(found, ["debug-private", "personalities", "usage-enabled", "web-read-timeout"]);
+        assert_eq!(
+            found,
+            [
+                "debug-private",
+                "etcd-endpoints",
+                "personalities",
+                "smtp-relay",
+                "tls-cache-dir",
+                "usage-enabled",
+                "web-read-timeout"
+            ]
+        );
+        let (left, found) =
+            without_flags(line("serve --dns-server 1.1.1.1:53 --webaddr :1"), |name| name == "dns-server");
+        assert_eq!((left.len(), found.len()), (5, 0), "a misspelt flag stays, and is refused");
         let (left, found) = without_flags(line("serve --personalities x"), |name| name == "personalities");
         assert_eq!((left.len(), found.len()), (3, 0), "what we have ourselves stays");
     }
 
     #[test]
     fn its_variables_are_told_by_name_and_never_by_value() {
-        let set = BTreeMap::from([("TXCO_WEB_PASS", "s3cret"), ("TXCO_ENV", "prod")]);
-        assert_eq!(variables(&set, |_| false), ["TXCO_WEB_PASS"]);
+        let set = BTreeMap::from([
+            ("TXCO_WEB_PASS", "s3cret"),
+            ("TXCO_ENV", "prod"),
+            ("TXCO_LMTP_ADDR", ":24"),
+            ("TXCO_DNS_SERVER", "1.1.1.1:53"),
+        ]);
+        assert_eq!(variables(&set, |name| name == "dns-server"), ["TXCO_WEB_PASS", "TXCO_LMTP_ADDR"]);
     }
 }

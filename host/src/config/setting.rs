@@ -70,21 +70,34 @@ impl Setting for u64 {
     }
 }
 
-/// `250ms`, `5s`, `10m`, `1h`; a bare number is seconds.
+/// `250ms`, `1.5s`, `1m30s`, `1h0m0s` as in Go; a bare number is seconds.
 impl Setting for Duration {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || "expected a duration such as 250ms, 5s or 10m".to_owned();
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let millis = match unit {
-            "ms" => Some(number),
-            "" | "s" => number.checked_mul(1_000),
-            "m" => number.checked_mul(60_000),
-            "h" => number.checked_mul(3_600_000),
-            _ => None,
-        };
-        millis.filter(|ms| *ms > 0).map(Self::from_millis).ok_or_else(wrong)
+        let mut time = Self::ZERO;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let of_number = |b: &u8| b.is_ascii_digit() || *b == b'.';
+            let number = rest.bytes().take_while(of_number).count();
+            let unit = rest.bytes().skip(number).take_while(|b| !of_number(b)).count();
+            let (number, behind) = rest.split_at_checked(number).ok_or_else(wrong)?;
+            let (unit, after) = behind.split_at_checked(unit).ok_or_else(wrong)?;
+            let seconds = match unit {
+                "ns" => 1e-9,
+                "us" | "µs" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                "" if number == text => 1.0,
+                _ => return Err(wrong()),
+            };
+            let number: f64 = number.parse().map_err(|_| wrong())?;
+            let part = Self::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+            time = time.checked_add(part).ok_or_else(wrong)?;
+            rest = after;
+        }
+        if time < Self::from_millis(1) { Err(wrong()) } else { Ok(time) }
     }
 }
 
@@ -96,11 +109,20 @@ impl Setting for Switch {
     const ALONE: Option<&'static str> = Some("yes");
 
     fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "yes" | "true" | "1" => Ok(Self(true)),
-            "no" | "false" | "0" => Ok(Self(false)),
+        match plain(text) {
+            "yes" => Ok(Self(true)),
+            "no" => Ok(Self(false)),
             _ => Err("expected yes or no".to_owned()),
         }
+    }
+}
+
+/// `yes` or `no` for what is as good, in Go too; anything else as it is.
+fn plain(text: &str) -> &str {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => "yes",
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => "no",
+        other => other,
     }
 }
 
@@ -266,7 +288,7 @@ macro_rules! words {
             $(const ALONE: Option<&'static str> = Some($alone);)?
 
             fn parse(text: &str) -> Result<Self, String> {
-                match text {
+                match plain(text) {
                     $($word $(| $alias)* => Ok(Self::$variant),)*
                     _ => Err(format!("expected one of: {}", [$($word),*].join(", "))),
                 }
@@ -435,7 +457,20 @@ mod tests {
         assert_eq!(Duration::parse("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(Duration::parse("10m"), Ok(Duration::from_secs(600)));
         assert_eq!(Duration::parse("15"), Ok(Duration::from_secs(15)));
-        for wrong in ["", "s", "5x", "-1s", "0", "99999999999999999999s", "18446744073709551615h", "5µs"] {
+        assert_eq!(Duration::parse("1h0m30.5s"), Ok(Duration::from_millis(3_630_500)));
+        for wrong in [
+            "",
+            "s",
+            "5x",
+            "1.2.3s",
+            "5s10",
+            "1m 30s",
+            "-1s",
+            "0",
+            "99999999999999999999s",
+            "18446744073709551615h",
+            "5µs",
+        ] {
             assert!(Duration::parse(wrong).is_err(), "{wrong}");
         }
         assert_eq!(Bytes::parse("512KiB"), Ok(Bytes(524_288)));
@@ -448,6 +483,18 @@ mod tests {
         for wrong in ["", "65535", "1048577", "64MiB"] {
             assert!(StackSize::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn yes_and_no_in_the_words_of_go() {
+        for (word, is) in
+            [("true", true), ("T", true), ("1", true), ("False", false), ("0", false), ("no", false)]
+        {
+            assert_eq!(Switch::parse(word), Ok(Switch(is)), "{word}");
+            let said = if is { OnlySigned::Yes } else { OnlySigned::No };
+            assert_eq!(OnlySigned::parse(word), Ok(said), "{word}");
+        }
+        assert!(WebMockHeader::parse("tru").is_err());
     }
 
     #[test]

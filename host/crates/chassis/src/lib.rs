@@ -27,6 +27,7 @@
 
 mod settings;
 mod merge;
+mod operations;
 mod workspace;
 mod mock;
 mod modes;
@@ -70,6 +71,7 @@ pub use admission::{NotAdmitted, Pass, Suspension, Terms};
 pub use chassis::{Chassis, Parts};
 pub use count::{Counted, Totals, Use};
 pub use lint::Lint;
+pub use operations::Operations;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::{OpSource, PinnedOps};
 pub use request::{Outcome, Piece, Request, RequestFailure, Ticket, Watch, Watchers};

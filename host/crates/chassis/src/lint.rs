@@ -6,6 +6,7 @@ use txcl::{Color, Diagnostics, Mode, RuleFile, Severity};
 
 use crate::flow::flow;
 use crate::known::{Absent, Embedded};
+use crate::operations::Operations;
 use crate::ruleset::RuleSet;
 use crate::unusable::LoadErrors;
 use crate::workspace::{self, Misplaced};
@@ -26,10 +27,10 @@ pub struct Lint {
 impl Lint {
     /// Checks every rule file below `workspace/OPS`.
     #[must_use]
-    pub fn of_workspace(workspace: &Path, mode: Mode) -> Self {
+    pub fn of_workspace(workspace: &Path, mode: Mode, operations: &Operations) -> Self {
         let mut lint = Self::default();
         let (mut stack, ops) = (None, Embedded::read(Absent::Told));
-        match workspace::read(workspace) {
+        match workspace::read(workspace, operations) {
             Err(misplaced) => lint.misplaced = misplaced,
             Ok(found) => {
                 for file in found {
@@ -40,7 +41,7 @@ impl Lint {
             }
         }
         // Which stack events enter makes no difference: each may be the one.
-        match RuleSet::load(workspace, stack.as_ref(), mode) {
+        match RuleSet::load_with(operations, workspace, stack.as_ref(), mode) {
             Ok(rules) => {
                 lint.flow = flow(&rules);
                 lint.flow.extend(rules.cannot_wait());

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use model::StackName;
 
+use crate::operations::Operations;
+
 /// A rule file and where it belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -64,17 +66,17 @@ const MAX_RULE_BYTES: u64 = 1 << 20;
 /// The deepest folder below `OPS` that is looked into.
 const MAX_DEPTH: usize = 16;
 
-/// Every rule file below `workspace/OPS`, as it is applied.
+/// Every rule file below `workspace/OPS`, as it is applied: with addresses for the names of `operations`.
 ///
 /// # Errors
 /// Whatever is not where it should be.
-pub fn sources(workspace: &Path) -> Result<Vec<Source>, Vec<Misplaced>> {
+pub fn sources(workspace: &Path, operations: &Operations) -> Result<Vec<Source>, Vec<Misplaced>> {
     let source = |found: Found| {
         let below = format!("OPS/{}/", found.stack);
         let path = found.shown.strip_prefix(&below).unwrap_or(&found.shown).to_owned();
         Source { stack: found.stack, path, text: found.text }
     };
-    Ok(read(workspace)?.into_iter().map(source).collect())
+    Ok(read(workspace, operations)?.into_iter().map(source).collect())
 }
 
 /// Where the rule of a stack's file belongs; nothing when its folder is switched off.
@@ -117,8 +119,8 @@ pub(crate) fn placed(sources: Vec<Source>) -> Result<Vec<Found>, Vec<Misplaced>>
 }
 
 /// Reads every rule file below `workspace/OPS`, in the order of stack, scope and name.
-pub(crate) fn read(workspace: &Path) -> Result<Vec<Found>, Vec<Misplaced>> {
-    let mut walk = Walk::default();
+pub(crate) fn read(workspace: &Path, operations: &Operations) -> Result<Vec<Found>, Vec<Misplaced>> {
+    let mut walk = Walk { operations: operations.clone(), ..Walk::default() };
     walk.folder(&workspace.join("OPS"), &mut Vec::new());
     walk.end()
 }
@@ -127,6 +129,7 @@ const LAYOUT: &str = "rules live in OPS/<stack>/<scope>/<name>.txcl, for instanc
 
 #[derive(Default)]
 struct Walk {
+    operations: Operations,
     found: Vec<Found>,
     misplaced: Vec<Misplaced>,
 }
@@ -213,7 +216,7 @@ impl Walk {
                 scope: place.1,
                 name: place.2,
                 shown: shown(segments),
-                text,
+                text: self.operations.put_in(&text, path.parent().unwrap_or(path)).into_owned(),
             }),
             Err(message) => self.refuse(segments, message, "a rule file is UTF-8 text of at most 1 MiB"),
         }
@@ -299,7 +302,7 @@ mod tests {
             "shop/eu/20/notes.md",
             "_sys/boot/0/route.txcl",
         ]);
-        let found = read(folder.path()).unwrap();
+        let found = read(folder.path(), &Operations::default()).unwrap();
         let places: Vec<_> = found.iter().map(|f| (f.stack.as_str(), f.scope, f.name.as_str())).collect();
         assert_eq!(places, [("shop/eu", 100, "sub_pay"), ("shop/eu", 200, "b")]);
     }
@@ -308,7 +311,7 @@ mod tests {
     fn what_is_misplaced_is_named_all_at_once() {
         let folder =
             workspace(&["a.txcl", "10/a.txcl", "shop/a.txcl", "shop/1/a b.txcl", "shop/99999999999/x.txcl"]);
-        let misplaced = read(folder.path()).unwrap_err();
+        let misplaced = read(folder.path(), &Operations::default()).unwrap_err();
         let paths: Vec<_> = misplaced.iter().map(|m| m.path.as_str()).collect();
         assert_eq!(
             paths,
@@ -325,13 +328,13 @@ mod tests {
     #[test]
     fn two_rules_of_one_name_are_refused() {
         let folder = workspace(&["s/1/a_b.txcl", "s/01/a/b.txcl"]);
-        let misplaced = read(folder.path()).unwrap_err();
+        let misplaced = read(folder.path(), &Operations::default()).unwrap_err();
         assert!(misplaced[0].message.contains("two rules are named a_b"), "{misplaced:?}");
     }
 
     #[test]
     fn no_ops_folder_is_said() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(read(folder.path()).unwrap_err()[0].path, "OPS");
+        assert_eq!(read(folder.path(), &Operations::default()).unwrap_err()[0].path, "OPS");
     }
 }

@@ -142,7 +142,7 @@ fn changed(
         json: args.space.json,
     };
     let chosen = chosen(&flags, console)?;
-    let local = Local::read(flags.workspace.as_deref(), only, chosen.mocks, console)?;
+    let local = Local::read(flags.workspace.as_deref(), only, &chosen, console)?;
     if local.stacks.is_empty() {
         return Err(Complaint::failed("the workspace has no rules below OPS (`txco init` makes some)"));
     }

@@ -126,7 +126,7 @@ pub(super) fn here_and_there(
 ) -> Result<(Local, Chosen), Complaint> {
     let chosen = chosen(&args.space, console)?;
     chosen.target.may_read()?;
-    let local = Local::read(args.space.workspace.as_deref(), args.stack.as_deref(), chosen.mocks, console)?;
+    let local = Local::read(args.space.workspace.as_deref(), args.stack.as_deref(), &chosen, console)?;
     Ok((local, chosen))
 }
 

@@ -12,7 +12,7 @@ use txcl::{Color, Mode};
 
 use crate::cli::dev::workspace;
 use crate::cli::output::{Complaint, Console};
-use crate::cli::project::Mocks;
+use crate::cli::project::{Chosen, Mocks};
 
 /// What lies beside rules.
 pub(super) const MOCKS: [&str; 2] = ["mock-request.json", "mock-response.json"];
@@ -46,7 +46,7 @@ impl Local {
     pub(super) fn read(
         dir: Option<&Path>,
         only: Option<&str>,
-        mocks: Mocks,
+        chosen: &Chosen,
         console: &mut Console<'_>,
     ) -> Result<Self, Complaint> {
         let folder = workspace(dir.unwrap_or_else(|| Path::new(".")))?;
@@ -56,7 +56,7 @@ impl Local {
             }
             Complaint::failed("nothing is done: files lie where they do not belong")
         };
-        let found = match sources(&folder) {
+        let found = match sources(&folder, &chosen.operations) {
             Ok(found) => found,
             Err(all) => return Err(misplaced(all, console)),
         };
@@ -75,7 +75,7 @@ impl Local {
                 .iter()
                 .map(|source| StackFile { path: source.path.clone(), content: source.text.clone() })
                 .collect();
-            if mocks == Mocks::Allowed {
+            if chosen.mocks == Mocks::Allowed {
                 files.extend(mocks_beside(&folder, &stack, &files)?);
             }
             files.sort_by(|a, b| a.path.cmp(&b.path));

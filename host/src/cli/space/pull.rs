@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use chassis::rule_place;
+use chassis::{Operations, rule_place};
 use model::StackName;
 use serde_json::json;
 use store::StackFile;
@@ -81,7 +81,7 @@ pub(super) fn run(args: &PullArgs, console: &mut Console<'_>) -> Result<(), Comp
         let stack = StackName::parse(&name)
             .map_err(|error| Complaint::failed(format!("{name} is no name of a stack: {}", error.rule)))?;
         let files = remote.files(&name, version, console)?;
-        all.push(compared(&folder, stack, version, files, console)?);
+        all.push(compared(&folder, stack, version, (files, &chosen.operations), console)?);
     }
     let lost: Vec<_> =
         all.iter().flat_map(|one| one.other.iter().map(|file| shown(&one.stack, &file.path))).collect();
@@ -104,7 +104,7 @@ fn compared(
     folder: &Path,
     stack: StackName,
     version: u64,
-    files: Vec<StackFile>,
+    (files, operations): (Vec<StackFile>, &Operations),
     console: &mut Console<'_>,
 ) -> Result<Pulled, Complaint> {
     let mut pulled = Pulled { stack, version, new: Vec::new(), other: Vec::new(), same: 0 };
@@ -115,8 +115,13 @@ fn compared(
             continue;
         }
         let path = folder.join(shown(&pulled.stack, &file.path));
+        // What was applied has addresses where the file here has names.
+        let applied = |here: &[u8]| {
+            let beside = path.parent().unwrap_or(folder);
+            str::from_utf8(here).is_ok_and(|here| operations.put_in(here, beside) == file.content)
+        };
         match fs::read(&path) {
-            Ok(here) if here == file.content.as_bytes() => pulled.same += 1,
+            Ok(here) if here == file.content.as_bytes() || applied(&here) => pulled.same += 1,
             Ok(_) => pulled.other.push(file),
             Err(error) if error.kind() == ErrorKind::NotFound => pulled.new.push(file),
             Err(error) => return Err(Complaint::failed(format!("{}: {error}", path.display()))),

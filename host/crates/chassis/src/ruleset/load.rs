@@ -9,6 +9,7 @@ use txcl::{Exec, Mode, Rule, RuleFile};
 
 use super::{File, RuleSet, Scopes, only};
 use crate::known::{Absent, Embedded};
+use crate::operations::Operations;
 use crate::trace::Hiding;
 use crate::unusable::LoadErrors;
 use crate::workspace::{self, Found, Source};
@@ -21,7 +22,20 @@ impl RuleSet {
     /// # Errors
     /// [`LoadErrors`]; nothing is loaded then.
     pub fn load(workspace: &Path, stack: Option<&StackName>, mode: Mode) -> Result<Self, LoadErrors> {
-        let found = workspace::read(workspace).map_err(LoadErrors::Misplaced)?;
+        Self::load_with(&Operations::default(), workspace, stack, mode)
+    }
+
+    /// The same, with addresses for the names of `operations`.
+    ///
+    /// # Errors
+    /// [`LoadErrors`]; nothing is loaded then.
+    pub fn load_with(
+        operations: &Operations,
+        workspace: &Path,
+        stack: Option<&StackName>,
+        mode: Mode,
+    ) -> Result<Self, LoadErrors> {
+        let found = workspace::read(workspace, operations).map_err(LoadErrors::Misplaced)?;
         let folders = found.iter().filter_map(|file| file.shown.rsplit_once('/'));
         let folders = folders.map(|(folder, _)| folder.to_owned()).collect();
         let mocks = mock::read(workspace, folders).map_err(LoadErrors::Misplaced)?;

@@ -1,0 +1,87 @@
+//! Who comes from the Go chassis brings its `txco.yaml`, its flags and its variables, and they mean what they meant.
+
+use serde_json::json;
+use support::{Call, Host};
+
+use crate::TXCO;
+
+const YAML: &str = "
+operations:
+  ENRICH:
+    url: http://127.0.0.1:1/enrich
+targets:
+  production:
+    chassis: http://localhost:1
+    operations:
+      ENRICH:
+        url: https://enrich.example/v1
+";
+const RULE: &str = "# op://ENRICH\nEXEC \"op://ENRICH\"\nWITH method = \"PUT\"\n";
+
+/// `txco ARGS…` in the workspace, against this chassis.
+fn there(host: &mut Host, args: &[&str]) -> support::Output {
+    let call = Call::new(args).env("TXCO_ADMIN_ADDR", &host.admin_address().to_string());
+    host.run(&call.arg("--workspace").arg("workspace"))
+}
+
+#[test]
+fn an_operation_of_the_workspace_is_called_at_its_address() {
+    let mut host = Host::serve(TXCO).flags(&["--egress-policy", "open"]).start();
+    host.write("workspace/txco.yaml", YAML);
+    host.write("workspace/OPS/shop/100/a.txcl", RULE);
+    assert_eq!(host.txco(&["lint", "workspace"]).succeeds(), "1 files, 0 errors, 0 warnings\n");
+    let said = there(&mut host, &["apply"]).succeeds();
+    assert!(said.contains("✓ shop v1 activated (1 files)\n"), "{said}");
+    let applied = "# op://ENRICH\nEXEC \"http://127.0.0.1:1/enrich\"\nWITH method = \"PUT\"\n";
+    assert_eq!(there(&mut host, &["cat", "shop/100/a.txcl"]).succeeds(), applied);
+    assert_eq!(host.event("/", &json!({})).status, 502, "nobody listens at that address");
+    // What was applied is what lies here, whichever way one looks.
+    assert_eq!(there(&mut host, &["apply"]).succeeds(), "apply: nothing to apply (1 unchanged)\n");
+    assert_eq!(there(&mut host, &["diff"]).succeeds(), "no differences\n");
+    there(&mut host, &["pull"]).succeeds();
+    assert_eq!(host.read("workspace/OPS/shop/100/a.txcl"), RULE);
+    // The address of a target comes before that of all.
+    let diff = there(&mut host, &["diff", "--target", "production"]).succeeds();
+    assert!(diff.contains("+EXEC \"https://enrich.example/v1\""), "{diff}");
+    // Parameters are those of a request, not of an op.
+    host.write("workspace/OPS/shop/100/a.txcl", "EXEC \"op://ENRICH\" WITH metod = \"PUT\"\n");
+    let said = host.txco(&["lint", "workspace"]).fails(1);
+    assert!(said.contains("an http request has no parameter metod"), "{said}");
+    host.finish();
+}
+
+#[test]
+fn a_chassis_of_a_workspace_reads_its_operations_too() {
+    let mut host =
+        Host::dev(TXCO).file("workspace/txco.yaml", YAML).rule("OPS/shop/100/a.txcl", RULE).start();
+    assert_eq!(host.event("/", &json!({})).status, 502, "nobody listens at that address");
+    host.finish();
+}
+
+#[test]
+fn switches_times_and_settings_it_does_not_have_are_taken_as_go_writes_them() {
+    let flags = [
+        "--web-mock-header=false",
+        "-require-hostname-verification=False",
+        "-op-timeout=1m30s",
+        "--smtp-relay=mail.example:25",
+        "-tls-cache-dir",
+        "./certs",
+    ];
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/shop/10/a.txcl", "EMIT .a = 1\n")
+        .flags(&flags)
+        .env("TXCO_OP_TIMEOUT_MAX", "1h0m0s")
+        .env("TXCO_TRACE_ASYNC", "f")
+        .env("TXCO_LMTP_ADDR", ":24")
+        .start();
+    let log = host.log();
+    for setting in ["--smtp-relay", "--tls-cache-dir", "TXCO_LMTP_ADDR"] {
+        let told = format!("{setting} is a setting of the Go chassis that this one does not have: ignored");
+        assert_eq!(log.matches(&told).count(), 1, "{log}");
+    }
+    assert_eq!(host.event("/", &json!({})).json()["a"], 1);
+    let said = host.txco(&["serve", "--webaddr", ":1"]).fails(2);
+    assert!(said.contains("unexpected argument '--webaddr'"), "{said}");
+    host.finish();
+}
