@@ -122,3 +122,18 @@ fn a_request_names_one_host() {
     }
     host.finish();
 }
+
+/// A 2xx to CONNECT means that a tunnel begins: whoever looks for open proxies would note one here.
+#[test]
+fn nobody_gets_a_tunnel() {
+    let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", "EMIT .a = 1\n").start();
+    let mut stream = TcpStream::connect(host.web_address()).unwrap();
+    stream
+        .write_all(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    host.record("answer", answer.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("\"method_unsupported\""), "{answer}");
+    host.finish();
+}

@@ -85,3 +85,22 @@ fn switches_times_and_settings_it_does_not_have_are_taken_as_go_writes_them() {
     assert!(said.contains("unexpected argument '--webaddr'"), "{said}");
     host.finish();
 }
+
+#[test]
+fn what_lies_beside_rules_and_is_none_is_told() {
+    let mut host = Host::serve(TXCO).start();
+    host.write("workspace/OPS/shop/100/a.txcl", "EMIT .a = 1\n");
+    host.write("workspace/OPS/shop/FILES/index.html", "<h1>hello</h1>");
+    let applied = there(&mut host, &["apply"]);
+    assert!(
+        applied.stderr.contains("OPS/shop/FILES stays here: this txco has rules only\n"),
+        "{}",
+        applied.stderr
+    );
+    assert!(applied.succeeds().contains("✓ shop v1 activated (1 files)\n"));
+    for own in ["boot", "boot/x", "_sys/y"] {
+        let said = host.txco(&["init", own, "elsewhere"]).fails(2);
+        assert!(said.contains("are the chassis's own"), "{own}: {said}");
+    }
+    host.finish();
+}

@@ -144,13 +144,18 @@ fn it_is_told_why_rules_fired() {
     let mut host = Host::serve(TXCO)
         .rule("OPS/web/100/big.txcl", "WHEN .body.total > 100\nEMIT .big = true\n")
         .rule("OPS/web/100/small.txcl", "WHEN .body.total <= 100\nEMIT @halt = true\n")
+        .rule("OPS/web/50/call.txcl", "EXEC \"http://127.0.0.1:1/\"\nWITH on_error = \"continue\"\n")
         .rule("OPS/web/200/later.txcl", "EMIT .later = true\n")
+        .flags(&["--egress-policy", "open"])
         .start();
     assert_eq!(host.event("/", &json!({ "total": 7 })).status, 200);
+    let whole = host.txco(&["trace", "last", "--step", "1", "--verbose", "--plain"]).succeeds();
+    assert!(whole.starts_with("web/50/call\nin  "), "{whole}");
     let told = host.txco(&["trace", "last", "--explain"]).succeeds();
     for text in [
         "big  did not fire: its condition did not hold\n    line 1: .body.total > 100 did not hold: found 7",
         "small  fired: its condition held",
+        "    went on after upstream_unreachable: http://127.0.0.1:1: connection refused (on_error)",
         "web/100 ended the request (@halt)",
         "never reached\n  web/200  later",
     ] {

@@ -174,7 +174,10 @@ impl Project {
     /// Which names of ops stand for addresses where no target is named.
     pub(super) fn operations(&self) -> Operations {
         let target = self.target.as_ref().and_then(|name| self.targets.get(name));
-        self.operations_of(target.unwrap_or(&ProjectTarget::default()))
+        target.map_or_else(
+            || self.operations_of(&ProjectTarget::default()),
+            |target| self.operations_of(target),
+        )
     }
 
     /// What a target says counts before what is said for all.

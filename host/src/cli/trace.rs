@@ -38,8 +38,11 @@ pub(super) struct TraceArgs {
     #[arg(long, conflicts_with_all = ["request", "explain", "step", "json"])]
     watch: bool,
     /// Show what went into every step and came out of it
-    #[arg(long, conflicts_with_all = ["explain", "step", "json"])]
+    #[arg(long, conflicts_with_all = ["explain", "json"])]
     verbose: bool,
+    /// Of the Go chassis: what is printed is always plain here
+    #[arg(long, hide = true)]
+    plain: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,

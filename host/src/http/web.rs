@@ -129,6 +129,10 @@ impl Web {
         if weight(&parts.headers) > usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX) {
             return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large");
         }
+        // A 2xx would tell whoever looks for open proxies that a tunnel begins here.
+        if parts.method == Method::CONNECT {
+            return refuse(StatusCode::NOT_IMPLEMENTED, "method_unsupported");
+        }
         if !inlet::names_one_host(parts) {
             return refuse(StatusCode::BAD_REQUEST, "host_invalid");
         }

@@ -44,7 +44,12 @@ impl Place<'_> {
             // A request that could not be made right is no upstream's error: never go on.
             (Some(failure), OnError::Halt) => Err(failure),
             (Some(failure), OnError::Continue) if !is_upstreams(failure.fault) => Err(failure),
-            (failure, _) => received(reply, failure, into.as_ref()),
+            (failure, _) => {
+                let gone_on =
+                    |failure: &Failure| format!("went_on_after {}: {}", failure.fault.code(), failure.detail);
+                step.notes.extend(failure.as_ref().map(gone_on));
+                received(reply, failure, into.as_ref())
+            }
         }
     }
 

@@ -100,6 +100,7 @@ pub(crate) async fn run_scope<'r>(
     let waits = may_wait(chosen.iter().flat_map(|file| &file.rules));
     let company = if chosen.len() == 1 && !waits { Company::Alone } else { Company::Others };
     let shown = Shown::new();
+    let passed = best.map_or_else(Vec::new, |best| passed_over(place, files, best, &envelope, &shown));
     let (mut ends, envelope) = match chosen.as_slice() {
         // Nobody else reads it: it is changed where it is.
         [file] if company == Company::Alone => {
@@ -110,7 +111,7 @@ pub(crate) async fn run_scope<'r>(
             (join_all(chosen.iter().map(one)).await, envelope)
         }
     };
-    tell(place, files, best, &mut ends);
+    tell(place, passed, &mut ends);
     let steps: Vec<Step> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.steps)).collect();
     let failure = ends.iter_mut().find_map(|end| end.failure.take());
     if let Some(failure) = failure {
@@ -182,24 +183,38 @@ fn foremost<'f>(
     Ok(best)
 }
 
-/// Tells the trace why each rule of the scope fired or did not.
-fn tell(
+/// For the trace: why the rules of other files than the chosen one do not run. Those whose WHEN does not
+/// hold would not have anyway, whatever their own PRIORITY.
+fn passed_over(
     place: &Place<'_>,
     files: &[std::sync::Arc<File>],
-    best: Option<(&File, &Rule)>,
-    ends: &mut [FileEnd<'_>],
-) {
-    let recording = place.recording;
-    if !recording.is_on() {
+    (chosen, first): (&File, &Rule),
+    envelope: &Envelope,
+    shown: &Shown,
+) -> Vec<serde_json::Value> {
+    if !place.recording.is_on() {
+        return Vec::new();
+    }
+    let because = format!("{} has PRIORITY {}", first.name(), first.priority());
+    let others = files.iter().filter(|file| !std::ptr::eq(file.as_ref(), chosen));
+    let told = |rule: &Rule| match rule.matches(envelope, &place.clock) {
+        // What a rule further down in a file would have seen nobody knows.
+        Ok(false) if rule.position() == 0 => {
+            place.recording.considered(rule, envelope, shown, &place.clock, false)
+        }
+        Ok(_) | Err(_) => place.recording.passed_over(rule, &because),
+    };
+    others.flat_map(|file| &file.rules).filter_map(told).collect()
+}
+
+/// Tells the trace why each rule of the scope fired or did not.
+fn tell(place: &Place<'_>, passed: Vec<serde_json::Value>, ends: &mut [FileEnd<'_>]) {
+    if !place.recording.is_on() {
         return;
     }
     let mut rules: Vec<_> = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.considered)).collect();
-    if let Some((chosen, first)) = best {
-        let because = format!("{} has PRIORITY {}", first.name(), first.priority());
-        let others = files.iter().filter(|file| !std::ptr::eq(file.as_ref(), chosen));
-        rules.extend(others.flat_map(|f| &f.rules).filter_map(|rule| recording.passed_over(rule, &because)));
-    }
-    recording.event(
+    rules.extend(passed);
+    place.recording.event(
         "stage.rules",
         || serde_json::json!({ "stack": place.stack.as_str(), "scope": place.scope, "rules": rules }),
     );

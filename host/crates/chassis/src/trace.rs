@@ -223,7 +223,12 @@ impl Recording {
         let told = |test: &Tested<'_>| {
             let mut told = json!({ "line": test.line, "test": test.text, "held": test.held });
             if let (Some(shown), Some(members)) = (shown, told.as_object_mut()) {
-                let found = shown.get(test.path).map_or_else(|| "nothing".to_owned(), Value::to_json);
+                let found = match (shown.get(test.path), envelope.get(test.path)) {
+                    (Some(found), _) => found.to_json(),
+                    // The place is left out, or lies in one that is masked as a whole.
+                    (None, Some(_)) => "something that is hidden".to_owned(),
+                    (None, None) => "nothing".to_owned(),
+                };
                 let (found, cut) = cap(&found, FOUND_CAP);
                 members.insert(
                     "found".to_owned(),

@@ -45,6 +45,10 @@ pub(super) fn run(args: &InitArgs, console: &mut Console<'_>) -> Result<(), Comp
     if stack.as_str().split('/').any(|segment| segment.starts_with(|c: char| c.is_ascii_digit())) {
         return Err(Complaint::usage("STACK: a folder that begins with a digit is a scope"));
     }
+    if let Some(own) = ["boot", "_sys"].into_iter().find(|own| stack.as_str().split('/').next() == Some(own))
+    {
+        return Err(Complaint::usage(format!("STACK: stacks below {own} are the chassis's own")));
+    }
     let rule = Path::new("OPS").join(stack.as_str()).join("100/hello.txcl");
     let folder = args.dir.join("OPS").join(stack.as_str());
     if folder.exists() {

@@ -16,6 +16,8 @@ use crate::cli::project::{Chosen, Mocks};
 
 /// What lies beside rules.
 pub(super) const MOCKS: [&str; 2] = ["mock-request.json", "mock-response.json"];
+/// Folders of a stack that the Go chassis serves, searches or asks, and this one does not.
+const OF_GO: [&str; 4] = ["FILES", "VECTORS", "KV", "DATASETS"];
 /// The largest of them.
 const MAX_MOCK: u64 = 1 << 20;
 
@@ -71,6 +73,11 @@ impl Local {
         }
         let mut stacks = BTreeMap::new();
         for (stack, sources) in by_stack {
+            for name in OF_GO {
+                if folder.join("OPS").join(stack.as_str()).join(name).is_dir() {
+                    console.note(&format!("OPS/{stack}/{name} stays here: this txco has rules only"));
+                }
+            }
             let mut files: Vec<_> = sources
                 .iter()
                 .map(|source| StackFile { path: source.path.clone(), content: source.text.clone() })

@@ -72,6 +72,9 @@ fn one(rule: &RuleRecord, record: &Record, stack: &str, scope: u32, lines: &mut 
         } else if !step.operation.is_empty() {
             lines.push(format!("    ran {} in {}", cell(&step.operation), shown_millis(step.duration_ms)));
         }
+        for after in step.notes.iter().filter_map(|note| note.strip_prefix("went_on_after ")) {
+            lines.push(format!("    went on after {} (on_error)", cell(after)));
+        }
     }
 }
 

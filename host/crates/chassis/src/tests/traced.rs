@@ -55,6 +55,7 @@ fn the_timeline_tells_why_each_rule_fired_or_did_not() {
         ("s/1/b.txcl", "WHEN .type == \"x\" && .n > 50\nEMIT .b = 1"),
         ("s/2/first.txcl", "WHEN .n > 1\nPRIORITY 5\nEMIT @goto = 9"),
         ("s/2/second.txcl", "EMIT .c = 1"),
+        ("s/2/third.txcl", "WHEN .n == 8\nPRIORITY 20\nEMIT .c = 1"),
         ("s/3/never.txcl", "EMIT .d = 1"),
         ("s/9/last.txcl", "EMIT .e = 1"),
         ("_elsewhere/1/other.txcl", "EMIT .f = 1"),
@@ -74,6 +75,9 @@ fn the_timeline_tells_why_each_rule_fired_or_did_not() {
     ]);
     assert_eq!(b["tests"], tests);
     assert_eq!(rule(1, "second")["because"], "first has PRIORITY 5");
+    // It has more, and would not have run without the other either.
+    let third = rule(1, "third");
+    assert_eq!((&third["because"], &third["tests"][0]["found"]), (&serde_json::Value::Null, &"7".into()));
     assert_eq!(events(&line, "stage.jump")[0]["from"], 9);
     let unreached = serde_json::json!([{ "stack": "s", "scope": 3, "rules": ["never"] }]);
     assert_eq!(events(&line, "stages.unreached")[0]["stages"], unreached);
@@ -99,4 +103,21 @@ fn each_rule_is_told_what_it_found_itself() {
         .collect();
     let told = [("a.1", 1), ("a.2", 2), ("b", 1), ("c", 2)];
     assert_eq!(found, told.map(|(name, n)| format!("\"{name}\" \"{n}\"")));
+}
+
+/// A place that a trace does not show held something all the same.
+#[test]
+fn what_a_rule_found_and_nobody_may_see_is_not_told_as_nothing() {
+    let line = Line::new(Secrets::Off);
+    line.rules(&[(
+        "s/1/a.txcl",
+        "WHEN @web.req.headers.Authorization.0 =~ /^Bearer/ && .pin == \"0000-secret\" && .absent == null\nWITH omit = \".pin\"",
+    )]);
+    let event =
+        r#"{"pin":"0000-secret","_txc":{"web":{"req":{"headers":{"Authorization":["Bearer s3cret"]}}}}}"#;
+    line.run(event);
+    let tests = &events(&line, "stage.rules")[0]["rules"][0]["tests"];
+    let found: Vec<_> =
+        tests.as_array().unwrap().iter().map(|test| test["found"].as_str().unwrap()).collect();
+    assert_eq!(found, ["something that is hidden", "something that is hidden", "nothing"]);
 }
