@@ -216,7 +216,7 @@ fn without_settings_of_go(
         let verb = line.find_subcommand(&verb);
         verb.is_some_and(|verb| verb.get_arguments().any(|argument| argument.get_long() == Some(name)))
     };
-    let (left, flags) = of_go::without_flags(arguments, ours);
+    let (left, flags) = of_go::without_flags(&verb, arguments, ours);
     let flags = flags.into_iter().map(|flag| format!("--{flag}"));
     for setting in flags.chain(of_go::variables(console.environment, ours)) {
         if of_go::guards(&setting) {

@@ -116,3 +116,13 @@ fn lint_says_what_lies_where_no_rule_belongs() {
     assert_eq!(json["findings"][0]["severity"], "error", "{json}");
     host.finish();
 }
+
+#[test]
+fn lint_lists_rules_by_where_they_stand() {
+    let mut host = Host::dev(TXCO)
+        .rule("OPS/shop/eu/0100_charge/sub/pay.txcl", TIDY)
+        .rule("OPS/shop/20/a.txcl", "SET .a = \n")
+        .at_rest();
+    assert_eq!(host.txco(&["lint", "--list", "workspace"]).succeeds(), "shop/20/a\nshop/eu/100/sub_pay\n");
+    host.finish();
+}

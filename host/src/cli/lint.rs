@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chassis::{Lint, Misplaced};
+use chassis::{Lint, Misplaced, Operations, RulePlace, rule_place, sources};
 use serde_json::{Value, json};
 use txcl::{Color, Mode, RuleFile, Severity};
 
@@ -25,6 +25,9 @@ pub(super) struct LintArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Only list the rules of workspaces, as STACK/SCOPE/NAME
+    #[arg(long, conflicts_with_all = ["json", "lenient"])]
+    list: bool,
 }
 
 /// Checks; exits with 1 when there is an error.
@@ -40,6 +43,9 @@ fn lint(args: &LintArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         paths => paths.to_vec(),
     };
     let (workspaces, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(|p| p.join("OPS").is_dir());
+    if args.list {
+        return list(&workspaces, console);
+    }
     let mut found = Lint::default();
     for workspace in workspaces {
         let operations = Project::read(&workspace)?.operations();
@@ -60,6 +66,23 @@ fn lint(args: &LintArgs, console: &mut Console<'_>) -> Result<(), Complaint> {
         console.print(&format!("{} files, {errors} errors, {warnings} warnings", found.files))?;
     }
     if errors > 0 { Err(Complaint::silent()) } else { Ok(()) }
+}
+
+/// The rules of workspaces, each file by where it stands.
+fn list(workspaces: &[PathBuf], console: &mut Console<'_>) -> Result<(), Complaint> {
+    let complaint = |all: Vec<Misplaced>| {
+        let all = all.iter().map(|one| format!("{}: {}", one.path, one.message));
+        Complaint::failed(all.collect::<Vec<_>>().join("\n"))
+    };
+    for workspace in workspaces {
+        for source in sources(workspace, &Operations::default()).map_err(complaint)? {
+            let place = rule_place(&source.stack, &source.path).map_err(|one| complaint(vec![one]))?;
+            if let Some(RulePlace { scope, name }) = place {
+                console.print(&format!("{}/{scope}/{name}", source.stack))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn as_json(found: &Lint, errors: usize, warnings: usize) -> Value {

@@ -39,6 +39,10 @@ const VALUES: &[&str] = &[
     "web-user",
 ];
 
+/// Flags of its `dev` alone, with a value and without; `--no-chassis` is none of them, since here a chassis is all there is.
+const OF_DEV: (&[&str], &[&str]) =
+    (&["watch-ignore"], &["apply", "dns", "force-opstacks", "lmtp", "tcp", "ui", "verbose", "watch"]);
+
 /// Settings that are on or off; alone they mean on.
 const SWITCHES: &[&str] = &[
     "admin-allow-open",
@@ -67,6 +71,7 @@ fn of_a_family(name: &str) -> bool {
 /// Takes flags of the Go chassis out of a command line that starts a chassis; those that
 /// `known` says are ours stay. Gives what is left, and the flags that were there.
 pub(crate) fn without_flags(
+    verb: &str,
     arguments: Vec<OsString>,
     known: impl Fn(&str) -> bool,
 ) -> (Vec<OsString>, Vec<String>) {
@@ -77,11 +82,12 @@ pub(crate) fn without_flags(
             left.push(argument);
             continue;
         };
+        let of_dev = |all: &[&str]| verb == "dev" && all.contains(&flag.as_str());
         if known(&flag) {
             left.push(argument);
-        } else if SWITCHES.contains(&flag.as_str()) {
+        } else if SWITCHES.contains(&flag.as_str()) || of_dev(OF_DEV.1) {
             found.push(flag);
-        } else if VALUES.contains(&flag.as_str()) {
+        } else if VALUES.contains(&flag.as_str()) || of_dev(OF_DEV.0) {
             if value.is_none() {
                 drop(arguments.next());
             }
@@ -138,7 +144,7 @@ mod tests {
         let line = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
         let given = "serve --personalities web,admin --env=prod -web-read-timeout 15 --debug-private --usage-enabled=true \
                      --smtp-relay -tls-cache-dir ./certs --etcd-endpoints=a,b --web-addr :1";
-        let (left, found) = without_flags(line(given), |_| false);
+        let (left, found) = without_flags("serve", line(given), |_| false);
         assert_eq!(left, line("serve --env=prod --web-addr :1"));
         assert_eq!(
             found,
@@ -153,10 +159,16 @@ mod tests {
             ]
         );
         let (left, found) =
-            without_flags(line("serve --dns-server 1.1.1.1:53 --webaddr :1"), |name| name == "dns-server");
+            without_flags("serve", line("serve --dns-server 1.1.1.1:53 --webaddr :1"), |name| {
+                name == "dns-server"
+            });
         assert_eq!((left.len(), found.len()), (5, 0), "a misspelt flag stays, and is refused");
-        let (left, found) = without_flags(line("serve --personalities x"), |name| name == "personalities");
+        let (left, found) =
+            without_flags("serve", line("serve --personalities x"), |name| name == "personalities");
         assert_eq!((left.len(), found.len()), (3, 0), "what we have ourselves stays");
+        let (left, found) =
+            without_flags("dev", line("dev --watch=false --watch-ignore x --no-chassis"), |_| false);
+        assert_eq!((left, found.len()), (line("dev --no-chassis"), 2));
     }
 
     #[test]
