@@ -130,7 +130,7 @@ impl Place<'_> {
             self.fuel.pay(fuel::EXEC)?;
         }
         let name = || format!("{}/{}/{}", self.stack, self.scope, rule.name());
-        let mock = mock::instead(rule.exec(), mock, name, &prepared.input, self.rooms.settings.mocks)?;
+        let mock = mock::instead(rule.exec(), mock, name, prepared.whole(), self.rooms.settings.mocks)?;
         if mock.is_none() {
             self.fuel.pay(fuel::SECRET.saturating_mul(fuel::secrets(rule.secrets())))?;
         }

@@ -33,6 +33,14 @@ pub struct Prepared {
     pub(crate) selected: Vec<Chosen>,
 }
 
+impl Prepared {
+    /// The input before SELECT narrowed it.
+    #[must_use]
+    pub fn whole(&self) -> &Envelope {
+        self.full.as_ref().unwrap_or(&self.input)
+    }
+}
+
 /// A value that SELECT chose.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chosen {
@@ -249,7 +257,7 @@ impl Rule {
                 .map_err(|reason| failure("SELECT", path, *line, &reason))?;
         }
         let budget = Budget::default();
-        let under = prepared.full.as_ref().unwrap_or(&prepared.input);
+        let under = prepared.whole();
         for emit in &self.emit {
             let scope = Scope { over: Some(&output), under, clock, budget: &budget };
             let value = emit.value(scope).map_err(emit.failed("EMIT"))?;

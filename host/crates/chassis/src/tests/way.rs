@@ -164,6 +164,8 @@ fn without_being_chosen_a_mock_is_not_used() {
     assert_eq!(line.fault("{}").0, Fault::OpUnknown);
     assert_eq!(line.fault(r#"{"_txc":{"mocks":["*","!app/*"]}}"#).0, Fault::OpUnknown);
     assert_eq!(text(&line.run(r#"{"_txc":{"mocks":"*"}}"#), "a"), "1");
+    mocked(&line, "SELECT .n EXEC \"txco://hmac-sing\"", "{\"a\":1}");
+    assert_eq!(text(&line.run(r#"{"_txc":{"mocks":"*"}}"#), "a"), "1", "SELECT hides no pattern");
     mocked(&line, "EXEC \"txco://mock\" EMIT .b = .a", "{\"a\":2}");
     assert_eq!(text(&line.run("{}"), "b"), "2");
 }
