@@ -43,6 +43,8 @@ mod run;
 mod ways;
 mod continuations;
 mod runs;
+mod continuations_joins;
+mod continuations_joins_end;
 mod continuations_killed;
 mod many_at_once;
 mod restart;

@@ -31,6 +31,7 @@ use crate::trace::{Recording, SecretUse, Step};
 const INLINE_WEIGHT: usize = 64 << 10;
 
 /// Where and when a rule runs.
+#[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) rooms: &'a Rooms,
     /// The rules the request began with, and the ops they are pinned to.
@@ -51,8 +52,16 @@ pub(crate) struct Done {
     pub(crate) step: Step,
     /// What the op was called with; absent when that could not be evaluated.
     pub(crate) prepared: Option<Prepared>,
-    /// What it adds to the envelope; absent when it failed, and when a worker is to say it.
-    pub(crate) output: Option<Object>,
+    /// What it gives; absent when it failed.
+    pub(crate) gives: Option<Gives>,
+}
+
+/// What a rule that did not fail gives.
+pub(crate) enum Gives {
+    /// What it adds to the envelope.
+    Output(Object),
+    /// A job: its worker is to say what it adds, or a mock has said it.
+    Job { mock: Option<Object> },
 }
 
 impl Place<'_> {
@@ -84,8 +93,8 @@ impl Place<'_> {
             Err(failure) => (None, Err(failure)),
         };
         step.elapsed = began.elapsed();
-        let output = match result {
-            Ok(output) => output,
+        let gives = match result {
+            Ok(gives) => Some(gives),
             Err(failure) => {
                 self.report(&step, &failure);
                 step.failure = Some(failure);
@@ -93,7 +102,7 @@ impl Place<'_> {
             }
         };
         self.rooms.counts.ended(&self.request.tenant, &self.request.tenant_slug, &step);
-        Done { step, prepared, output }
+        Done { step, prepared, gives }
     }
 
     pub(crate) fn running<'s>(
@@ -125,7 +134,7 @@ impl Place<'_> {
         mock: Option<&Object>,
         prepared: &Prepared,
         step: &mut Step,
-    ) -> Result<Option<Object>, Failure> {
+    ) -> Result<Gives, Failure> {
         if rule.exec().is_some_and(|exec| *exec != Exec::Noop) {
             self.fuel.pay(fuel::EXEC)?;
         }
@@ -135,14 +144,20 @@ impl Place<'_> {
             self.fuel.pay(fuel::SECRET.saturating_mul(fuel::secrets(rule.secrets())))?;
         }
         let (output, upstream) = match rule.exec() {
-            Some(exec) if let Some(mock) = mock => self.mocked(exec, rule, mock, prepared, step)?,
+            Some(exec) if let Some(mock) = mock => {
+                let answered = self.mocked(exec, rule, mock, prepared, step)?;
+                if rule.waits().joins_at().is_some() {
+                    return Ok(Gives::Job { mock: Some(mock.clone()) });
+                }
+                answered
+            }
             Some(Exec::Builtin { name, .. }) => {
                 (self.op(rule, name, self.builtin(name)?, prepared, step).await?, None)
             }
             Some(Exec::Op { name, .. }) => {
                 (self.op(rule, name, self.tenants(name)?, prepared, step).await?, None)
             }
-            Some(Exec::Http(_)) if rule.waits().for_worker() => return Ok(None),
+            Some(Exec::Http(_)) if rule.waits().for_worker() => return Ok(Gives::Job { mock: None }),
             Some(Exec::Http(url)) => Box::pin(self.http(rule, url, prepared, step)).await?,
             other if !rule.secrets().is_empty() => {
                 let what = other.map_or_else(|| "no EXEC".to_owned(), operand);
@@ -160,7 +175,7 @@ impl Place<'_> {
                 ));
             }
         };
-        self.overlaid(rule, prepared, output, upstream).map(Some)
+        self.overlaid(rule, prepared, output, upstream).map(Gives::Output)
     }
 
     /// What an op's output is to the envelope: EMIT over it, and the record of the upstream.

@@ -27,13 +27,33 @@ pub(crate) fn flow(rules: &RuleSet) -> Vec<Misplaced> {
                 .or_insert_with(|| ("no request reaches this stage".to_owned(), hint.to_owned()));
         }
     }
-    odd.into_iter()
-        .map(|((stack, scope), (message, hint))| Misplaced {
+    let told =
+        |((stack, scope), (message, hint))| Misplaced { path: format!("{stack}/{scope}"), message, hint };
+    odd.into_iter().map(told).chain(joins_at_end(rules)).collect()
+}
+
+/// Rules whose jobs join at a scope behind all that there are: only the end of the stack is left.
+fn joins_at_end(rules: &RuleSet) -> impl Iterator<Item = Misplaced> {
+    let below = |one: &StackName, other: &StackName| {
+        one.as_str().strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    };
+    rules.stages().flat_map(move |(stack, scope, files)| {
+        // What inherits the rule may have such a scope, or inherit it.
+        let comes = move |at: u32| {
+            let near = |other: &StackName| other == stack || below(other, stack) || below(stack, other);
+            rules.stages().any(|(other, scope, _)| scope >= at && near(other))
+        };
+        let joins = files.iter().flat_map(|file| &file.rules);
+        let joins = joins.filter_map(|rule| Some((rule, rule.waits().joins_at()?)));
+        joins.filter(move |(_, at)| !comes(*at)).map(move |(rule, at)| Misplaced {
             path: format!("{stack}/{scope}"),
-            message,
-            hint,
+            message: format!(
+                "rule {} joins at scope {at}, and no scope lies there or behind it",
+                rule.name()
+            ),
+            hint: "the request waits for it at its end; name a scope that there is".to_owned(),
         })
-        .collect()
+    })
 }
 
 struct Walk<'r> {
@@ -153,6 +173,17 @@ mod tests {
         let parents = [("shop/10/b.txcl", "EMIT @goto = 30"), ("shop/20/c.txcl", ON), ("shop/30/d.txcl", ON)];
         let all = [own, parents[0], parents[1], parents[2]];
         assert_eq!(odd(&all), ["shop/20: no request reaches this stage"]);
+    }
+
+    #[test]
+    fn a_join_behind_all_scopes_is_told() {
+        let job = "EXEC \"https://w.example/\" WITH mode = \"async\", join_at_scope = 300";
+        let told = ["shop/10: rule a joins at scope 300, and no scope lies there or behind it"];
+        assert_eq!(odd(&[("shop/10/a.txcl", job), ("shop/20/b.txcl", ON), ("mail/400/b.txcl", ON)]), told);
+        for there in ["shop/300/b.txcl", "shop/400/b.txcl", "shop/eu/300/b.txcl"] {
+            assert!(odd(&[("shop/10/a.txcl", job), (there, ON)]).is_empty(), "{there}");
+        }
+        assert!(odd(&[("shop/eu/10/a.txcl", job), ("shop/300/b.txcl", ON)]).is_empty(), "inherited");
     }
 
     #[test]

@@ -127,6 +127,11 @@ impl<'a> Way<'a> {
         Ok(())
     }
 
+    /// The stage that was entered last.
+    pub(crate) const fn at(&self) -> Option<&Stage> {
+        self.at.as_ref()
+    }
+
     /// Stage entries that are left, when they are counted.
     pub(crate) const fn left(&self) -> Option<u32> {
         self.left

@@ -61,6 +61,8 @@ mod scope;
 mod held;
 mod standing;
 mod suspend;
+mod journey;
+mod joining;
 mod chassis;
 mod proof;
 mod walking;
@@ -78,7 +80,7 @@ pub use request::{Outcome, Piece, Request, RequestFailure, Ticket, Watch, Watche
 pub use ruleset::RuleSet;
 pub use settings::{Mocks, Settings, Waiting};
 pub use space::{NoRoute, Route, Space, Unbound};
-pub use standing::Stands;
+pub use standing::{Joins, Stands};
 pub use trace::{Retention, SecretUse, Step, Trace, TraceMode, TraceSettings, traced_requests};
 pub use unusable::{LoadErrors, Missing};
 pub use waiting::{Delivery, RunStatus};

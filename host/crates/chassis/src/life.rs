@@ -6,6 +6,7 @@ use model::{Digest, Failure, Fault, Id};
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast};
 use vault::{LateVault, Vault};
 
+use crate::request::Ticket;
 use crate::ruleset::RuleSet;
 
 /// How many rule sets are remembered that are not served any more, for requests that wait.
@@ -66,6 +67,10 @@ impl Life {
 #[derive(Default)]
 pub(crate) struct Carried {
     run: OnceCell<Id>,
+    /// What its client asks with, until it is told.
+    ticket: Mutex<Option<Ticket>>,
+    /// Its client was told to come back.
+    promised: OnceCell<()>,
     /// Told when it has a name there.
     named: Notify,
     /// Whether it could still be run again: said once, before the first thing that may not be
@@ -78,7 +83,8 @@ pub(crate) struct Carried {
 impl Carried {
     /// A request that went on from what the database held.
     pub(crate) fn of(run: Id) -> Self {
-        Self { run: OnceCell::new_with(Some(run)), ..Self::default() }
+        let promised = OnceCell::new_with(Some(()));
+        Self { run: OnceCell::new_with(Some(run)), promised, ..Self::default() }
     }
 
     /// Its name in the database, when it has one.
@@ -86,11 +92,30 @@ impl Carried {
         self.run.get()
     }
 
-    /// From now on it has one, and a place to run without its client.
-    pub(crate) fn is(&self, run: Id, place: OwnedSemaphorePermit) {
-        // They are given once, by the one task that walks.
-        let _given = (self.run.set(run), self.place.set(place));
+    /// From now on it has one. Each is given once, by the one task that walks.
+    pub(crate) fn is(&self, run: Id) {
+        let _given = self.run.set(run);
         self.named.notify_one();
+    }
+
+    /// What its client is to be told with, once it waits or runs without it.
+    pub(crate) fn keep_ticket(&self, ticket: Ticket) {
+        *self.ticket.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+    }
+
+    /// The same, for the one who tells it.
+    pub(crate) fn take_ticket(&self) -> Option<Ticket> {
+        self.ticket.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Its client is told to come back: it has a place to run without it.
+    pub(crate) fn promise(&self, place: OwnedSemaphorePermit) {
+        let _given = (self.promised.set(()), self.place.set(place));
+    }
+
+    /// Whether its client was told to come back.
+    pub(crate) fn is_promised(&self) -> bool {
+        self.promised.initialized()
     }
 
     /// Waits until an administrator ends it in the database.
@@ -115,6 +140,11 @@ impl Carried {
         self.touched.initialized()
     }
 
+    /// It is about to, and the database says so already.
+    pub(crate) fn has_touched(&self) {
+        let _said_before = self.touched.set(());
+    }
+
     /// Says that it is about to do what may not be done twice: if this life ends now, the next
     /// one must not begin again.
     pub(crate) async fn touch(&self, vault: &LateVault, life: &Life) -> Result<(), Failure> {
@@ -123,11 +153,16 @@ impl Carried {
             let (run, owner) = (run.clone(), life.name.clone());
             match blocking(vault, move |vault| vault.touch_run(&run, &owner)).await? {
                 true => Ok(()),
-                false => Err(Failure::new(Fault::Interrupted, "another life of the chassis runs it")),
+                false => Err(lost()),
             }
         };
         self.touched.get_or_try_init(touching).await.map(drop)
     }
+}
+
+/// Why a run cannot go on that was taken from its owner.
+pub(crate) fn lost() -> Failure {
+    Failure::new(Fault::Interrupted, "another life of the chassis runs it")
 }
 
 /// Asks the vault for something that writes, on a thread that may wait for the disk.

@@ -24,6 +24,34 @@ struct Maker {
     certain: bool,
 }
 
+/// A rule whose job joins at a later scope.
+struct Later<'r> {
+    file: &'r Arc<File>,
+    rule: &'r Rule,
+    at: u32,
+    /// Whether every request that comes to that scope has passed it.
+    certain: bool,
+}
+
+impl Meeting {
+    fn of(file: &File, does: &str, maker: &Maker) -> Self {
+        let has = if maker.certain { "has put" } else { "may have put" };
+        let message = format!("{does}, and {} {has} a credential into the envelope", maker.place);
+        let hint = "a credential cannot wait: use it and @delete it before, or let the rule name the \
+                    secret itself";
+        let told = Misplaced { path: file.path.clone(), message, hint: hint.to_owned() };
+        Self { told, certain: maker.certain }
+    }
+
+    /// Kept under its rule, unless that has a worse one.
+    fn keep(self, rule: &Rule, found: &mut BTreeMap<(String, String), Self>) {
+        let key = (self.told.path.clone(), rule.name().to_owned());
+        if self.certain || !found.contains_key(&key) {
+            found.insert(key, self);
+        }
+    }
+}
+
 impl RuleSet {
     /// Rules that wait for a worker behind a rule that makes a credential, or beside it: a
     /// request in which both apply fails with `credential_cannot_wait`. Where something is
@@ -68,14 +96,19 @@ impl RuleSet {
         mut before: Option<Maker>,
         found: &mut BTreeMap<(String, String), Meeting>,
     ) -> Vec<(StackName, u32, Maker)> {
-        let (mut from, mut jumps) = (Some(from), Vec::new());
+        let (mut from, mut jumps, mut open) = (Some(from), Vec::new(), Vec::<Later<'_>>::new());
         while let Some((owner, scope, files)) = from.and_then(|from| self.scope(lane, from)) {
+            for later in open.extract_if(.., |later| later.at <= scope) {
+                later.meets(before.as_ref(), found);
+            }
             let rules = || files.iter().flat_map(|file| file.rules.iter().map(move |rule| (file, rule)));
             let chosen = rules().any(|(_, rule)| rule.priority() > 0);
             let deletes = rules().any(|(_, rule)| rule.deletes());
             let makers = || rules().filter(|(_, rule)| rule.makes_credential());
             let place = |rule: &Rule| format!("{owner}/{scope}/{}", rule.name());
-            for (file, rule) in rules().filter(|(_, rule)| rule.waits().for_worker()) {
+            let waiting = |(_, rule): &(&Arc<File>, &Rule)| rule.waits().for_worker();
+            let here = |(_, rule): &(&Arc<File>, &Rule)| rule.waits().joins_at().is_none();
+            for (file, rule) in rules().filter(waiting).filter(here) {
                 // Rules of one file run one after the other: what the first left decides the second.
                 let beside = |(other, maker): &(&Arc<File>, &Rule)| {
                     let like = maker.applies_like(rule) && !Arc::ptr_eq(other, file);
@@ -84,29 +117,15 @@ impl RuleSet {
                 let certain = makers().find(beside).filter(|_| !chosen && !deletes);
                 let behind =
                     before.as_ref().filter(|before| before.certain && rule.applies_always() && !chosen);
-                let maker = certain.map(|(_, maker)| place(maker)).or_else(|| Some(behind?.place.clone()));
-                let is_certain = maker.is_some();
-                let maybe = || makers().next().map(|(_, maker)| place(maker));
-                let maker = maker.or_else(|| Some(before.as_ref()?.place.clone())).or_else(maybe);
-                let Some(maker) = maker else { continue };
-                let has = if is_certain { "has put" } else { "may have put" };
-                let meeting = Meeting {
-                    told: Misplaced {
-                        path: file.path.clone(),
-                        message: format!(
-                            "rule {} waits for a worker, and {maker} {has} a credential into the envelope",
-                            rule.name()
-                        ),
-                        hint: "a credential cannot wait: use it and @delete it before, or let the rule name the \
-                               secret itself"
-                            .to_owned(),
-                    },
-                    certain: is_certain,
+                let sure = certain.map(|(_, maker)| place(maker)).or_else(|| Some(behind?.place.clone()));
+                let maybe = || {
+                    let before = before.as_ref().map(|before| before.place.clone());
+                    before.or_else(|| makers().next().map(|(_, maker)| place(maker)))
                 };
-                let key = (file.path.clone(), rule.name().to_owned());
-                if is_certain || !found.contains_key(&key) {
-                    found.insert(key, meeting);
-                }
+                let certain = sure.is_some();
+                let Some(place) = sure.or_else(maybe) else { continue };
+                let does = format!("rule {} waits for a worker", rule.name());
+                Meeting::of(file, &does, &Maker { place, certain }).keep(rule, found);
             }
             let turns = chosen || rules().any(|(_, rule)| rule.may_lead_elsewhere());
             let here = makers()
@@ -119,6 +138,12 @@ impl RuleSet {
                     before.filter(|before| before.certain || here.as_ref().is_none_or(|here| !here.certain));
                 known.or(here).map(|maker| Maker { certain: maker.certain && !turns, ..maker })
             };
+            let later = rules().filter_map(|(file, rule)| {
+                let certain = rule.applies_always();
+                Some(Later { file, rule, at: rule.waits().joins_at()?, certain })
+            });
+            open.extend(later);
+            open.iter_mut().for_each(|later| later.certain &= !turns);
             for (_, rule) in rules() {
                 if let (Leads::To(to), Some(maker)) = (rule.leads(), &before)
                     && let Ok(Next::Scope { stack, from }) = jump(&Value::from(to.as_str()), self, lane)
@@ -128,7 +153,21 @@ impl RuleSet {
             }
             from = scope.checked_add(1);
         }
+        // They join at the end, at the latest.
+        for later in open {
+            later.meets(before.as_ref(), found);
+        }
         jumps
+    }
+}
+
+impl Later<'_> {
+    /// Its output joins where a credential may be, when there may be one.
+    fn meets(&self, before: Option<&Maker>, found: &mut BTreeMap<(String, String), Meeting>) {
+        let Some(before) = before else { return };
+        let maker = Maker { place: before.place.clone(), certain: before.certain && self.certain };
+        let does = format!("the job of rule {} joins at scope {}", self.rule.name(), self.at);
+        Meeting::of(self.file, &does, &maker).keep(self.rule, found);
     }
 }
 
@@ -241,6 +280,32 @@ mod tests {
         // Nobody knows before where a reply leads.
         let anywhere = ("shop:15/w.txcl", "EXEC \"https://steers.example/\"");
         assert!(told(&[maker, anywhere, job]).is_empty());
+    }
+
+    #[test]
+    fn a_job_that_joins_meets_what_is_made_before_its_scope() {
+        const LATER: &str = "EXEC \"https://w.example/\" WITH mode = \"async\", join_at_scope = 30";
+        let (job, end) = (("shop:10/j.txcl", LATER), ("shop:30/e.txcl", ON));
+        let want = "OPS/shop/10/j.txcl: the job of rule j joins at scope 30, and shop/20/m has put";
+        for at in ["shop:5/m.txcl", "shop:10/m.txcl", "shop:20/m.txcl"] {
+            let error = set(&[job, (at, BASIC), end]).unwrap_err();
+            assert!(error.starts_with(&want.replace("20", &at[5..7].replace('/', ""))), "{error}");
+        }
+        assert!(set(&[job, ("shop:20/m.txcl", BASIC)]).is_err(), "it joins at the end");
+        assert!(told(&[job, end, ("shop:40/m.txcl", BASIC)]).is_empty(), "it has joined before");
+        assert!(told(&[job, ("shop:30/m.txcl", BASIC)]).is_empty(), "beside what sees it");
+        let deletes = ("shop:25/d.txcl", "EMIT @delete = \"@computed.basic\"");
+        assert!(told(&[job, ("shop:20/m.txcl", BASIC), deletes, end]).is_empty());
+        for maybe in [
+            [("shop:10/j.txcl", when(".a == 1", LATER)), ("shop:20/m.txcl", BASIC.to_owned())],
+            [("shop:10/j.txcl", LATER.to_owned()), ("shop:20/m.txcl", when(".a == 1", BASIC))],
+            [("shop:10/j.txcl", LATER.to_owned()), ("shop:10/p.txcl", format!("PRIORITY 1 {BASIC}"))],
+        ] {
+            let files = [(maybe[0].0, maybe[0].1.as_str()), (maybe[1].0, maybe[1].1.as_str()), end];
+            assert_eq!(told(&files).len(), 1, "{files:?}");
+        }
+        let way = ("shop:15/w.txcl", "WHEN .a == 1 EMIT @goto = 30");
+        assert_eq!(told(&[job, way, ("shop:20/m.txcl", BASIC), end]).len(), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use model::{Envelope, Failure, Fault, Object};
 use txcl::{Clock, Prepared, Rule, Written};
 
-use crate::dispatch::{Done, Place};
+use crate::dispatch::{Done, Gives, Place};
 use crate::merge::{merge, weight};
 use crate::modes::{may_wait, promised};
 use crate::ruleset::File;
@@ -18,12 +18,31 @@ pub(crate) struct ScopeEnd {
     pub(crate) failure: Option<(Failure, String)>,
 }
 
+/// What a scope came to.
+pub(crate) struct ScopeRun<'r> {
+    pub(crate) came: Came<'r>,
+    /// Jobs for workers whose outputs join the request later; none when the scope failed.
+    pub(crate) joins: Vec<Job<'r>>,
+}
+
 /// How a scope ends.
 pub(crate) enum Came<'r> {
     /// To its end.
     End(ScopeEnd),
     /// To workers, who are to say what some of its rules add to the envelope.
     Waits(Pending<'r>),
+}
+
+impl Came<'_> {
+    /// The same, failed all the same.
+    pub(crate) fn failed(self, failure: (Failure, String)) -> ScopeEnd {
+        match self {
+            Self::End(end) => ScopeEnd { failure: Some(failure), ..end },
+            Self::Waits(Pending { envelope, steps, .. }) => {
+                ScopeEnd { envelope, steps, failure: Some(failure) }
+            }
+        }
+    }
 }
 
 /// A scope that waits: its envelope when it was entered, and what its rules came to, in order.
@@ -40,11 +59,19 @@ pub(crate) enum Part<'r> {
     Waits(Box<Job<'r>>),
 }
 
+impl<'r> Part<'r> {
+    pub(crate) fn job(&self) -> Option<&Job<'r>> {
+        if let Self::Waits(job) = self { Some(job) } else { None }
+    }
+}
+
 /// A rule whose job is for a worker.
 pub(crate) struct Job<'r> {
     pub(crate) rule: &'r Rule,
     pub(crate) prepared: Prepared,
     pub(crate) step: Step,
+    /// What a mock says in the worker's place.
+    pub(crate) mock: Option<Object>,
 }
 
 /// Whether a file runs beside others. Alone in its scope it has already merged what it
@@ -75,6 +102,8 @@ struct FileEnd<'r> {
     failure: Option<(Failure, String)>,
     /// The file's last rule, when its job is for a worker.
     job: Option<Box<Job<'r>>>,
+    /// Jobs of its rules that it does not wait for.
+    joins: Vec<Job<'r>>,
     /// For the trace: why each of its rules fired or did not.
     considered: Vec<serde_json::Value>,
 }
@@ -84,8 +113,11 @@ pub(crate) async fn run_scope<'r>(
     place: &Place<'_>,
     files: &'r [std::sync::Arc<File>],
     envelope: Envelope,
-) -> Came<'r> {
-    let failed = |envelope, steps, failure| Came::End(ScopeEnd { envelope, steps, failure: Some(failure) });
+) -> ScopeRun<'r> {
+    let failed = |envelope, steps, failure| {
+        let came = Came::End(ScopeEnd { envelope, steps, failure: Some(failure) });
+        ScopeRun { came, joins: Vec::new() }
+    };
     let best = match foremost(files, &envelope, &place.clock) {
         Ok(best) => best,
         Err(failure) => return failed(envelope, Vec::new(), failure),
@@ -119,11 +151,13 @@ pub(crate) async fn run_scope<'r>(
         let came = ends.pop().filter(|_| company == Company::Alone).map(|end| end.envelope);
         return failed(came.unwrap_or(envelope), steps, failure);
     }
+    let joins = ends.iter_mut().flat_map(|end| std::mem::take(&mut end.joins)).collect();
     if ends.iter().any(|end| end.job.is_some()) {
         let parts = ends
             .into_iter()
             .flat_map(|end| end.outputs.into_iter().map(Part::Added).chain(end.job.map(Part::Waits)));
-        return Came::Waits(Pending { envelope, parts: parts.collect(), steps });
+        let came = Came::Waits(Pending { envelope, parts: parts.collect(), steps });
+        return ScopeRun { came, joins };
     }
     let merged = match company {
         Company::Alone => Ok(ends.pop().map_or(envelope, |end| end.envelope)),
@@ -132,7 +166,9 @@ pub(crate) async fn run_scope<'r>(
             merge_all(&added, envelope, place)
         }
     };
-    Came::End(ended(place, merged, steps))
+    let end = ended(place, merged, steps);
+    let joins = if end.failure.is_none() { joins } else { Vec::new() };
+    ScopeRun { came: Came::End(end), joins }
 }
 
 /// The end of a scope whose rules waited, and are all done now.
@@ -237,6 +273,7 @@ async fn run_file<'r>(
         steps: Vec::new(),
         failure: None,
         job: None,
+        joins: Vec::new(),
         considered: Vec::new(),
     };
     // Of the envelope that the file's own rules have changed.
@@ -254,13 +291,19 @@ async fn run_file<'r>(
                 return end;
             }
         }
-        let Done { step, prepared, output } = place.run(rule, place.rules.mock(file), &end.envelope).await;
-        let (output, prepared) = match (output, prepared) {
-            (None, Some(prepared)) if step.failure.is_none() => {
-                end.job = Some(Box::new(Job { rule, prepared, step }));
+        let Done { step, prepared, gives } = place.run(rule, place.rules.mock(file), &end.envelope).await;
+        let (output, prepared) = match (gives, prepared) {
+            (Some(Gives::Job { mock }), Some(prepared)) => {
+                let job = Job { rule, prepared, step, mock };
+                if rule.waits().joins_at().is_some() {
+                    end.joins.push(job);
+                    continue;
+                }
+                end.job = Some(Box::new(job));
                 return end;
             }
-            other => other,
+            (Some(Gives::Output(output)), prepared) => (Some(output), prepared),
+            (_, prepared) => (None, prepared),
         };
         place.told(rule, prepared.as_ref(), &step, output.as_ref());
         // It shares the envelope, which is about to be changed.

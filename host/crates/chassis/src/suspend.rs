@@ -6,83 +6,90 @@ use jiff::Timestamp;
 use model::{Failure, Fault, Id, StackName, Value};
 use serde_json::json;
 use txcl::{Exec, Waits};
-use vault::{Ending, LateVault, Run, SecretBag, Splice, Step as Kept, Wait};
+use vault::{Ending, First, LateVault, Run, SecretBag, Splice, Step as Kept, Wait};
 
 use crate::calling::notes;
 use crate::dispatch::Place;
-use crate::held::{At, held};
-use crate::life::{Life, blocking};
+use crate::held::{At, Join, held};
+use crate::life::{Life, blocking, lost};
 use crate::outbound::{Job as Contract, OnError, Outbound, job};
 use crate::request::{Ticket, Watch};
 use crate::scope::{Job, Part, Pending};
+use crate::walk::Next;
 
-/// A job that can be handed out.
-struct Ready<'p, 'r> {
-    job: &'p mut Job<'r>,
+/// The request that hands a job out, and its secrets.
+pub(crate) struct Ready {
     outbound: Outbound,
     bag: SecretBag<Splice>,
 }
 
-/// Why a scope cannot wait, and the rule.
-type Refused = (Failure, String);
+/// Why a request cannot wait, and the rule.
+pub(crate) type Refused = (Failure, String);
+
+/// Where a request is when it waits.
+pub(crate) struct Where<'a> {
+    /// The stack whose scopes it goes through.
+    pub(crate) lane: &'a StackName,
+    /// Stage entries that are left, when they are counted.
+    pub(crate) left: Option<u32>,
+    /// What is to join it, now or later.
+    pub(crate) joins: &'a [Join],
+    /// Where it goes once those that are due have joined it; nothing when it waits behind its scope.
+    pub(crate) before: Option<&'a Next>,
+}
 
 impl Place<'_> {
-    /// Keeps the scope and hands its jobs out. Gives what the client asks with, unless it has
-    /// been told before.
+    /// Keeps the request and hands the jobs of its scope out. Gives what the client asks with, unless
+    /// it has been told before.
     pub(crate) async fn suspend(
         &self,
-        lane: &StackName,
-        left: Option<u32>,
+        here: Where<'_>,
         mut pending: Pending<'_>,
     ) -> Result<Option<Ticket>, Refused> {
-        let none = |failure| (failure, String::new());
         let at = At {
-            lane,
+            lane: here.lane,
             owner: self.stack,
             scope: self.scope,
             fuel: self.fuel.used(),
-            left,
+            left: here.left,
             mark: self.request.watch().map(Watch::mark),
+            joins: here.joins,
+            before: here.before,
         };
         let held = match held(&at, &pending) {
             Ok(held) => held,
             Err(failure) => return Err(self.refused(pending.parts.iter_mut().find_map(waits), failure)),
         };
-        let again = self.carried.run().cloned();
-        let run = match &again {
+        let run = match self.carried.run() {
             Some(run) => run.clone(),
             None => Run::name().map_err(|error| none(error.failure()))?,
         };
-        let (mut all, mut ready, mut failed) = (Vec::new(), Vec::new(), None);
-        for (at, part) in pending.parts.iter_mut().enumerate() {
-            match waits(part).map(|job| self.ready(&run, job)) {
-                None => {}
-                Some(Ok((wait, one))) => {
+        let (mut all, mut ready) = (Vec::new(), Vec::new());
+        for job in pending.parts.iter_mut().filter_map(waits) {
+            match self.ready(&run, job) {
+                Ok((wait, one)) => {
                     all.push(wait);
                     ready.push(one);
                 }
-                Some(Err(failure)) => {
-                    failed = Some((at, failure));
-                    break;
-                }
+                Err(failure) => return Err(self.refused(Some(job), failure)),
             }
         }
-        if let Some((at, failure)) = failed {
-            drop(ready);
-            return Err(self.refused(pending.parts.get_mut(at).and_then(waits), failure));
-        }
-        let (ticket, waits) = self.keep(&run, again.is_none(), held, all).await.map_err(none)?;
+        let is_due = |join: &&Join| here.before.is_some_and(|before| join.is_due(before));
+        let (due, later): (Vec<_>, Vec<_>) = here.joins.iter().partition(is_due);
+        let names = |joins: &[&Join]| joins.iter().filter_map(|join| join.wait.clone()).collect();
+        let kept = Keeping { held, waits: all, due: names(&due), later: names(&later) };
+        let (ticket, minted) = self.keep(&run, kept).await.map_err(none)?;
         let mut hold = Hold { vault: &self.rooms.vault, life: &self.rooms.life, run: &run, let_go: false };
-        let told = |(one, wait): (&Ready<'_, '_>, &Wait)| {
-            let until = wait.expires.to_string();
-            json!({ "name": one.job.rule.name(), "wait": wait.id.as_str(), "until": until })
-        };
         self.recording.event("stage.suspend", || {
-            let told: Vec<_> = ready.iter().zip(&waits).map(told).collect();
-            json!({ "stack": self.stack.as_str(), "scope": self.scope, "run": run.as_str(), "waits": told })
+            let jobs = pending.parts.iter().filter_map(|part| part.job());
+            let joins = due.iter().map(|join| json!({ "name": join.path(), "wait": join.wait.as_ref().map(Id::as_str) }));
+            let told: Vec<_> = jobs.zip(&minted).map(|(job, wait)| told(job, wait)).chain(joins).collect();
+            let before = here.before.map(Next::shown);
+            json!({ "stack": self.stack.as_str(), "scope": self.scope, "run": run.as_str(), "waits": told, "before": before })
         });
-        let handed =
-            join_all(ready.into_iter().zip(&waits).map(|(one, wait)| self.hand_out(one, wait))).await;
+        let jobs = pending.parts.iter_mut().filter_map(waits);
+        let handed = jobs.zip(ready).zip(&minted).map(|((job, one), wait)| self.hand_out(job, one, wait));
+        let handed = join_all(handed).await;
         for part in &pending.parts {
             if let Part::Waits(job) = part {
                 self.told(job.rule, Some(&job.prepared), &job.step, None);
@@ -103,11 +110,11 @@ impl Place<'_> {
         if blocking(&self.rooms.vault, move |vault| vault.release_run(&id, &owner)).await.map_err(none)? {
             self.rooms.life.ready.notify_one();
         }
-        Ok(ticket)
+        Ok(ticket.or_else(|| self.carried.take_ticket()))
     }
 
     /// What is said of a job that can be neither kept nor handed out.
-    fn refused(&self, job: Option<&mut Job<'_>>, failure: Failure) -> Refused {
+    pub(crate) fn refused(&self, job: Option<&mut Job<'_>>, failure: Failure) -> Refused {
         let Some(job) = job else { return (failure, String::new()) };
         self.report(&job.step, &failure);
         job.step.failure = Some(failure.clone());
@@ -116,9 +123,9 @@ impl Place<'_> {
     }
 
     /// Makes a job's request, with its secrets: what is wrong with it shows before it is kept.
-    fn ready<'p, 'r>(&self, run: &Id, one: &'p mut Job<'r>) -> Result<(Wait, Ready<'p, 'r>), Failure> {
+    pub(crate) fn ready(&self, run: &Id, one: &mut Job<'_>) -> Result<(Wait, Ready), Failure> {
         let settings = &self.rooms.settings;
-        let (Some(Exec::Http(url)), Waits::Worker { most }) = (one.rule.exec(), one.rule.waits()) else {
+        let (Some(Exec::Http(url)), Waits::Worker { most, .. }) = (one.rule.exec(), one.rule.waits()) else {
             return Err(Failure::new(Fault::Internal, "a job without a worker"));
         };
         let most = most.unwrap_or(settings.waiting.most);
@@ -145,16 +152,11 @@ impl Place<'_> {
         self.remember(&mut one.step, &refs, "splice", &destination.to_string());
         let bag = self.bag(destination, &refs, &mut one.step)?;
         one.step.notes.push(format!("waits {}", wait.id));
-        Ok((wait, Ready { job: one, outbound, bag }))
+        Ok((wait, Ready { outbound, bag }))
     }
 
-    async fn keep(
-        &self,
-        run: &Id,
-        new: bool,
-        held: Vec<u8>,
-        waits: Vec<Wait>,
-    ) -> Result<(Option<Ticket>, Vec<Wait>), Failure> {
+    async fn keep(&self, run: &Id, kept: Keeping) -> Result<(Option<Ticket>, Vec<Wait>), Failure> {
+        let is_new = self.carried.run().is_none();
         let (run, owner) = (run.clone(), self.rooms.life.name.clone());
         let rules = std::sync::Arc::clone(&self.request.rules);
         let (tenant, stack) = (self.request.tenant.clone(), self.request.stack.clone());
@@ -163,29 +165,30 @@ impl Place<'_> {
         let kept = blocking(&self.rooms.vault, move |vault| {
             let snapshot = rules.snapshot();
             let (rules, content) = (*snapshot.digest.as_bytes(), snapshot.content.as_str());
-            let step = Kept { rules, content, held, waits: &waits };
-            let kept = if new {
+            let Keeping { held, waits, due, later } = kept;
+            let step = Kept { rules, content, held, waits: &waits, due: &due, later: &later };
+            let kept = if is_new {
                 let most = (most > 0).then_some(most);
                 let run = Run { id: &run, tenant: &tenant, stack: &stack, request: &request, most };
-                vault.begin_run(&run, &owner, Some(step))?.map(|token| Some(Ticket(token)))
+                vault.begin_run(&run, &owner, First::Waits(step))?.map(|token| Some(Ticket(token)))
             } else {
                 vault.suspend_run(&run, &owner, step)?.then_some(None)
             };
             Ok(kept.map(|ticket| (ticket, waits)))
         });
-        kept.await?.ok_or_else(|| match new {
-            true => {
-                let most = self.rooms.settings.waiting.runs;
-                Failure::new(Fault::ContinuationsFull, format!("{most} wait (--continuations-max)"))
-            }
-            false => Failure::new(Fault::Interrupted, "another life of the chassis runs it"),
-        })
+        kept.await?.ok_or_else(|| if is_new { self.full() } else { lost() })
+    }
+
+    /// Why a run cannot begin.
+    pub(crate) fn full(&self) -> Failure {
+        let most = self.rooms.settings.waiting.runs;
+        Failure::new(Fault::ContinuationsFull, format!("{most} wait (--continuations-max)"))
     }
 
     /// Hands a job to its worker. One that does not take it has ended its part: with an error
     /// that the request goes on with when its rule says so, and is told here when not.
-    async fn hand_out(&self, ready: Ready<'_, '_>, wait: &Wait) -> Result<(), Refused> {
-        let Ready { job, outbound: Outbound { draft, on_error, .. }, bag } = ready;
+    pub(crate) async fn hand_out(&self, job: &mut Job<'_>, ready: Ready, wait: &Wait) -> Result<(), Refused> {
+        let Ready { outbound: Outbound { draft, on_error, .. }, bag } = ready;
         let running = self.running(job.rule, &job.prepared, &mut job.step);
         let sent = match self.place_to_call(draft.time()).await {
             Ok((_place, left)) => self
@@ -220,6 +223,23 @@ impl Place<'_> {
         });
         ended.await.map(drop).map_err(|failure| (failure, job.rule.name().to_owned()))
     }
+}
+
+/// What is stored of a request that waits.
+struct Keeping {
+    held: Vec<u8>,
+    waits: Vec<Wait>,
+    due: Vec<Id>,
+    later: Vec<Id>,
+}
+
+fn none(failure: Failure) -> Refused {
+    (failure, String::new())
+}
+
+/// What a trace tells of a job that is handed out.
+pub(crate) fn told(job: &Job<'_>, wait: &Wait) -> serde_json::Value {
+    json!({ "name": job.rule.name(), "wait": wait.id.as_str(), "until": wait.expires.to_string() })
 }
 
 /// The job of a part, when it has one.

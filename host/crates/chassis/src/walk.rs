@@ -5,7 +5,7 @@ use model::{Envelope, Failure, Fault, Path, StackName, Value};
 use crate::ruleset::RuleSet;
 
 /// The next stop.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
     /// The first scope from `from` on, of `stack`.
     Scope { stack: StackName, from: u32 },
@@ -13,13 +13,23 @@ pub(crate) enum Next {
     Halt,
 }
 
+impl Next {
+    /// As stages are written, for traces; nothing for the end.
+    pub(crate) fn shown(&self) -> Option<String> {
+        match self {
+            Self::Scope { stack, from } => Some(format!("{stack}/{from}")),
+            Self::Halt => None,
+        }
+    }
+}
+
 /// Reads and removes the flow control that rules left in the envelope: `_txc.delete`, then
-/// `_txc.halt`, which wins over `_txc.goto`.
+/// `_txc.halt`, which wins over `_txc.goto`. Where they say nothing, it is on `from` there, if anywhere.
 pub(crate) fn next(
     envelope: &mut Envelope,
     rules: &RuleSet,
     stack: &StackName,
-    scope: u32,
+    from: Option<u32>,
 ) -> Result<Next, Failure> {
     if let Some(targets) = take(envelope, "delete") {
         delete(envelope, &targets)?;
@@ -28,7 +38,7 @@ pub(crate) fn next(
     let goto = take(envelope, "goto");
     match goto {
         _ if halt => Ok(Next::Halt),
-        None | Some(Value::Null) => match scope.checked_add(1) {
+        None | Some(Value::Null) => match from {
             Some(from) => Ok(Next::Scope { stack: stack.clone(), from }),
             None => Ok(Next::Halt),
         },
@@ -100,7 +110,7 @@ mod tests {
 
     fn after(text: &str) -> (Result<Next, Failure>, String) {
         let mut envelope = Envelope::new(Value::parse(text.as_bytes()).unwrap()).unwrap();
-        let next = next(&mut envelope, &rules(), &StackName::parse("shop").unwrap(), 10);
+        let next = next(&mut envelope, &rules(), &StackName::parse("shop").unwrap(), Some(11));
         (next, envelope.document().to_json())
     }
 

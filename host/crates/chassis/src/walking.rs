@@ -6,24 +6,27 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use model::{Envelope, Failure, Fault, Id, Path, StackName, Value};
+use model::{Envelope, Failure, Fault, Id, StackName};
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
-use txcl::{Clock, Waits};
-use vault::{Credentials, WaitEnd};
+use txcl::Waits;
+use vault::{Credentials, First, WaitEnd};
 
 use crate::chassis::Chassis;
 use crate::dispatch::Place;
-use crate::fuel::{Fuel, Way, said_ttl};
+use crate::fuel::{Fuel, Way};
 use crate::held::Held;
+use crate::joining::Met;
+use crate::journey::{Run, path_of};
 use crate::life::{Carried, blocking};
 use crate::modes::promised;
 use crate::request::{Outcome, Piece, Request, RequestFailure, Ticket};
 use crate::rooms::Rooms;
 use crate::ruleset::{File, RuleSet};
-use crate::scope::{Came, ScopeEnd, run_scope};
+use crate::scope::{Came, ScopeEnd, ScopeRun, run_scope};
+use crate::suspend::Where;
 use crate::trace::{CANCELLED, Recording, Start};
-use crate::walk::{Next, next};
+use crate::walk::Next;
 
 /// How many stages without a visit a trace names.
 const UNREACHED: usize = 100;
@@ -114,19 +117,23 @@ impl Chassis {
         self.rooms.counts.request(&request.tenant_slug, failed.unwrap_or("ok"));
         recording.end(&outcome.envelope, outcome.failure.as_ref().map(|f| &f.failure), began.elapsed());
         if let Some(run) = carried.run() {
-            self.keep_end(run, &outcome).await;
+            self.keep_end(&carried, run, &outcome).await;
         }
         outcome
     }
 
     /// Keeps how a request ended, for its client to ask for.
-    async fn keep_end(&self, run: &Id, outcome: &Outcome) {
+    async fn keep_end(&self, carried: &Carried, run: &Id, outcome: &Outcome) {
         let (run, owner) = (run.clone(), self.rooms.life.name.clone());
-        let (name, failed) =
-            (run.clone(), outcome.failure.as_ref().map(|failed| failed.failure.fault.code()));
+        let name = run.clone();
+        let failed = outcome.failure.as_ref().map(|failed| failed.failure.fault.code());
+        // Nobody can ask for the answer of one whose client has it.
+        let is_asked_for = carried.is_promised();
         let result = outcome.envelope.document().to_json().into_bytes();
-        let kept = blocking(&self.rooms.vault, move |vault| {
-            vault.end_run(&run, &owner, failed.map_or(Ok(result), Err))
+        let kept = blocking(&self.rooms.vault, move |vault| match failed {
+            Some(code) => vault.end_run(&run, &owner, Err(code)),
+            None if is_asked_for => vault.end_run(&run, &owner, Ok(result)),
+            None => vault.forget_run(&run, &owner),
         });
         if let Err(error) = kept.await {
             tracing::error!(run = %name, %error, "the end of a request could not be kept");
@@ -139,31 +146,32 @@ impl Chassis {
     async fn walk(&self, run: &Run<'_>, envelope: Envelope, held: Option<(Held, Vec<WaitEnd>)>) -> Outcome {
         let Run { request, rules, recording, fuel, .. } = *run;
         let mut outcome = Outcome::of(envelope);
-        let mut stack = request.stack.clone();
-        let mut from = 0;
+        let mut to = Next::Scope { stack: request.stack.clone(), from: 0 };
         let mut way = Way::new(fuel, &self.rooms.settings);
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut joins) = (BTreeSet::new(), Vec::new());
         if let Some((held, ends)) = held {
-            stack = held.lane.clone();
-            way = way.again((held.owner.clone(), held.scope), held.left);
             let (owner, scope) = (held.owner.clone(), held.scope);
+            way = way.again((owner.clone(), scope), held.left);
             let place = run.place(&self.rooms, &owner, scope);
-            let end = place.rejoin(held, &ends);
-            outcome.envelope = end.envelope;
-            let next = match end.failure {
-                Some(failure) => Err(failure),
-                None => run.leave(&mut outcome, &mut way, &stack, &owner, scope).await.map_err(none),
-            };
-            match next {
-                Ok(Some(next)) => (stack, from) = next,
-                Ok(None) => return outcome,
-                Err((failure, rule)) => {
-                    run.halted(&mut outcome, failure, &rule, &owner, scope);
+            match Box::pin(run.again(&place, &mut outcome, &mut way, &mut joins, (held, &ends))).await {
+                Ok(Next::Halt) if joins.is_empty() => return outcome,
+                Ok(next) => to = next,
+                Err(refused) => {
+                    run.joined_badly(&mut outcome, refused);
                     return outcome;
                 }
             }
         }
-        while let Some((owner, scope, files)) = rules.scope(&stack, from) {
+        loop {
+            if !joins.is_empty() {
+                match Box::pin(run.join(&self.rooms, &mut outcome, &mut way, &mut joins, &mut to)).await {
+                    Met::Nothing => {}
+                    Met::Waits => return outcome,
+                    Met::Fault => break,
+                }
+            }
+            let Next::Scope { stack, from } = to else { break };
+            let Some((owner, scope, files)) = rules.scope(&stack, from) else { break };
             match way.enter((owner.clone(), scope)) {
                 Ok(wait) if wait.is_zero() => {}
                 Ok(wait) => {
@@ -183,17 +191,24 @@ impl Chassis {
             });
             let place = run.place(&self.rooms, owner, scope);
             let envelope = std::mem::take(&mut outcome.envelope);
-            let came = self.scope(run, &place, files, envelope, outcome.begun).await;
-            let end = match came {
-                Came::End(end) => end,
-                Came::Waits(pending) if outcome.begun => {
-                    let why = "a part of the answer was sent, and its client cannot be told to come back";
-                    let failure = Some((Failure::new(Fault::RuleFailed, why), String::new()));
-                    ScopeEnd { envelope: pending.envelope, steps: pending.steps, failure }
+            let ScopeRun { came, joins: jobs } =
+                self.scope(run, &place, files, envelope, outcome.begun).await;
+            let deferred = match jobs.is_empty() {
+                true => Ok(Vec::new()),
+                false if outcome.begun => Err(none(cannot_come_back())),
+                false => Box::pin(place.defer(&stack, jobs, &mut joins)).await,
+            };
+            let end = match (came, deferred) {
+                (Came::End(end), Ok(steps)) => {
+                    outcome.steps.extend(steps);
+                    end
                 }
-                Came::Waits(pending) => {
+                (came, Err(failure)) => came.failed(failure),
+                (came @ Came::Waits(_), Ok(_)) if outcome.begun => came.failed(none(cannot_come_back())),
+                (Came::Waits(pending), Ok(_)) => {
                     let envelope = pending.envelope.clone();
-                    match place.suspend(&stack, way.left(), pending).await {
+                    let here = Where { lane: &stack, left: way.left(), joins: &joins, before: None };
+                    match place.suspend(here, pending).await {
                         Ok(ticket) => {
                             (outcome.waits, outcome.ticket) = (true, ticket);
                             return outcome;
@@ -205,12 +220,11 @@ impl Chassis {
             outcome.envelope = end.envelope;
             outcome.steps.extend(end.steps);
             if let Some((failure, rule)) = end.failure {
-                run.halted(&mut outcome, failure, &rule, owner, scope);
+                run.halted(&mut outcome, failure, path_of(&rule, owner, scope));
                 break;
             }
-            match run.leave(&mut outcome, &mut way, &stack, owner, scope).await {
-                Ok(Some(next)) => (stack, from) = next,
-                Ok(None) => break,
+            match run.leave(&mut outcome, &mut way, &stack, (owner, scope), &joins).await {
+                Ok(next) => to = next,
                 Err(failure) => {
                     outcome.fail(failure, String::new());
                     break;
@@ -235,7 +249,7 @@ impl Chassis {
         files: &'r [Arc<File>],
         envelope: Envelope,
         begun: bool,
-    ) -> Came<'r> {
+    ) -> ScopeRun<'r> {
         let all = files.iter().flat_map(|file| &file.rules);
         let promised = if begun { None } else { promised(all).map(txcl::Rule::waits) };
         let mut scope = pin!(run_scope(place, files, envelope));
@@ -251,11 +265,27 @@ impl Chassis {
 
     /// Tells the client to come back, when that can be kept; otherwise it waits on.
     async fn promise(&self, run: &Run<'_>, place: &Place<'_>) {
-        let Some(pieces) = run.pieces.as_ref().filter(|_| run.carried.run().is_none()) else { return };
+        let Some(pieces) = run.pieces.as_ref().filter(|_| !run.carried.is_promised()) else { return };
         let Ok(held) = Arc::clone(&self.rooms.life.places).try_acquire_owned() else {
             tracing::warn!("no more requests may run on their own (--continuation-runs): a client waits on");
             return;
         };
+        let ticket = match run.carried.take_ticket() {
+            Some(ticket) => Some(ticket),
+            None => self.promised(run).await,
+        };
+        let (Some(ticket), Some(name)) = (ticket, run.carried.run()) else { return };
+        run.recording.event(
+            "stage.suspend",
+            || json!({ "stack": place.stack.as_str(), "scope": place.scope, "run": name.as_str() }),
+        );
+        run.carried.promise(held);
+        // A client that left takes its request along.
+        let _left = pieces.send(Piece::Ticket(ticket)).await;
+    }
+
+    /// Notes that the request will run on its own; gives what its client is to be told with.
+    async fn promised(&self, run: &Run<'_>) -> Option<Ticket> {
         let owner = self.rooms.life.name.clone();
         let (request, waiting) = (run.request, &self.rooms.settings.waiting);
         let (tenant, stack, id) = (request.tenant.clone(), request.stack.clone(), request.id.clone());
@@ -263,153 +293,29 @@ impl Chassis {
         let begun = blocking(&self.rooms.vault, move |vault| {
             let name = vault::Run::name()?;
             let run = vault::Run { id: &name, tenant: &tenant, stack: &stack, request: &id, most };
-            Ok(vault.begin_run(&run, &owner, None)?.map(|token| (name, token)))
+            Ok(vault.begin_run(&run, &owner, First::Promised)?.map(|token| (name, token)))
         });
         match begun.await {
             Ok(Some((name, token))) => {
-                run.recording.event(
-                    "stage.suspend",
-                    || json!({ "stack": place.stack.as_str(), "scope": place.scope, "run": name.as_str() }),
-                );
-                run.carried.is(name, held);
-                // A client that left takes its request along.
-                let _left = pieces.send(Piece::Ticket(Ticket(token))).await;
+                run.carried.is(name);
+                return Some(Ticket(token));
             }
             Ok(None) => {
                 tracing::warn!(tenant = %request.tenant_slug, "no more requests may wait (--continuations-max): a client waits on")
             }
             Err(error) => tracing::warn!(request_id = %request.id, %error, "a client waits on"),
         }
+        None
     }
+}
+
+fn cannot_come_back() -> Failure {
+    let why = "a part of the answer was sent, and its client cannot be told to come back";
+    Failure::new(Fault::RuleFailed, why)
 }
 
 fn none(failure: Failure) -> (Failure, String) {
     (failure, String::new())
-}
-
-/// One request on its way.
-struct Run<'a> {
-    request: &'a Request,
-    rules: &'a RuleSet,
-    credentials: &'a Arc<Credentials>,
-    recording: &'a Recording,
-    fuel: &'a Fuel,
-    carried: &'a Carried,
-    pieces: Option<Sender<Piece>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    GoOn,
-    NobodyListens,
-}
-
-impl<'a> Run<'a> {
-    /// A stage of it, at this moment.
-    fn place<'s>(&self, rooms: &'s Rooms, stack: &'s StackName, scope: u32) -> Place<'s>
-    where
-        'a: 's,
-    {
-        Place {
-            rooms,
-            rules: self.rules,
-            request: self.request,
-            recording: self.recording,
-            credentials: self.credentials,
-            fuel: self.fuel,
-            carried: self.carried,
-            stack,
-            scope,
-            // One time for all ops of a scope entry (R26).
-            clock: Clock { now: Timestamp::now() },
-        }
-    }
-
-    /// Behind a scope: where the request goes next; nothing when it is done.
-    async fn leave(
-        &self,
-        outcome: &mut Outcome,
-        way: &mut Way<'_>,
-        stack: &StackName,
-        owner: &StackName,
-        scope: u32,
-    ) -> Result<Option<(StackName, u32)>, Failure> {
-        let recording = self.recording;
-        recording.event("stage.merge", || json!({ "stack": owner.as_str(), "scope": scope }));
-        said_ttl(&mut outcome.envelope).map_or(Ok(()), |said| way.lower(&said))?;
-        match next(&mut outcome.envelope, self.rules, stack, scope)? {
-            Next::Scope { stack: to, from: first } => {
-                if to != *stack || first != scope.saturating_add(1) {
-                    recording.event("stage.jump", || {
-                        json!({ "stack": owner.as_str(), "scope": scope, "to": to.as_str(), "from": first })
-                    });
-                }
-                let sent = self.send_on(outcome, &to, first).await;
-                Ok((sent == Sent::GoOn).then_some((to, first)))
-            }
-            Next::Halt => {
-                recording.event("request.halt", || json!({ "stack": owner.as_str(), "scope": scope }));
-                Ok(None)
-            }
-        }
-    }
-
-    fn halted(&self, outcome: &mut Outcome, failure: Failure, rule: &str, owner: &StackName, scope: u32) {
-        let rule = if rule.is_empty() { String::new() } else { format!("{owner}/{scope}/{rule}") };
-        self.recording.event("request.halt", || json!({ "rule": rule, "error": failure.fault.code() }));
-        outcome.fail(failure, rule);
-    }
-
-    /// Sends what a scope left as the answer's body, when there is something to come after
-    /// it. The body is then gone from the envelope.
-    async fn send_on(&self, outcome: &mut Outcome, stack: &StackName, from: u32) -> Sent {
-        // Who was told to come back gets the whole answer then.
-        let Some(pieces) = self.pieces.as_ref().filter(|_| self.carried.run().is_none()) else {
-            return Sent::GoOn;
-        };
-        const BODY: [&str; 4] = ["_txc", "web", "res", "body"];
-        let is_body = |body: &Value| !matches!(body, Value::Null) && body.as_str() != Some("");
-        if !outcome.envelope.member(BODY).is_some_and(is_body)
-            || !may_have_body(&outcome.envelope)
-            || !self.comes_more(&outcome.envelope, stack, from)
-        {
-            return Sent::GoOn;
-        }
-        let Ok(body) = Path::from_segments(BODY) else { return Sent::GoOn };
-        let piece = Piece::Part(outcome.envelope.clone());
-        outcome.envelope.remove(&body);
-        outcome.begun = true;
-        self.recording.event("stage.stream", || json!({ "before": format!("{stack}/{from}") }));
-        match pieces.send(piece).await {
-            Ok(()) => Sent::GoOn,
-            Err(_closed) => Sent::NobodyListens,
-        }
-    }
-
-    /// Whether a rule ahead applies.
-    fn comes_more(&self, envelope: &Envelope, stack: &StackName, from: u32) -> bool {
-        let clock = Clock { now: Timestamp::now() };
-        let mut from = from;
-        while let Some((_, scope, files)) = self.rules.scope(stack, from) {
-            // A rule that cannot be decided will fail there, which is something to come.
-            let applies = |rule: &txcl::Rule| rule.matches(envelope, &clock).unwrap_or(true);
-            if files.iter().flat_map(|file| &file.rules).any(applies) {
-                return true;
-            }
-            let Some(next) = scope.checked_add(1) else { return false };
-            from = next;
-        }
-        false
-    }
-}
-
-/// Whether the answer's status is one that has a body.
-fn may_have_body(envelope: &Envelope) -> bool {
-    let status = envelope.member(["_txc", "web", "res", "status"]).and_then(|status| match status.as_str() {
-        Some(text) => text.trim().parse().ok(),
-        None => status.as_i64(),
-    });
-    !matches!(status, Some(204 | 304))
 }
 
 /// Writes down that a request ended whose client left before, or by a bug.

@@ -81,8 +81,9 @@ pub use row::{
     WrappedRow,
 };
 pub use runs::{
-    Cancelled, ClaimedRun, EndedWait, Ending, Living, NewRun, NewStep, NewWait, OpenRuns, Recovered, RunKey,
-    RunRecord, RunRow, RunState, SealedBytes, Standing, TokenHash, WaitRecord, Which, WholeRun,
+    Beginning, Cancelled, ClaimedRun, EndedWait, Ending, Joined, Living, NewRun, NewStep, NewWait, OpenRuns,
+    Recovered, RunKey, RunRecord, RunRow, RunState, SealedBytes, Standing, TokenHash, WaitRecord, Which,
+    WholeRun,
 };
 pub use runtime::{Limits, Ruling, SecretsUse, TenantRuntime};
 pub use stacks::{

@@ -5,6 +5,7 @@ mod count;
 mod keys;
 mod sweep;
 mod told;
+mod waits;
 
 use jiff::Timestamp;
 use model::{Id, RequestId, StackName, TenantId};
@@ -16,6 +17,8 @@ use crate::store::{Store, Writing};
 pub use cancel::Cancelled;
 pub use sweep::{Living, Recovered};
 pub use told::{RunRecord, Standing, WaitRecord, Which, WholeRun};
+pub use waits::Joined;
+use waits::{defer, suspend};
 
 /// The code of a run that an administrator ended.
 const CANCELLED: &str = "run_cancelled";
@@ -73,6 +76,21 @@ pub struct NewStep<'a> {
     pub held: &'a SealedBytes,
     /// Whom it waits for.
     pub waits: &'a [NewWait],
+    /// Earlier waits that it waits for now.
+    pub due: &'a [Id],
+    /// Earlier waits that it will wait for later.
+    pub later: &'a [Id],
+}
+
+/// How a run begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Beginning<'a> {
+    /// It runs, and its client was told to come back.
+    Promised,
+    /// It waits, once its owner has let go of it.
+    Waits(&'a NewStep<'a>),
+    /// It runs, and will wait for these later.
+    Defers(&'a [NewWait]),
 }
 
 /// A worker's part.
@@ -135,6 +153,8 @@ impl Ending {
 pub struct EndedWait {
     /// Its name.
     pub wait: Id,
+    /// The step of the run at which it began, to which what it said is bound.
+    pub step: u32,
     /// How.
     pub ending: Ending,
     /// What it said.
@@ -179,6 +199,9 @@ pub struct OpenRuns {
 /// The columns of a [`RunRow`].
 const RUN: &str = "run_id, tenant_id, stack, request_id, step, rules, key_id, dek_nonce, wrapped_dek";
 
+/// The columns of an [`EndedWait`].
+const WAIT: &str = "wait_id, step, ending, output_nonce, output";
+
 /// Which runs are ready to go on: those that wait for nobody, of tenants that may. `?1` is a
 /// JSON array of tenants that may not now.
 const READY: &str = "ended_at IS NULL AND owner IS NULL AND open_waits = 0
@@ -192,8 +215,7 @@ fn array(tenants: &[TenantId]) -> String {
 }
 
 impl Store {
-    /// Notes a run that `owner` runs while its client does not wait, unless the tenant has `most`
-    /// open ones; whether it did. With a `step` it waits, once `owner` has let go of it.
+    /// Notes a run of `owner`, unless the tenant has `most` open ones; whether it did.
     ///
     /// # Errors
     /// [`Error`] of the database.
@@ -201,7 +223,7 @@ impl Store {
         &self,
         new: &NewRun<'_>,
         owner: &str,
-        step: Option<&NewStep<'_>>,
+        beginning: Beginning<'_>,
         most: Option<u64>,
     ) -> Result<bool, Error> {
         self.write(|writing| {
@@ -234,9 +256,10 @@ impl Store {
                 owner,
             ];
             writing.transaction.execute(sql, row).map_err(Error::of)?;
-            match step {
-                Some(step) => suspend(writing, new.run, owner, step),
-                None => Ok(true),
+            match beginning {
+                Beginning::Promised => Ok(true),
+                Beginning::Waits(step) => suspend(writing, new.run, owner, step),
+                Beginning::Defers(waits) => defer(writing, new.run, owner, waits),
             }
         })
     }
@@ -275,20 +298,25 @@ impl Store {
         self.read(|reader| one(&reader.connection, &sql, (run.as_str(), owner)))
     }
 
-    /// The run that waits for a worker with this token, when the token is good: it was not
-    /// used, its time is not over and nothing ended the run.
+    /// The run that waits for a worker with this token, and the step at which that began, when the token
+    /// is good: it was not used, its time is not over and nothing ended the run.
     ///
     /// # Errors
     /// [`Error`] of the database.
-    pub fn waiting_run(&self, wait: &str, token: &TokenHash) -> Result<Option<RunRow>, Error> {
+    pub fn waiting_run(&self, wait: &str, token: &TokenHash) -> Result<Option<(RunRow, u32)>, Error> {
         let sql = format!(
-            "SELECT {RUN} FROM txco_runs r JOIN
+            "SELECT {RUN}, at FROM txco_runs JOIN
                 (SELECT run_id AS waits, step AS at FROM txco_waits
                  WHERE wait_id = ?1 AND token_hash = ?2 AND ending IS NULL AND expires_at > ?3)
-                ON waits = run_id AND at = step WHERE ended_at IS NULL"
+                ON waits = run_id WHERE ended_at IS NULL"
         );
         let row = (wait, token, Timestamp::now().as_millisecond());
-        self.read(|reader| one(&reader.connection, &sql, row))
+        self.read(|reader| {
+            let mut statement = reader.connection.prepare_cached(&sql).map_err(Error::of)?;
+            let found = statement.query_row(row, |row| Ok((run(row)?, row.get(9)?)));
+            let found = found.optional().map_err(Error::of)?;
+            found.map(|(row, at)| Ok((row.ok_or(Error::Row { table: "txco_runs" })?, at))).transpose()
+        })
     }
 
     /// Ends a wait, if it is still open and the token is its: the first ending stays. Tells
@@ -306,15 +334,19 @@ impl Store {
         self.write(|writing| {
             let sql = "UPDATE txco_waits SET ending = ?3, output_nonce = ?4, output = ?5
                        WHERE wait_id = ?1 AND token_hash = ?2 AND ending IS NULL AND expires_at > ?6
-                       RETURNING run_id, step";
+                       RETURNING run_id, awaited";
             let now = writing.now.as_millisecond();
             let row = params![wait, token, ending.word(), output.nonce, output.bytes, now];
-            let ended: Option<(String, u32)> = writing
+            let ended: Option<(String, bool)> = writing
                 .transaction
                 .query_row(sql, row, |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()
                 .map_err(Error::of)?;
-            ended.map(|(run, step)| counted(writing.transaction, &run, step)).transpose()
+            match ended {
+                Some((run, true)) => counted(writing.transaction, &run).map(Some),
+                Some((_, false)) => Ok(Some(false)),
+                None => Ok(None),
+            }
         })
     }
 
@@ -342,17 +374,10 @@ impl Store {
                     |row| sealed(row, 0),
                 )
                 .map_err(Error::of)?;
-            let sql = "SELECT wait_id, ending, output_nonce, output FROM txco_waits
-                       WHERE run_id = ?1 AND step = ?2 ORDER BY ordinal";
-            let mut statement = connection.prepare_cached(sql).map_err(Error::of)?;
-            let waits = statement.query_map((row.run.as_str(), row.step), |row| {
-                let ending = row.get::<_, Option<String>>(1)?.as_deref().and_then(Ending::of);
-                Ok(EndedWait {
-                    wait: Id::from_row(row.get(0)?),
-                    ending: ending.unwrap_or(Ending::Failed),
-                    output: sealed(row, 2)?,
-                })
-            });
+            let sql =
+                format!("SELECT {WAIT} FROM txco_waits WHERE run_id = ?1 AND awaited = 1 ORDER BY ordinal");
+            let mut statement = connection.prepare_cached(&sql).map_err(Error::of)?;
+            let waits = statement.query_map([row.run.as_str()], ended_wait);
             let waits = waits.map_err(Error::of)?.collect::<rusqlite::Result<Vec<_>>>().map_err(Error::of)?;
             let held = held.ok_or(Error::Row { table: "txco_runs" })?;
             Ok(Some(ClaimedRun { row, held, waits }))
@@ -425,35 +450,12 @@ impl Store {
     }
 }
 
-fn suspend(writing: &Writing<'_>, run: &Id, owner: &str, new: &NewStep<'_>) -> Result<bool, Error> {
-    let connection = writing.transaction;
-    let sql = "INSERT INTO txco_run_rules (digest, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    connection.execute(sql, (new.rules, new.content)).map_err(Error::of)?;
-    connection.execute("DELETE FROM txco_waits WHERE run_id = ?1", [run.as_str()]).map_err(Error::of)?;
-    let sql = "UPDATE txco_runs SET step = step + 1, rules = ?3, held_nonce = ?4, held = ?5, open_waits = ?6, touched = 0,
-                   waits_since = ?7 WHERE run_id = ?1 AND owner = ?2 AND ended_at IS NULL RETURNING step";
-    let open = i64::try_from(new.waits.len()).unwrap_or(i64::MAX);
-    let now = writing.now.as_millisecond();
-    let row = params![run.as_str(), owner, new.rules, new.held.nonce, new.held.bytes, open, now];
-    let step: Option<u32> = connection.query_row(sql, row, |row| row.get(0)).optional().map_err(Error::of)?;
-    let Some(step) = step else { return Ok(false) };
-    let sql = "INSERT INTO txco_waits (wait_id, run_id, step, ordinal, token_hash, expires_at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let mut statement = connection.prepare_cached(sql).map_err(Error::of)?;
-    for (ordinal, NewWait { wait, token, expires }) in new.waits.iter().enumerate() {
-        let ordinal = i64::try_from(ordinal).unwrap_or(i64::MAX);
-        let row = params![wait.as_str(), run.as_str(), step, ordinal, token, expires.as_millisecond()];
-        statement.execute(row).map_err(Error::of)?;
-    }
-    Ok(true)
-}
-
 /// One wait less; whether none is left.
-fn counted(connection: &Connection, run: &str, step: u32) -> Result<bool, Error> {
+fn counted(connection: &Connection, run: &str) -> Result<bool, Error> {
     let sql = "UPDATE txco_runs SET open_waits = open_waits - 1
-               WHERE run_id = ?1 AND step = ?2 AND ended_at IS NULL RETURNING open_waits";
+               WHERE run_id = ?1 AND ended_at IS NULL RETURNING open_waits";
     let left: Option<i64> =
-        connection.query_row(sql, (run, step), |row| row.get(0)).optional().map_err(Error::of)?;
+        connection.query_row(sql, [run], |row| row.get(0)).optional().map_err(Error::of)?;
     Ok(left == Some(0))
 }
 
@@ -517,5 +519,16 @@ fn sealed(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<SealedBytes>> {
     Ok(match (nonce, bytes) {
         (Some(nonce), Some(bytes)) => Some(SealedBytes { nonce, bytes }),
         _ => None,
+    })
+}
+
+/// A wait that is over, whether or not it ended as was said.
+fn ended_wait(row: &Row<'_>) -> rusqlite::Result<EndedWait> {
+    let ending = row.get::<_, Option<String>>(2)?.as_deref().and_then(Ending::of);
+    Ok(EndedWait {
+        wait: Id::from_row(row.get(0)?),
+        step: row.get(1)?,
+        ending: ending.unwrap_or(Ending::Failed),
+        output: sealed(row, 3)?,
     })
 }

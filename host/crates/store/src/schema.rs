@@ -59,6 +59,7 @@ pub(crate) const RUNTIME: &[Migration] = &[
     Migration { number: 75, sql: include_str!("schema/0075_hostname_proofs.sql"), if_clean: &[] },
     Migration { number: 83, sql: include_str!("schema/0083_hostname_claims.sql"), if_clean: &[] },
     Migration { number: 84, sql: include_str!("schema/0084_waits_since.sql"), if_clean: &[] },
+    Migration { number: 86, sql: include_str!("schema/0086_deferred_joins.sql"), if_clean: &[] },
 ];
 
 /// The layout of `auth-<env>.db`.

@@ -11,8 +11,41 @@ impl Prepared {
     /// request, which has been sent by then.
     #[must_use]
     pub fn kept(&self) -> Value {
-        let under = self.full.as_ref().unwrap_or(&self.input).document().clone();
+        let under = self.whole().document().clone();
         object([("params", (*self.params).clone()), ("selected", list(&self.selected)), ("under", under)])
+    }
+
+    /// The same where the output joins another envelope later: of the input only what the rule itself wrote.
+    #[must_use]
+    pub fn deferred(&self) -> Value {
+        let wrote = self.own.iter().filter_map(|path| {
+            Some(Chosen { path: path.clone(), value: self.whole().get(path)?.clone(), line: 0 })
+        });
+        let wrote: Vec<_> = wrote.collect();
+        object([
+            ("params", (*self.params).clone()),
+            ("selected", list(&self.selected)),
+            ("wrote", list(&wrote)),
+        ])
+    }
+
+    /// What [`Prepared::deferred`] gave, over the envelope that it joins; nothing when `kept` is no such value.
+    #[must_use]
+    pub fn of_deferred(kept: Value, envelope: &Envelope) -> Option<Self> {
+        let mut kept = kept.into_object()?;
+        let mut input = envelope.clone();
+        for Chosen { path, value, .. } in unlisted(kept.shift_remove("wrote")?)? {
+            // Where the envelope has grown so that it cannot be written, it is not seen.
+            let _in_the_way = input.set(&path, value);
+        }
+        Some(Self {
+            input,
+            params: Arc::new(kept.shift_remove("params")?),
+            headers: Vec::new(),
+            own: Vec::new(),
+            full: None,
+            selected: unlisted(kept.shift_remove("selected")?)?,
+        })
     }
 
     /// The same again; nothing when `kept` is no such value.
@@ -102,5 +135,25 @@ mod tests {
         Written::of_kept(written.kept()).unwrap().again(&mut other).unwrap();
         assert_eq!(envelope, other);
         assert!(Prepared::of_kept(Value::object()).is_none() && Written::of_kept(Value::Null).is_none());
+    }
+
+    #[test]
+    fn what_was_deferred_emits_over_what_came_meanwhile() {
+        let text = "SET .id = 7 SELECT .a AS .b, .id WITH into = .id \
+                    EXEC \"https://w.example/\" EMIT .both = &concat(.n, .id), .was = .b, .seen = .later";
+        let file = RuleFile { path: "t.txcl", name: "t", text };
+        let (rules, findings) = check(&file, Mode::Strict, &AnyOps);
+        assert!(findings.is_empty(), "{findings}");
+        let clock = Clock { now: "2026-11-28T00:00:00Z".parse().unwrap() };
+        let envelope = |text: &str| Envelope::new(Value::parse(text.as_bytes()).unwrap()).unwrap();
+        let prepared = rules[0].prepare(&envelope(r#"{"a":1,"n":1,"secret":"x"}"#), &clock).unwrap();
+        let kept = Value::parse(prepared.deferred().to_json().as_bytes()).unwrap();
+        assert!(!kept.to_json().contains("secret"), "only what the rule wrote");
+        let there = envelope(r#"{"n":10,"later":true}"#);
+        let again = Prepared::of_deferred(kept, &there).unwrap();
+        let emitted = rules[0].overlay(Value::object(), &again, &clock).unwrap();
+        assert_eq!(emitted.to_json(), r#"{"b":1,"id":7,"both":"107","was":1,"seen":true}"#);
+        assert_eq!(prepared.params, again.params);
+        assert!(Prepared::of_deferred(Value::object(), &there).is_none());
     }
 }

@@ -25,6 +25,8 @@ pub enum Waits {
     Worker {
         /// `max_duration`, when the rule says it.
         most: Option<Duration>,
+        /// `join_at_scope`: the request goes on meanwhile, and waits at this scope.
+        joins: Option<u32>,
     },
     /// The request waits for it; its client only so long.
     Promised {
@@ -39,16 +41,28 @@ impl Waits {
     pub const fn for_worker(self) -> bool {
         matches!(self, Self::Worker { .. })
     }
+
+    /// The scope at which its output joins the request, when the request goes on until then.
+    #[must_use]
+    pub const fn joins_at(self) -> Option<u32> {
+        match self {
+            Self::Worker { joins, .. } => joins,
+            Self::Here | Self::Promised { .. } => None,
+        }
+    }
 }
 
 /// Reads them. What a request does while nobody waits for it is known before it runs, so they
 /// are literal.
 pub(crate) fn read(with: &[Pair], exec: Option<&Exec>, findings: &mut Findings<'_>) -> Waits {
     let param = |name: &str| with.iter().find(|pair| pair.path.first() == Some(name));
-    if let Some(pair) = param("join_at_scope") {
-        let problem = Problem::at(&pair.span, "a request cannot be joined at a later scope");
-        findings.refuse(problem.hint("leave join_at_scope out: the request waits where the rule stands"));
-    }
+    let joins = param("join_at_scope").and_then(|pair| match literal(pair).and_then(scope) {
+        Ok(scope) => Some(scope),
+        Err(why) => {
+            findings.refuse(Problem::at(&pair.value_span, why));
+            None
+        }
+    });
     let mut time = |name: &str| {
         let pair = param(name)?;
         match literal(pair).and_then(|value| duration(value).map_err(|why| why.replace("timeout", name))) {
@@ -65,7 +79,7 @@ pub(crate) fn read(with: &[Pair], exec: Option<&Exec>, findings: &mut Findings<'
         None => Waits::Here,
         Some((pair, Ok(Value::String(mode)))) if mode == "async" => {
             check_worker(with, pair, exec, findings);
-            Waits::Worker { most }
+            Waits::Worker { most, joins }
         }
         Some((pair, Ok(Value::String(mode)))) if mode == "continuable" => {
             if matches!(exec, None | Some(Exec::Noop | Exec::Stage(_))) {
@@ -92,7 +106,9 @@ pub(crate) fn read(with: &[Pair], exec: Option<&Exec>, findings: &mut Findings<'
         }
     };
     let understood = param("mode").is_none() || waits != Waits::Here;
-    for (name, means) in [("continue_after", "continuable"), ("max_duration", "async")] {
+    for (name, means) in
+        [("continue_after", "continuable"), ("max_duration", "async"), ("join_at_scope", "async")]
+    {
         let used = match waits {
             Waits::Here => false,
             Waits::Worker { .. } => means == "async",
@@ -128,6 +144,11 @@ fn check_worker(with: &[Pair], mode: &Pair, exec: Option<&Exec>, findings: &mut 
     }
 }
 
+fn scope(value: &Value) -> Result<u32, String> {
+    let scope = value.as_i64().and_then(|scope| u32::try_from(scope).ok());
+    scope.ok_or_else(|| "join_at_scope is the number of a scope, such as 300".to_owned())
+}
+
 fn literal(pair: &Pair) -> Result<&Value, String> {
     if pair.path.segments().len() > 1 {
         return Err(format!("{} has no parts", pair.path.first().unwrap_or_default()));
@@ -150,9 +171,14 @@ mod tests {
     #[test]
     fn the_modes() {
         assert_eq!(said("timeout = 5"), Ok(Waits::Here));
-        assert_eq!(said("mode = \"async\""), Ok(Waits::Worker { most: None }));
+        assert_eq!(said("mode = \"async\""), Ok(Waits::Worker { most: None, joins: None }));
         let hour = Duration::from_secs(3600);
-        assert_eq!(said("mode = \"async\", max_duration = \"1h\""), Ok(Waits::Worker { most: Some(hour) }));
+        assert_eq!(
+            said("mode = \"async\", max_duration = \"1h\""),
+            Ok(Waits::Worker { most: Some(hour), joins: None })
+        );
+        let joins = Ok(Waits::Worker { most: None, joins: Some(300) });
+        assert_eq!(said("mode = \"async\", join_at_scope = 300"), joins);
         let second = Duration::from_secs(1);
         let all = "mode = \"continuable\", continue_after = \"1s\", timeout = \"10s\"";
         assert_eq!(said(all), Ok(Waits::Promised { after: Some(second) }));
@@ -169,7 +195,11 @@ mod tests {
             ("mode = \"continuable\", continue_after = 0", "continue_after is a number of milliseconds"),
             ("mode = \"continuable\", continue_after = .t", "continue_after is said literally"),
             ("mode = \"continuable\", continue_after = \"9s\", timeout = \"9s\"", "not below timeout"),
-            ("mode = \"async\", join_at_scope = 300", "leave join_at_scope out"),
+            ("mode = \"async\", join_at_scope = .n", "join_at_scope is said literally"),
+            ("mode = \"async\", join_at_scope = -1", "is the number of a scope"),
+            ("mode = \"async\", join_at_scope = \"end\"", "is the number of a scope"),
+            ("mode = \"continuable\", join_at_scope = 300", "join_at_scope does nothing here"),
+            ("join_at_scope = 300", "it belongs to mode = \"async\""),
             ("mode = \"async\", credential = \"token\"", "which a credential never is"),
             ("mode = \"async\", body_encoding = \"form\"", "what a worker is sent is JSON"),
             ("mode = \"async\", method = \"GET\"", "POST, PUT or PATCH"),

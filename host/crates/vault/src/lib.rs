@@ -77,7 +77,7 @@ pub use model::Origin;
 pub use pack::{Caller, Declared, Wants};
 pub use rewrap::{Census, Progress, Rewrap, SchemeOne, Shut, Verify};
 pub use ring::{KeyProvider, KeyRing};
-pub use runs::{Claimed, Run, RunView, Step, Token, Wait, WaitEnd};
+pub use runs::{Claimed, First, Joining, Run, RunView, Step, Token, Wait, WaitEnd};
 pub use sealed_key::{Passphrase, SEALED_KEY_BYTES, Unlocked, is_sealed};
 pub use seen::MIN_SEEN_BYTES;
 pub use store::{

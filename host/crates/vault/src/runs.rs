@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use model::{Id, IdKind, RequestId, StackName, TenantId};
 use sha2::{Digest as _, Sha256};
 use store::{
-    Ending, Living, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow, RunState, SealedBytes, Store,
-    TokenHash,
+    Beginning, EndedWait, Ending, Joined, Living, NewRun, NewStep, NewWait, Recovered, RunKey, RunRow,
+    RunState, SealedBytes, Store, TokenHash,
 };
 use zeroize::Zeroizing;
 
@@ -108,6 +108,30 @@ pub struct Step<'a> {
     pub held: Vec<u8>,
     /// Whom it waits for.
     pub waits: &'a [Wait],
+    /// Earlier waits that it waits for now.
+    pub due: &'a [Id],
+    /// Earlier waits that it will wait for later.
+    pub later: &'a [Id],
+}
+
+/// How a run begins.
+pub enum First<'a> {
+    /// It runs, and its client is told to come back.
+    Promised,
+    /// It waits, once its owner has [let go](Vault::release_run) of it.
+    Waits(Step<'a>),
+    /// It runs, and will wait for these later.
+    Defers(&'a [Wait]),
+}
+
+/// How waits are that are to join their run.
+pub enum Joining {
+    /// The run is not its owner's any more.
+    Lost,
+    /// Some are not over.
+    Open,
+    /// All are over.
+    Ended(Vec<WaitEnd>),
 }
 
 /// How a wait ended.
@@ -151,18 +175,12 @@ pub enum RunView {
 }
 
 impl Vault {
-    /// Notes a run that `owner` runs while its client does not wait; with a `step` it waits, once
-    /// `owner` has [let go](Self::release_run) of it. Gives what its client asks with; nothing
-    /// when the tenant has as many as it may.
+    /// Notes a run of `owner`. Gives what its client asks with; nothing when the tenant has as
+    /// many as it may.
     ///
     /// # Errors
     /// [`Error::Store`], [`Error::NoRandomness`].
-    pub fn begin_run(
-        &self,
-        run: &Run<'_>,
-        owner: &str,
-        step: Option<Step<'_>>,
-    ) -> Result<Option<Token>, Error> {
+    pub fn begin_run(&self, run: &Run<'_>, owner: &str, first: First<'_>) -> Result<Option<Token>, Error> {
         let (id, poll) = (run.id, Token::mint("rc_")?);
         let dek = Cleartext::random(KEY_BYTES)?;
         let ring = self.keeper.newest(&self.store);
@@ -175,13 +193,48 @@ impl Vault {
             poll: hash(poll.text()),
             key: &key,
         };
-        let begun = match step {
-            None => self.store.begin_run(&new, owner, None, run.most)?,
-            Some(step) => sealed_step(id, run.tenant, 1, &dek, step, |step| {
-                Ok(self.store.begin_run(&new, owner, Some(step), run.most)?)
+        let begun = match first {
+            First::Promised => self.store.begin_run(&new, owner, Beginning::Promised, run.most)?,
+            First::Waits(step) => sealed_step(id, run.tenant, 1, &dek, step, |step| {
+                Ok(self.store.begin_run(&new, owner, Beginning::Waits(step), run.most)?)
             })?,
+            First::Defers(waits) => {
+                self.store.begin_run(&new, owner, Beginning::Defers(&rows(waits)), run.most)?
+            }
         };
         Ok(begun.then_some(poll))
+    }
+
+    /// Adds waits to a run that goes on; whether it is still `owner`'s.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn defer_waits(&self, run: &Id, owner: &str, waits: &[Wait]) -> Result<bool, Error> {
+        Ok(self.store.defer_waits(run, owner, &rows(waits))?)
+    }
+
+    /// How the waits of these names are, which a run of `owner`'s has deferred.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`Error::Cipher`] when what a worker said does not open.
+    pub fn joined_waits(&self, run: &Id, owner: &str, waits: &[Id]) -> Result<Joining, Error> {
+        Ok(match self.store.joined_waits(run, owner, waits)? {
+            Joined::Lost => Joining::Lost,
+            Joined::Open => Joining::Open,
+            Joined::Ended(row, ends) => {
+                let dek = self.run_key(&row).map_err(|_| Error::Cipher)?;
+                let ends = ends.into_iter().map(|ended| said(&dek, &row, ended));
+                Joining::Ended(ends.collect::<Result<_, _>>().map_err(|_| Error::Cipher)?)
+            }
+        })
+    }
+
+    /// Removes a run of `owner`'s of which nobody was told; whether it was there.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn forget_run(&self, run: &Id, owner: &str) -> Result<bool, Error> {
+        Ok(self.store.forget_run(run, owner)?)
     }
 
     /// Lets a claimed run wait again; whether it is still `owner`'s.
@@ -226,9 +279,9 @@ impl Vault {
         output: Vec<u8>,
     ) -> Result<Option<bool>, Error> {
         let token = hash(token);
-        let Some(row) = self.store.waiting_run(wait, &token)? else { return Ok(None) };
+        let Some((row, step)) = self.store.waiting_run(wait, &token)? else { return Ok(None) };
         let dek = self.run_key(&row).map_err(|_| Error::Cipher)?;
-        let output = seal(&dek, &aad(&row.run, &row.tenant, row.step, "output", wait), output)?;
+        let output = seal(&dek, &aad(&row.run, &row.tenant, step, "output", wait), output)?;
         Ok(self.store.end_wait(wait, &token, ending, &output)?)
     }
 
@@ -249,11 +302,7 @@ impl Vault {
         let row = claimed.row;
         let held = self.run_key(&row).and_then(|dek| {
             let held = open(&dek, &aad(&row.run, &row.tenant, row.step, "held", ""), claimed.held)?;
-            let waits = claimed.waits.into_iter().map(|ended| {
-                let aad = aad(&row.run, &row.tenant, row.step, "output", ended.wait.as_str());
-                let output = ended.output.map_or(Ok(Vec::new()), |output| open(&dek, &aad, output))?;
-                Ok(WaitEnd { wait: ended.wait, ending: ended.ending, output })
-            });
+            let waits = claimed.waits.into_iter().map(|ended| said(&dek, &row, ended));
             Ok((held, waits.collect::<Result<_, _>>()?))
         });
         let RunRow { run, tenant, stack, request, rules, .. } = row;
@@ -418,13 +467,24 @@ fn sealed_step<T>(
     keep: impl FnOnce(&NewStep<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let held = seal(dek, &aad(run, tenant, number, "held", ""), step.held)?;
-    let waits = step.waits.iter().map(|wait| NewWait {
+    let Step { rules, content, due, later, .. } = step;
+    keep(&NewStep { rules: &rules, content, held: &held, waits: &rows(step.waits), due, later })
+}
+
+fn rows(waits: &[Wait]) -> Vec<NewWait> {
+    let row = |wait: &Wait| NewWait {
         wait: wait.id.clone(),
         token: hash(wait.token.text()),
         expires: wait.expires,
-    });
-    let waits: Vec<_> = waits.collect();
-    keep(&NewStep { rules: &step.rules, content: step.content, held: &held, waits: &waits })
+    };
+    waits.iter().map(row).collect()
+}
+
+/// What a worker said, opened.
+fn said(dek: &Cleartext, row: &RunRow, ended: EndedWait) -> Result<WaitEnd, Unopened> {
+    let aad = aad(&row.run, &row.tenant, ended.step, "output", ended.wait.as_str());
+    let output = ended.output.map_or(Ok(Vec::new()), |output| open(dek, &aad, output))?;
+    Ok(WaitEnd { wait: ended.wait, ending: ended.ending, output })
 }
 
 fn mint(kind: IdKind) -> Result<Id, Error> {

@@ -34,6 +34,29 @@ pub(super) fn told(record: &Record, stages: &[Stage]) -> String {
                 let (stack, scope) = (stack.as_deref().unwrap_or_default(), scope.unwrap_or_default());
                 lines.push(format!("\n{}/{scope} ended the request (@halt)", cell(stack)));
             }
+            Stage::Deferred { stack, scope, waits } => {
+                for one in waits {
+                    let (stack, name) = (cell(stack), cell(&one.name));
+                    lines.push(format!(
+                        "\nthe job of {stack}/{scope}/{name} goes on elsewhere, and so does the request"
+                    ));
+                }
+            }
+            Stage::Waits { stack, scope, waits } => {
+                let names = waits.iter().map(|one| cell(&one.name)).collect::<Vec<_>>().join(", ");
+                let of = if names.is_empty() { String::new() } else { format!(" for {names}") };
+                lines.push(format!(
+                    "\n{}/{scope} waited{of}, and its client was told to come back",
+                    cell(stack)
+                ));
+            }
+            Stage::Joined { before, rules } => {
+                let rules = cell(&rules.join(", "));
+                let at = before
+                    .as_deref()
+                    .map_or_else(|| "at the end".to_owned(), |to| format!("before {}", cell(to)));
+                lines.push(format!("\n{rules} joined {at}"));
+            }
             Stage::Unreached { stages } => {
                 lines.push("\nnever reached".to_owned());
                 for stage in stages {

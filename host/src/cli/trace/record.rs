@@ -126,6 +126,12 @@ pub(in crate::cli) struct Unreached {
     pub(in crate::cli) rules: Vec<String>,
 }
 
+/// A job whose worker is waited for, now or later.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(in crate::cli) struct Waited {
+    pub(in crate::cli) name: String,
+}
+
 /// What the timeline says about the way a request took, in its order.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(tag = "event")]
@@ -148,6 +154,20 @@ pub(in crate::cli) enum Stage {
         #[serde(default)]
         error: Option<String>,
     },
+    /// Jobs were handed out that it goes on beside.
+    #[serde(rename = "stage.defer")]
+    Deferred { stack: String, scope: u32, waits: Vec<Waited> },
+    /// It waits: behind a scope, or for what joins before one or at its end.
+    #[serde(rename = "stage.suspend")]
+    Waits {
+        stack: String,
+        scope: u32,
+        #[serde(default)]
+        waits: Vec<Waited>,
+    },
+    /// What workers said of such jobs joined it.
+    #[serde(rename = "stage.join")]
+    Joined { before: Option<String>, rules: Vec<String> },
     /// Where it never came.
     #[serde(rename = "stages.unreached")]
     Unreached { stages: Vec<Unreached> },

@@ -181,10 +181,13 @@ struct Told {
 #[derive(Serialize, JsonSchema)]
 struct Worker {
     id: String,
-    /// The rule that sent the job.
+    /// The rule that sent the job, while the request waits: `STACK/SCOPE/RULE` when it joins at a later scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
-    /// `waiting`, `completed`, `failed`, `expired` or `cancelled`.
+    /// The scope before which its output joins the request, when that is a later one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joins_at: Option<u32>,
+    /// `waiting`, `deferred` (the request does not wait for it yet), `completed`, `failed`, `expired` or `cancelled`.
     state: String,
     expires_at: String,
 }
@@ -199,14 +202,19 @@ struct Ended {
 impl Told {
     fn of(shown: &Shown) -> Self {
         let stands = shown.stands.as_ref();
-        let rule = |at: usize| stands.and_then(|stands| stands.rules.get(at)).cloned();
-        let worker = |(at, wait): (usize, &WaitRecord)| Worker {
-            id: wait.wait.to_string(),
-            rule: rule(at),
-            state: wait.ending.clone().unwrap_or_else(|| "waiting".to_owned()),
-            expires_at: wait.expires.to_string(),
+        // The parts of its scope have no names there, and are in the order of their rules.
+        let mut rules = stands.into_iter().flat_map(|stands| &stands.rules);
+        let worker = |wait: &WaitRecord| {
+            let joins = stands.and_then(|stands| stands.joins.iter().find(|joins| joins.wait == wait.wait));
+            Worker {
+                id: wait.wait.to_string(),
+                rule: joins.map(|joins| &joins.rule).or_else(|| rules.next()).cloned(),
+                joins_at: joins.map(|joins| joins.at),
+                state: wait.ending.clone().unwrap_or_else(|| not_called(wait).to_owned()),
+                expires_at: wait.expires.to_string(),
+            }
         };
-        let workers: Vec<_> = shown.waits.iter().enumerate().map(worker).collect();
+        let workers: Vec<_> = shown.waits.iter().map(worker).collect();
         Self {
             run: Record::of(&shown.record),
             stage: stands.map(|stands| format!("{}/{}", stands.stack, stands.scope)),
@@ -216,6 +224,11 @@ impl Told {
             workers,
         }
     }
+}
+
+/// Of a worker who has not called.
+fn not_called(wait: &WaitRecord) -> &'static str {
+    if wait.awaited { "waiting" } else { "deferred" }
 }
 
 fn why(shown: &Shown, workers: &[Worker]) -> String {
@@ -231,13 +244,16 @@ fn why(shown: &Shown, workers: &[Worker]) -> String {
             format!(
                 "waits for {} of {} workers: {}",
                 run.waits_for,
-                workers.len(),
+                shown.waits.iter().filter(|wait| wait.awaited).count(),
                 named.collect::<Vec<_>>().join(", ")
             )
         }
         Ready => "its workers are done; it goes on when there is a place (--continuation-runs, the tenant's \
                   --concurrency, a tenant that is not suspended)"
             .to_owned(),
+        Running if shown.waits.iter().any(|wait| !wait.awaited) => {
+            "it goes on while workers do their jobs, and waits for them later (join_at_scope)".to_owned()
+        }
         Running if run.step == 0 => {
             "its continuable rule runs, and its client was told to come back".to_owned()
         }

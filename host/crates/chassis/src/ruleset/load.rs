@@ -84,9 +84,9 @@ impl RuleSet {
         }
         let hiding = Arc::new(hiding(&stacks));
         let rules = Self { stacks, files, let_pass, mocks, hiding, mode, ..Self::default() };
-        let impossible = rules.stages().flat_map(|(_, _, files)| {
+        let impossible = rules.stages().flat_map(|(_, scope, files)| {
             let files: Vec<_> = files.iter().map(|f| (f.path.as_str(), f.rules.as_slice())).collect();
-            modes::impossible(&files)
+            modes::impossible(scope, &files)
         });
         let impossible: Vec<_> = impossible.chain(rules.never_wait()).collect();
         if impossible.is_empty() { Ok(rules) } else { Err(LoadErrors::Misplaced(impossible)) }

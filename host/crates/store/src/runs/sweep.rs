@@ -113,13 +113,13 @@ impl Store {
             let connection = writing.transaction;
             let sql = "UPDATE txco_waits SET ending = ?3 WHERE wait_id IN
                          (SELECT wait_id FROM txco_waits WHERE ending IS NULL AND expires_at <= ?1 LIMIT ?2)
-                       RETURNING run_id, step";
+                       RETURNING run_id, awaited";
             let mut statement = connection.prepare_cached(sql).map_err(Error::of)?;
             let row = (now.as_millisecond(), most, Ending::Expired.word());
             let ended = statement.query_map(row, |row| Ok((row.get(0)?, row.get(1)?))).map_err(Error::of)?;
-            let ended: Vec<(String, u32)> = ended.collect::<rusqlite::Result<_>>().map_err(Error::of)?;
-            for (run, step) in &ended {
-                counted(connection, run, *step)?;
+            let ended: Vec<(String, bool)> = ended.collect::<rusqlite::Result<_>>().map_err(Error::of)?;
+            for (run, _) in ended.iter().filter(|(_, awaited)| *awaited) {
+                counted(connection, run)?;
             }
             Ok(ended.len())
         })

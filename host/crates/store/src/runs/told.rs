@@ -80,6 +80,8 @@ pub struct WaitRecord {
     pub expires: Timestamp,
     /// How it ended: `completed`, `failed`, `expired`, `cancelled`; nothing while it is waited for.
     pub ending: Option<String>,
+    /// Whether the run waits for it now, and not only later.
+    pub awaited: bool,
 }
 
 /// A run with its parts.
@@ -157,13 +159,15 @@ impl Store {
             let row = (CANCELLED, tenant.as_str(), name);
             let found = look.query_row(&sql, row, record).optional().map_err(Error::of)?;
             let Some(record) = found else { return Ok(None) };
-            let sql = "SELECT wait_id, expires_at, ending FROM txco_waits WHERE run_id = ?1 ORDER BY ordinal";
+            let sql =
+                "SELECT wait_id, expires_at, ending, awaited FROM txco_waits WHERE run_id = ?1 ORDER BY ordinal";
             let mut statement = look.prepare_cached(sql).map_err(Error::of)?;
             let waits = statement.query_map([name], |row| {
                 Ok(WaitRecord {
                     wait: Id::from_row(row.get(0)?),
                     expires: moment(row, 1)?,
                     ending: row.get(2)?,
+                    awaited: row.get(3)?,
                 })
             });
             let waits = waits.map_err(Error::of)?.collect::<rusqlite::Result<_>>().map_err(Error::of)?;

@@ -1,9 +1,10 @@
 //! Runs that wait: what is sealed, who may end and ask for them, and that each goes on once.
 
 use jiff::{SignedDuration, Timestamp};
-use model::{RequestId, StackName, TenantId};
+use model::{Id, RequestId, StackName, TenantId};
 use txco_vault::{
-    Claimed, Ending, KeyRing, Progress, Run, RunView, SchemeOne, Step, Token, Unopened, Vault, Wait,
+    Claimed, Ending, First, Joining, KeyRing, Progress, Run, RunView, SchemeOne, Step, Token, Unopened,
+    Vault, Wait,
 };
 
 use crate::house::{House, key, tenant};
@@ -20,14 +21,14 @@ fn wait(lasts: SignedDuration) -> Wait {
 }
 
 fn step(waits: &[Wait]) -> Step<'_> {
-    Step { rules: [7; 32], content: "the rules", held: HELD.to_vec(), waits }
+    Step { rules: [7; 32], content: "the rules", held: HELD.to_vec(), waits, due: &[], later: &[] }
 }
 
 fn begun(vault: &Vault, waits: &[Wait]) -> Token {
     let (tenant, stack, request) = (tenant(), stack("web"), RequestId::mint().unwrap());
     let id = Run::name().ok().unwrap();
     let run = Run { id: &id, tenant: &tenant, stack: &stack, request: &request, most: None };
-    let poll = vault.begin_run(&run, "life-1", Some(step(waits))).ok().unwrap().unwrap();
+    let poll = vault.begin_run(&run, "life-1", First::Waits(step(waits))).ok().unwrap().unwrap();
     assert!(!vault.release_run(&id, "life-2").ok().unwrap());
     assert!(!vault.release_run(&id, "life-1").ok().unwrap(), "it waits");
     poll
@@ -180,13 +181,126 @@ fn a_tenant_has_a_bounded_number_and_ended_ones_go() {
     let (tenant, stack, request) = (tenant(), stack("web"), RequestId::mint().unwrap());
     let (id, other) = (Run::name().ok().unwrap(), Run::name().ok().unwrap());
     let run = |id| Run { id, tenant: &tenant, stack: &stack, request: &request, most: Some(1) };
-    assert!(house.vault.begin_run(&run(&id), "life-1", None).ok().unwrap().is_some());
-    assert!(house.vault.begin_run(&run(&other), "life-1", None).ok().unwrap().is_none(), "no room");
+    assert!(house.vault.begin_run(&run(&id), "life-1", First::Promised).ok().unwrap().is_some());
+    assert!(
+        house.vault.begin_run(&run(&other), "life-1", First::Promised).ok().unwrap().is_none(),
+        "no room"
+    );
     assert!(house.vault.end_run(&id, "life-1", Err("worker_failed")).ok().unwrap());
     let now = Timestamp::now();
     assert_eq!(house.vault.purge_runs(now - MINUTE, 10).ok().unwrap(), 0);
     assert_eq!(house.vault.purge_runs(now + MINUTE, 10).ok().unwrap(), 1);
-    assert!(house.vault.begin_run(&run(&other), "life-1", None).ok().unwrap().is_some());
+    assert!(house.vault.begin_run(&run(&other), "life-1", First::Promised).ok().unwrap().is_some());
+}
+
+/// A run of `life-1` that goes on beside these.
+fn deferring(vault: &Vault, waits: &[Wait]) -> (Id, Token) {
+    let (tenant, stack, request) = (tenant(), stack("web"), RequestId::mint().unwrap());
+    let id = Run::name().ok().unwrap();
+    let run = Run { id: &id, tenant: &tenant, stack: &stack, request: &request, most: None };
+    let poll = vault.begin_run(&run, "life-1", First::Defers(waits)).ok().unwrap().unwrap();
+    (id, poll)
+}
+
+fn ids(waits: &[Wait]) -> Vec<Id> {
+    waits.iter().map(|wait| wait.id.clone()).collect()
+}
+
+fn joining(vault: &Vault, run: &Id, owner: &str, waits: &[Wait]) -> Joining {
+    vault.joined_waits(run, owner, &ids(waits)).ok().unwrap()
+}
+
+#[test]
+fn a_run_goes_on_beside_what_it_defers() {
+    let house = House::new();
+    let vault = &house.vault;
+    let first = [wait(MINUTE), wait(-MINUTE)];
+    let (run, poll) = deferring(vault, &first);
+    assert_eq!(polled(vault, &poll, "web"), Some(RunView::Running));
+    assert!(matches!(joining(vault, &run, "life-1", &first), Joining::Open));
+    assert!(matches!(joining(vault, &run, "life-2", &first), Joining::Lost));
+    let more = [wait(MINUTE)];
+    assert!(!vault.defer_waits(&run, "life-2", &more).ok().unwrap(), "not its owner");
+    assert!(vault.defer_waits(&run, "life-1", &more).ok().unwrap());
+    assert_eq!(ended(vault, &first[0], first[0].token.text()), Some(false), "it runs, and nobody goes on");
+    assert_eq!(ended(vault, &first[0], first[0].token.text()), None, "once");
+    assert_eq!(ended(vault, &first[1], first[1].token.text()), None, "too late");
+    assert!(none_ready(vault));
+    let Joining::Ended(ends) = joining(vault, &run, "life-1", &first) else { panic!("it is open") };
+    let end = |of: &Wait| ends.iter().find(|end| end.wait == of.id).unwrap();
+    assert_eq!(end(&first[0]).output, b"{\"n\":1}");
+    assert_eq!((end(&first[0]).ending, end(&first[1]).ending), (Ending::Completed, Ending::Expired));
+    assert_eq!(vault.expire_waits(Timestamp::now(), 10).ok().unwrap(), 1);
+    assert!(matches!(joining(vault, &run, "life-1", &first), Joining::Ended(_)));
+    assert!(vault.forget_run(&run, "life-1").ok().unwrap(), "its client never heard of it");
+    assert_eq!(polled(vault, &poll, "web"), None);
+    assert_eq!(ended(vault, &more[0], more[0].token.text()), None);
+}
+
+#[test]
+fn what_is_deferred_outlasts_other_waits_until_it_is_due() {
+    let house = House::new();
+    let vault = &house.vault;
+    let joins = [wait(MINUTE), wait(MINUTE), wait(MINUTE)];
+    let (run, _poll) = deferring(vault, &joins);
+    assert_eq!(ended(vault, &joins[0], joins[0].token.text()), Some(false));
+    // It waits for somebody else, and those that are deferred do not wake it.
+    let (workers, later) = ([wait(MINUTE)], ids(&joins));
+    let held = Step { later: &later, ..step(&workers) };
+    assert!(vault.suspend_run(&run, "life-1", held).ok().unwrap());
+    assert!(!vault.release_run(&run, "life-1").ok().unwrap());
+    assert_eq!(ended(vault, &joins[1], joins[1].token.text()), Some(false));
+    assert!(none_ready(vault));
+    assert_eq!(ended(vault, &workers[0], workers[0].token.text()), Some(true));
+    let (_, ends) = claimed(vault, "life-1").held.unwrap();
+    assert_eq!(ends.len(), 1, "of those that were waited for");
+    // Two of them are due, and one of these is over already.
+    let (due, later) = (ids(&joins[1..]), ids(&joins[..1]));
+    let held = Step { due: &due, later: &later, ..step(&[]) };
+    assert!(vault.suspend_run(&run, "life-1", held).ok().unwrap());
+    assert!(!vault.release_run(&run, "life-1").ok().unwrap());
+    assert_eq!(ended(vault, &joins[2], joins[2].token.text()), Some(true), "the last that is due");
+    let (_, ends) = claimed(vault, "life-1").held.unwrap();
+    assert_eq!(ends.iter().map(|end| end.wait.clone()).collect::<Vec<_>>(), due);
+    assert!(ends.iter().all(|end| end.output == b"{\"n\":1}"), "sealed at three different steps");
+    assert!(matches!(joining(vault, &run, "life-1", &joins[..1]), Joining::Ended(_)));
+    // What was due is over before the run waits for it.
+    assert!(vault.suspend_run(&run, "life-1", Step { due: &later, ..step(&[]) }).ok().unwrap());
+    assert!(vault.release_run(&run, "life-1").ok().unwrap(), "it is ready at once");
+    claimed(vault, "life-1");
+}
+
+/// A job was handed out, so nobody may begin again from before it.
+#[test]
+fn a_killed_run_that_deferred_is_interrupted() {
+    let house = House::new();
+    let vault = &house.vault;
+    let (joins, workers) = ([wait(MINUTE)], [wait(MINUTE)]);
+    let (_, poll) = deferring(vault, &joins);
+    let again = begun(vault, &workers);
+    ended(vault, &workers[0], workers[0].token.text());
+    let run = claimed(vault, "life-1").run;
+    let more = [wait(MINUTE)];
+    assert!(vault.defer_waits(&run, "life-1", &more).ok().unwrap());
+    let left = vault.recover_runs("life-2", "interrupted").ok().unwrap();
+    assert_eq!((left.again, left.interrupted), (0, 2));
+    for poll in [poll, again] {
+        assert_eq!(polled(vault, &poll, "web"), Some(RunView::Failed("interrupted".to_owned())));
+    }
+    assert_eq!(ended(vault, &joins[0], joins[0].token.text()), None);
+    assert_eq!(ended(vault, &more[0], more[0].token.text()), None);
+}
+
+#[test]
+fn what_waited_before_waits_could_be_deferred_goes_on() {
+    let house = House::new();
+    let waits = [wait(MINUTE)];
+    begun(&house.vault, &waits);
+    let before = "ALTER TABLE txco_waits DROP COLUMN awaited; DELETE FROM txco_migrations WHERE number = 86";
+    house.attacker().execute_batch(before).unwrap();
+    let house = house.reopened(key(0));
+    assert_eq!(ended(&house.vault, &waits[0], waits[0].token.text()), Some(true));
+    assert_eq!(claimed(&house.vault, "life-1").held.unwrap().0, HELD);
 }
 
 fn is_in_files(house: &House, bytes: &[u8]) -> bool {
