@@ -1,4 +1,5 @@
 //! Whole ways of requests, `tests/vectors/txcl/ways.json`: what was predicted from the specification before it ran.
+//!
 //! Priorities, merging, jumps, lanes, deletion, budgets, mocks, answers and answers in pieces; each case is a stack
 //! of its own, and one chassis serves them all.
 
