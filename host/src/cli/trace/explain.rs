@@ -1,7 +1,7 @@
 //! `txco trace RID --explain`: in words, why each rule fired or did not.
 
 use super::super::output::cell;
-use super::record::{Record, RuleRecord, Stage, TestRecord};
+use super::record::{Record, RuleRecord, Stage, TestRecord, Unreached};
 use super::{end, shown_millis};
 
 /// The whole way of a request.
@@ -57,7 +57,13 @@ pub(super) fn told(record: &Record, stages: &[Stage]) -> String {
                     .map_or_else(|| "at the end".to_owned(), |to| format!("before {}", cell(to)));
                 lines.push(format!("\n{rules} joined {at}"));
             }
-            Stage::Unreached { stages } => {
+            Stage::Unreached { stages: all } => {
+                // What a request reached before it waited is told by an earlier part of its trace.
+                let missed = |one: &&Unreached| !stages.iter().any(|stage| is_of(stage, one));
+                let stages: Vec<_> = all.iter().filter(missed).collect();
+                if stages.is_empty() {
+                    continue;
+                }
                 lines.push("\nnever reached".to_owned());
                 for stage in stages {
                     let rules = cell(&stage.rules.join(", "));
@@ -70,6 +76,11 @@ pub(super) fn told(record: &Record, stages: &[Stage]) -> String {
         lines.push("\nthis trace does not say: it was written by another chassis, or broke off".to_owned());
     }
     lines.join("\n")
+}
+
+/// Whether this tells of the rules of that stage.
+fn is_of(told: &Stage, one: &Unreached) -> bool {
+    matches!(told, Stage::Rules { stack, scope, .. } if *stack == one.stack && *scope == one.scope)
 }
 
 fn one(rule: &RuleRecord, record: &Record, stack: &str, scope: u32, lines: &mut Vec<String>) {

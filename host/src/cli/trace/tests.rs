@@ -148,7 +148,7 @@ fn it_is_told_in_words_why_rules_fired() {
             r#"{"event":"stage.jump","stack":"orders","scope":100,"to":"orders","from":200}"#,
             r#"{"event":"stage.rules","stack":"orders","scope":200,"rules":[{"name":"deliver","fired":true,"tests":[{"line":1,"test":".a != null","held":true}]}]}"#,
             r#"{"event":"request.halt","rule":"orders/200/deliver","error":"secret_not_found"}"#,
-            r#"{"event":"stages.unreached","stages":[{"stack":"orders","scope":150,"rules":["a","b"]}]}"#,
+            r#"{"event":"stages.unreached","stages":[{"stack":"orders","scope":150,"rules":["a","b"]},{"stack":"orders","scope":100,"rules":["sign"]}]}"#,
         ],
     );
     let explain = TraceArgs { explain: true, ..TraceArgs::default() };
