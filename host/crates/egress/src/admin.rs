@@ -15,9 +15,10 @@ use crate::resolver::is_localhost;
 use crate::tls;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The same for a request that brings a large op: it waits for its turn and is compiled first.
+/// The same for a request that brings an op: it waits for its turn and is compiled first, which the smallest can make
+/// long. None is smaller than this.
 const LARGE_TIMEOUT: Duration = Duration::from_secs(600);
-const LARGE: usize = 1 << 20;
+const LARGE: usize = 2 << 10;
 const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 
 /// Why a call to the chassis has no answer. The texts are what the command line prints.
@@ -39,12 +40,14 @@ pub enum AdminError {
         why: String,
     },
     /// Somebody there who does not answer.
-    #[error("the chassis at {url} did not answer within {seconds} seconds", seconds = after.as_secs())]
+    #[error("the chassis at {url} did not answer within {seconds} seconds{then}", seconds = after.as_secs())]
     Timeout {
         /// The address of the chassis.
         url: String,
         /// How long was waited.
         after: Duration,
+        /// What that means for a change.
+        then: &'static str,
     },
     /// More than an answer of a chassis ever is.
     #[error("the answer from {0} is larger than {MAX_REPLY_BYTES} bytes — is that a chassis?")]
@@ -290,15 +293,19 @@ impl AdminClient {
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
+        let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
+        let then = if is_look { "" } else { "; it may do it all the same: look before you ask again" };
         let after =
             if json.as_ref().is_some_and(|json| json.len() > LARGE) { LARGE_TIMEOUT } else { self.patience };
         if let Some(json) = json {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(bytes::Bytes::from_owner(json).into());
         }
-        tokio::time::timeout(after, self.exchange(request))
-            .await
-            .map_err(|_| AdminError::Timeout { url: self.shown.clone(), after })?
+        tokio::time::timeout(after, self.exchange(request)).await.map_err(|_| AdminError::Timeout {
+            url: self.shown.clone(),
+            after,
+            then,
+        })?
     }
 
     async fn exchange(&self, request: reqwest::Request) -> Result<AdminReply, AdminError> {
