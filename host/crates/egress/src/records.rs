@@ -21,6 +21,8 @@ const SERVERS: usize = 3;
 const ALIASES: usize = 16;
 /// Where the machine's name servers stand.
 const CONFIG: &str = "/etc/resolv.conf";
+/// Who is asked where it names none.
+const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
 
 /// Why a name's records are not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,29 +64,25 @@ impl RecordsError {
 pub(crate) async fn txt_records(name: &str, server: Option<SocketAddr>) -> Result<Vec<String>, RecordsError> {
     let servers =
         server.map_or_else(|| servers(&fs::read_to_string(CONFIG).unwrap_or_default()), |one| vec![one]);
-    let mut why = RecordsError::Name;
+    let mut servers = servers.into_iter();
+    let mut said = ask(name, servers.next().unwrap_or(HERE)).await;
     for server in servers {
-        match ask(name, server).await {
-            Err(RecordsError::Name) => return Err(RecordsError::Name),
-            Err(error) => why = error,
-            Ok(records) => return Ok(records),
+        if matches!(said, Ok(_) | Err(RecordsError::Name)) {
+            break;
         }
+        said = ask(name, server).await;
     }
-    Err(why)
+    said
 }
 
-/// Those that `resolv.conf` names; without one this machine.
+/// Those that `resolv.conf` names.
 fn servers(config: &str) -> Vec<SocketAddr> {
     let named = config.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let address = (words.next()? == "nameserver").then(|| words.next())??;
         Some(SocketAddr::new(address.parse::<IpAddr>().ok()?, 53))
     });
-    let mut servers: Vec<_> = named.take(SERVERS).collect();
-    if servers.is_empty() {
-        servers.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 53)));
-    }
-    servers
+    named.take(SERVERS).collect()
 }
 
 async fn ask(name: &str, server: SocketAddr) -> Result<Vec<String>, RecordsError> {
@@ -224,6 +222,6 @@ mod tests {
     fn the_machines_name_servers() {
         let config = "# nameserver 9.9.9.9\nsearch example\nnameserver 10.0.0.2\nnameserver fe80::1%eth0\nnameserver ::1\n";
         assert_eq!(servers(config), ["10.0.0.2:53".parse().unwrap(), "[::1]:53".parse().unwrap()]);
-        assert_eq!(servers(""), ["127.0.0.1:53".parse().unwrap()]);
+        assert_eq!(servers(""), []);
     }
 }
