@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use model::Hostname;
 use rusqlite::Connection;
-use txco_store::{Before, Error, Options, Store};
+use txco_store::{Before, By, Error, Options, ProofMethod, Store};
 
 use crate::folder::{Folder, GO_DATABASE, add, default_tenant, slug};
 
@@ -235,4 +236,34 @@ fn a_folder_that_cannot_be_is_named() {
     fs::write(folder.path(), "a file in the way").unwrap();
     let refused = folder.open().err().unwrap();
     assert!(matches!(&refused, Error::Folder { path, .. } if *path == folder.path()), "{refused}");
+}
+
+/// What was asked about a host before its question was a tenant's own.
+#[test]
+fn questions_that_are_open_stay_open_where_the_host_is_still_bound() {
+    let folder = Folder::new();
+    drop(folder.store());
+    let old = Connection::open(folder.file("runtime-dev.db")).unwrap();
+    let table = include_str!("../../src/schema/0075_hostname_proofs.sql");
+    old.execute_batch(table).unwrap();
+    old.execute_batch(
+        "DROP TABLE txco_hostname_claims;
+         DELETE FROM txco_migrations WHERE number = 83;
+         INSERT INTO tenant_hostnames (id, hostname, tenant_id, created_at, revoked_at) VALUES
+             ('h1', 'kept.example', 'tnt_default', '2026-01-01T00:00:00Z', NULL),
+             ('h2', 'gone.example', 'tnt_default', '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z');
+         INSERT INTO txco_hostname_proofs (hostname_id, token, answer, expires_at) VALUES
+             ('h1', 'token-1', 'answer-1', 32503680000000), ('h2', 'token-2', 'answer-2', 32503680000000);",
+    )
+    .unwrap();
+    drop(old);
+    let (store, opened) = folder.open().unwrap();
+    assert_eq!(opened.migrated, [83]);
+    assert_eq!(store.hostname_answer("token-1").unwrap().as_deref(), Some("answer-1"));
+    let hostname = Hostname::parse("kept.example").unwrap();
+    let proven = store.verify_hostname(&default_tenant(), &hostname, "token-1", ProofMethod::Http, By::Local);
+    proven.unwrap();
+    let now = Connection::open(folder.file("runtime-dev.db")).unwrap();
+    let left: u32 = now.query_row("SELECT COUNT(*) FROM txco_hostname_claims", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "what was asked about a host that was let go");
 }
