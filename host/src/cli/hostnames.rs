@@ -126,10 +126,11 @@ fn verify(flags: &VerifyFlags, console: &mut Console<'_>) -> Result<(), Complain
 
 /// What the host said, and what it was to say, is more than a line of details.
 fn unproven(refusal: &Refusal) -> Option<String> {
+    if refusal.code != "hostname_unverified" {
+        return None;
+    }
     let said = |name| refusal.detail.get(name).and_then(Value::as_str);
-    (refusal.code == "hostname_unverified")
-        .then(|| Some(format!("not proven: {}; {}", said("err")?, said("hint")?)))
-        .flatten()
+    Some(format!("not proven: {}; {}", said("err")?, said("hint")?))
 }
 
 fn remove(flags: &RemoveFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
