@@ -161,7 +161,7 @@ fn a_built_op_tells_what_it_is_and_names_no_machine() {
     let input = "{\"body\":\"what do ya want for nothing?\"}";
     let said = host.run(&run(&[input, "--secret-env", "key=FAKE_KEY"])).succeeds();
     let said: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(said["_txc.computed.signature"], json!({ "class": "plain", "value": MAC }));
+    assert_eq!(said["_txc.computed.signature"], json!({ "class": "digest", "value": MAC }));
     let said = host.run(&run(&[input, "--secret-fd", "key=0"]).stdin("Jefe\n")).succeeds();
     assert!(said.contains(MAC), "{said}");
     let stderr = host.run(&run(&[input])).fails(1);

@@ -116,6 +116,10 @@ fn ops_are_listed_and_shown_with_who_pushed_what() {
     assert_eq!(shown["op"]["push_no"], 1);
     let line = host.wait_log("op_action");
     assert!(line.contains("action=show") && line.contains("op_name=basic-auth-encode"), "{line}");
+    host.write("sign.wasm", include_bytes!("../../builtin-ops/dist/sigv4-sign.wasm"));
+    op(&mut host, &["push", "sign.wasm"]).succeeds();
+    let of_two = op(&mut host, &["show", "sigv4-sign"]).succeeds();
+    assert!(of_two.contains("slots:     key, session_token (optional)\n"), "{of_two}");
     let stderr = op(&mut host, &["show", "nothing"]).fails(1);
     assert!(stderr.contains("op_not_found"), "{stderr}");
     host.finish();

@@ -39,7 +39,7 @@ fn what_a_shown_secret_lets_out_is_said_and_can_be_allowed() {
     assert!(stderr.contains("expected digest or data"), "{stderr}");
     let said = run(&mut host, &[&args[..], &["--allow", "data", "--json"]].concat()).succeeds();
     let said: Value = serde_json::from_str(&said).unwrap();
-    let field = json!({ "class": "plain", "value": MAC });
+    let field = json!({ "class": "digest", "value": MAC });
     assert_eq!(said, json!({ "fields": { "_txc.computed.hmac": field }, "log": [], "log_dropped": 0 }));
     // A failure is a document, too.
     let said = run(&mut host, &[&args[..], &["--json"]].concat());

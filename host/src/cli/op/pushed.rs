@@ -87,11 +87,16 @@ pub(super) fn show(flags: &NamedFlags, console: &mut Console<'_>) -> Result<(), 
     }
     let op = reply.body.get("op").cloned().unwrap_or_default();
     let about = op.get("about").cloned().unwrap_or_default();
-    let list = |member: &str| {
+    let words = |member: &str| {
         let all = about.get(member).and_then(Value::as_array).into_iter().flatten();
-        let all: Vec<_> = all.filter_map(Value::as_str).collect();
-        cell(&all.join(", "))
+        all.filter_map(Value::as_str).collect::<Vec<_>>()
     };
+    let list = |member: &str| cell(&words(member).join(", "));
+    let optional = words("optional_slots");
+    let slots: Vec<_> = words("slots")
+        .into_iter()
+        .map(|slot| if optional.contains(&slot) { format!("{slot} (optional)") } else { slot.to_owned() })
+        .collect();
     let outputs = about.get("outputs").and_then(Value::as_array).into_iter().flatten();
     let outputs: Vec<_> =
         outputs.map(|one| format!("{} ({})", text(one, "path"), text(one, "class"))).collect();
@@ -104,7 +109,7 @@ pub(super) fn show(flags: &NamedFlags, console: &mut Console<'_>) -> Result<(), 
             text(&op, "pushed_by"),
             short(&op, "push_no")
         ),
-        format!("slots:     {}", list("slots")),
+        format!("slots:     {}", cell(&slots.join(", "))),
         format!("params:    {}", list("params")),
         format!("outputs:   {}", cell(&outputs.join(", "))),
         format!("imports:   {}", list("imports")),

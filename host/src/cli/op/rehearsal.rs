@@ -134,6 +134,11 @@ impl Rehearsal {
 }
 
 impl Scene {
+    /// The value of a parameter that is text.
+    pub(super) fn text(&self, param: &str) -> Option<String> {
+        self.params.as_object()?.get(param).and_then(Value::as_str).map(str::to_owned)
+    }
+
     /// The facts of one call.
     pub(super) fn input(&self) -> Result<OpInput, Complaint> {
         Ok(OpInput {

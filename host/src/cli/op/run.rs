@@ -15,7 +15,7 @@ use super::place::{Place, sandbox};
 use super::rehearsal::{Failed, Kind, Rehearsal, Scene, envelope, missing, needs_allow};
 use crate::cli::output::{Complaint, Console};
 use crate::cli::prompt::{Unanswered, read_whole};
-use model::{Class, Delivery};
+use model::{Class, Delivery, Reach};
 
 /// The largest secret, as the chassis has it.
 const MOST_SECRET: usize = vault::MAX_VALUE_BYTES;
@@ -121,11 +121,7 @@ pub(super) fn call(
         console.note(&format!("log: {line}"));
     }
     let fields = answer.fields.iter().map(|(path, kind, value)| {
-        let class = match kind {
-            Kind::Credential => "credential",
-            Kind::Plain => "plain",
-        };
-        (path.to_string(), json!({ "class": class, "value": value }))
+        (path.to_string(), json!({ "class": class(&place, &scene, path, *kind), "value": value }))
     });
     let fields: Map<String, Value> = fields.collect();
     let compared = match request {
@@ -139,6 +135,15 @@ pub(super) fn call(
     }
     console.print(&serde_json::to_string_pretty(&fields).unwrap_or_default())?;
     compared
+}
+
+/// The class of a field, as the op declares it; plain where it declares none, as who was shown no secret may.
+fn class(place: &Place, scene: &Scene, path: &model::Path, kind: Kind) -> &'static str {
+    if kind == Kind::Credential {
+        return Class::Credential.word();
+    }
+    let declared = |class: &Class| place.manifest.allows(path, *class, Reach::Below, |name| scene.text(name));
+    [Class::Digest, Class::Data].into_iter().find(declared).map_or("plain", Class::word)
 }
 
 /// Whether the op declares every parameter, as a chassis asks of a rule.

@@ -115,10 +115,7 @@ fn compared(expected: &[Expected], answer: &Answer, fixture: &Fixture, place: &P
     if expected.len() != answer.fields.len() {
         return wrong();
     }
-    let param = |name: &str| {
-        let params = fixture.scene.params.as_object()?;
-        params.get(name).and_then(model::Value::as_str).map(str::to_owned)
-    };
+    let param = |name: &str| fixture.scene.text(name);
     for one in expected {
         let path = Path::parse_sugared(&one.path).map_err(|e| format!("  expect {:?}: {e}", one.path))?;
         let Some((_, kind, value)) = answer.fields.iter().find(|(at, ..)| *at == path) else {

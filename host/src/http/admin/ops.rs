@@ -329,10 +329,12 @@ fn about(facts: &Facts) -> Value {
     let manifest = &facts.manifest;
     let outputs =
         manifest.outputs.iter().map(|output| json!({ "path": output.path, "class": output.class.word() }));
+    let optional = manifest.slots.iter().filter(|(_, slot)| slot.optional).map(|(name, _)| name);
     json!({
         "description": manifest.description,
         "budget_ms": manifest.budget_ms,
         "slots": manifest.slots.keys().collect::<Vec<_>>(),
+        "optional_slots": optional.collect::<Vec<_>>(),
         "params": manifest.params.keys().collect::<Vec<_>>(),
         "failures": manifest.failures,
         "outputs": outputs.collect::<Vec<_>>(),
