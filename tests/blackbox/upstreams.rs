@@ -256,6 +256,7 @@ fn the_private_policy_blocks_this_machine() {
             Host::with(TXCO, &args).rule("OPS/web/100/call.txcl", &rule(name)).recording(&inside).start();
         let reply = host.event("/", &json!({}));
         assert_eq!(reply.status, 502, "{name}: {}", reply.text());
+        assert!(host.wait_log("code=").contains("code=upstream_blocked"), "{name}: {}", host.log());
         host.finish();
     }
     assert!(inside.received().is_empty());

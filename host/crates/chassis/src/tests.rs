@@ -178,10 +178,15 @@ fn scopes_run_in_order_and_files_merge_by_name() {
         ("app/10/a.txcl", "EMIT .list = [\"a\"], .who = \"a\""),
         ("app/20/c.txcl", "WHEN .who == \"b\" EMIT .seen = .list"),
     ]);
-    for _ in 0..20 {
-        let outcome = line.run("{}");
-        assert_eq!(text(&outcome, "seen"), r#"["a","b"]"#);
-    }
+    assert_eq!(text(&line.run("{}"), "seen"), r#"["a","b"]"#);
+    // The first by name has to wait for somebody, and ends last.
+    let (address, _requests) = upstream(ok(r#"{"list":["a"],"who":"a"}"#));
+    line.rules(&[
+        ("app/10/b.txcl", "EMIT .list = [\"b\"], .who = \"b\""),
+        ("app/10/a.txcl", &format!("EXEC \"http://{address}/\"")),
+        ("app/20/c.txcl", "WHEN .who == \"b\" EMIT .seen = .list"),
+    ]);
+    assert_eq!(text(&line.run("{}"), "seen"), r#"["a","b"]"#);
 }
 
 #[test]

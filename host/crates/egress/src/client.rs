@@ -296,7 +296,8 @@ impl Client {
                 Err(error) if retry::passes(error) => retry::pause(attempt, None),
                 Ok(_) | Err(_) => return result.map(|received| (received, attempt)),
             };
-            match again.filter(|_| Instant::now() + wait < deadline) {
+            // What an upstream asks for may be more than a clock can count to.
+            match again.filter(|_| wait < deadline.saturating_duration_since(Instant::now())) {
                 Some(next) => request = next,
                 None => return result.map(|received| (received, attempt)),
             }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use flate2::bufread::MultiGzDecoder;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, TRANSFER_ENCODING};
 use zeroize::Zeroizing;
 
 /// What a request asks for. The mask reads the reply after it was undone.
@@ -26,8 +26,14 @@ pub(crate) enum Undone {
 }
 
 impl Coding {
-    /// The coding that the header names; nothing when there is another, or more than one.
+    /// The coding that the header names; nothing when there is another, or more than one, or one of the transfer: the
+    /// library undoes chunks and leaves what else is said there, where the mask would not see through it.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut transfer = headers.get_all(TRANSFER_ENCODING).into_iter();
+        let chunked = transfer.next().is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked"));
+        if !chunked || transfer.next().is_some() {
+            return None;
+        }
         let mut coding = Self::Identity;
         for value in headers.get_all(CONTENT_ENCODING) {
             for word in value.to_str().ok()?.split(',').map(str::trim) {

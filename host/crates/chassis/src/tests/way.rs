@@ -129,6 +129,12 @@ fn the_time_of_a_rule_ends_its_op() {
     let began = Instant::now();
     assert_eq!(line.fault("{}").0, Fault::OpOverTime);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // There, more than the most is an op that does not run, and nobody is told.
+    for exec in ["op://spin", "http://127.0.0.1:1/"] {
+        let rule = format!("EXEC \"{exec}\" WITH timeout = 600001");
+        line.rules_with(&[("s/10/a.txcl", &rule)], &Spinning);
+        assert_eq!(line.fault("{}").0, Fault::RuleFailed, "{exec}");
+    }
 }
 
 fn mocked(line: &Line, rule: &str, mock: &str) {

@@ -49,6 +49,11 @@ async fn it_ends_with_the_last_answer_and_in_time() {
     assert_eq!((got.status, got.attempts), (503, 1), "there is no time to wait a minute");
     assert!(began.elapsed() < Duration::from_secs(3));
 
+    // More than a clock can count to.
+    let endless = Upstream::http(|_| reply("503 Later", "Retry-After: 18446744073709551615\r\n", b"")).await;
+    let got = send(&client(open()), keyed(&endless.url("/")).retries(5).unwrap()).await.unwrap();
+    assert_eq!((got.status, got.attempts), (503, 1));
+
     let refused = flaky(&["500 Bug"]).await;
     let got = send(&client(open()), keyed(&refused.url("/")).retries(5).unwrap()).await.unwrap();
     assert_eq!((got.status, got.attempts), (500, 1), "a bug is not gone a moment later");
@@ -119,6 +124,24 @@ async fn an_echo_in_a_compressed_reply_is_masked() {
     assert_eq!((got.body.as_slice(), got.masked), (&b"{\"echo\":\"[masked]\"}"[..], 1));
     let names: Vec<_> = got.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert!(!names.contains(&"content-encoding") && !names.contains(&"content-length"), "{names:?}");
+}
+
+/// The library undoes chunks, and leaves what else the transfer was coded with.
+#[tokio::test]
+async fn what_the_transfer_hides_is_refused() {
+    for coding in ["gzip, chunked", "chunked\r\nTransfer-Encoding: chunked", "gzip"] {
+        let upstream = Upstream::http(move |arrived| {
+            let body = gzip(arrived.header("x-api-key")[0].as_bytes());
+            let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+            let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\nConnection: close\r\n\r\n");
+            Some([head.as_bytes(), &chunk].concat())
+        })
+        .await;
+        let refs = [wants("headers.x-api-key", "KEY", None)];
+        let draft = Draft::new(&upstream.url("/"), "GET").unwrap().secrets(&refs).unwrap();
+        let got = send_with(&client(open()), KEY.as_bytes(), draft, &refs).await;
+        assert_eq!(fault(got), Fault::UpstreamEncoding, "{coding}");
+    }
 }
 
 #[tokio::test]
