@@ -11,16 +11,21 @@ pub(crate) mod metrics;
 pub(crate) mod admin;
 pub(crate) mod web;
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Version};
+use axum::http::{Request, Response, Version};
 use axum::{Extension, Router};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -45,7 +50,43 @@ const PING: Duration = Duration::from_secs(30);
 /// How long to wait when the system has no more descriptors for connections.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(500);
 
-/// Serves `router`, inside TLS when there is some, until `stop` and then until the requests
+/// Who answers on a head.
+#[derive(Clone)]
+pub(crate) struct Front {
+    /// Its routes.
+    router: Router,
+    /// On the web head, who answers everything that no route could be for. That is nearly all, so no route is looked
+    /// for there: layers on the way would cost each event what its three scopes do (decision 0096).
+    events: Option<Arc<web::Web>>,
+}
+
+impl From<Router> for Front {
+    fn from(router: Router) -> Self {
+        Self { router, events: None }
+    }
+}
+
+impl Front {
+    /// The web head: these routes, and events.
+    pub(crate) fn of_events(web: Arc<web::Web>, router: Router) -> Self {
+        Self { router, events: Some(web) }
+    }
+
+    /// Who answers the requests of one connection.
+    fn answering(&self, peer: SocketAddr) -> impl Fn(Request<Incoming>) -> Answering + use<> {
+        let router = TowerToHyperService::new(self.router.clone().layer(Extension(ConnectInfo(peer))));
+        let events = self.events.clone();
+        move |request| match events.as_ref().filter(|_| web::is_event(request.uri().path())) {
+            Some(web) => web::event(Arc::clone(web), request).map(Ok).boxed(),
+            None => router.call(request).boxed(),
+        }
+    }
+}
+
+/// An answer on its way.
+type Answering = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+/// Lets `front` answer, inside TLS when there is some, until `stop` and then until the requests
 /// under way have ended. A client that takes nothing of an answer for `write_within` is cut off.
 ///
 /// # Errors
@@ -53,7 +94,7 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(500);
 pub(crate) async fn serve(
     listener: std::net::TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
-    router: Router,
+    front: Front,
     write_within: Duration,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -69,13 +110,12 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let router = TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))));
+                let answering = front.answering(peer);
                 let speaks_1 = Arc::new(AtomicBool::new(false));
                 let heard = Arc::clone(&speaks_1);
                 let service = service_fn(move |request: Request<Incoming>| {
                     heard.fetch_or(request.version() < Version::HTTP_2, Ordering::AcqRel);
-                    let answer = router.call(request);
-                    async { answer.await.map(window::watched) }
+                    answering(request).map(|answer| answer.map(window::watched))
                 });
                 let watcher = connections.watcher();
                 let (tls, mut ends) = (tls.clone(), ends.clone());

@@ -150,8 +150,7 @@ impl App {
         let Admission { authentication, enrol_secret, throttle, .. } = admission;
         let admin_head = AdminHead::new(admin, authentication, enrol_secret, throttle);
         let aside = Aside { readiness: ready::router(&readiness), metrics: metrics::routes(&meter) };
-        let admin_router = admin::router(admin_head, aside);
-        let web_router = web::router(Web {
+        let web_head = Web {
             chassis: Arc::clone(&chassis),
             max_body: config.web_max_body_bytes.0,
             body_within: BODY_WITHIN,
@@ -160,8 +159,7 @@ impl App {
             longpoll: Duration::from_millis(config.continuation_longpoll_ms.into()),
             store: proofs,
             spans: Arc::clone(meter.spans()),
-        })
-        .merge(ready::router(&readiness));
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("txco-web")
@@ -178,13 +176,13 @@ impl App {
             follow: config.follow_period,
             web: Listener {
                 socket: web_socket,
-                router: web_router,
+                front: web::front(web_head, ready::router(&readiness)),
                 tls: server(&web_tls),
                 write_within: config.web_write_timeout,
             },
             admin: Listener {
                 socket: admin_socket,
-                router: admin_router,
+                front: admin::router(admin_head, aside).into(),
                 tls: server(&admin_tls),
                 write_within: PATIENCE,
             },

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::Router;
 use chassis::Chassis;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,7 +13,7 @@ use tokio::sync::oneshot;
 use super::BootError;
 use crate::bookkeeping::Bookkeeping;
 use crate::config::Otel;
-use crate::http::serve;
+use crate::http::{Front, serve};
 use crate::meter::{Exporter, Meter};
 
 /// How long requests under way may take once the chassis is asked to end.
@@ -23,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// A bound port and who answers there.
 pub(super) struct Listener {
     pub(super) socket: std::net::TcpListener,
-    pub(super) router: Router,
+    pub(super) front: Front,
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     /// How long a client may take nothing of its answer.
     pub(super) write_within: Duration,
@@ -49,8 +48,8 @@ impl AdminThread {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BootError::Threads)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let head = move || {
-            let Listener { socket, router, tls, write_within } = listener;
-            let served = runtime.block_on(serve(socket, tls, router, write_within, async {
+            let Listener { socket, front, tls, write_within } = listener;
+            let served = runtime.block_on(serve(socket, tls, front, write_within, async {
                 let _ = stopped.await;
             }));
             if let Err(error) = served {
@@ -96,7 +95,7 @@ impl Serving {
             let stop = async {
                 let _ = stopped.await;
             };
-            if let Err(error) = serve(web.socket, web.tls, web.router, web.write_within, stop).await {
+            if let Err(error) = serve(web.socket, web.tls, web.front, web.write_within, stop).await {
                 tracing::error!(%error, "web head ended");
             }
         });

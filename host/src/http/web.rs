@@ -6,18 +6,21 @@ mod stream;
 mod waiting;
 mod verify;
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::routing::{get, post};
+use bytes::BytesMut;
 use chassis::{Chassis, NoRoute, NotAdmitted};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use model::{Failure, Fault, RequestId};
 use store::Store;
@@ -26,7 +29,8 @@ use inlet::Arrived;
 pub(crate) use outlet::Detail;
 use stream::{Answer, Running, Step};
 
-use super::MAX_HEADER_BYTES;
+use super::{Front, MAX_HEADER_BYTES};
+use crate::admin::VERIFY;
 use crate::config::WebMockHeader;
 use crate::meter::{RequestSpan, Spans};
 
@@ -53,22 +57,34 @@ pub(crate) struct Web {
     pub(crate) spans: Arc<Spans>,
 }
 
-/// The routes of the web head: `/healthz`, and everything else is an event.
-pub(crate) fn router(web: Web) -> Router {
-    Router::new()
+/// The web head: `/healthz`, some routes of its own and `more`; everything else is an event.
+pub(crate) fn front(web: Web, more: Router) -> Front {
+    let web = Arc::new(web);
+    let routes = Router::new()
         .route("/healthz", get(healthz))
         .route("/_txc/healthz", get(healthz))
         .route(&verify::place(), get(verify::prove))
         .route(waiting::COMPLETE, post(waiting::complete))
-        .fallback(event)
-        .with_state(Arc::new(web))
+        .fallback(|State(web): State<Arc<Web>>, request: Request<Body>| event(web, request))
+        .with_state(Arc::clone(&web));
+    Front::of_events(web, routes.merge(more))
 }
 
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn event(State(web): State<Arc<Web>>, request: Request<Body>) -> Response<Body> {
+/// Whether a request is an event wherever it goes: no route is there.
+pub(crate) fn is_event(path: &str) -> bool {
+    const ROUTES: [&str; 4] = ["/_txc/", "/healthz", "/readyz", VERIFY];
+    !ROUTES.iter().any(|route| path.starts_with(route))
+}
+
+/// The answer to an event.
+pub(crate) async fn event<B>(web: Arc<Web>, request: Request<B>) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin,
+{
     let (parts, body) = request.into_parts();
     let Ok(id) = RequestId::mint() else {
         // The operating system has no randomness: nothing here could be safe.
@@ -118,11 +134,11 @@ enum BodyError {
 }
 
 impl Web {
-    async fn answer(
+    async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
         &self,
         id: &RequestId,
         parts: &Parts,
-        body: Body,
+        body: B,
         span: Option<Arc<RequestSpan>>,
     ) -> Response<Body> {
         let refuse = |status, code| outlet::refused(status, code, id, &parts.method);
@@ -218,25 +234,40 @@ impl Web {
 }
 
 /// The whole body, as long as it is small enough and comes in time.
-async fn read(headers: &HeaderMap, body: Body, most: usize, within: Duration) -> Result<Bytes, BodyError> {
+async fn read<B: HttpBody<Data = Bytes> + Send + Unpin>(
+    headers: &HeaderMap,
+    mut body: B,
+    most: usize,
+    within: Duration,
+) -> Result<Bytes, BodyError> {
     let most = if most == 0 { usize::MAX } else { most };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > most) {
         return Err(BodyError::TooLarge);
     }
     let read = async {
-        let mut chunks = body.into_data_stream();
-        let mut whole = Vec::new();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| BodyError::BrokenOff)?;
+        let mut whole = Bytes::new();
+        while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            // Trailers are nobody's.
+            let Ok(chunk) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else { continue };
             if chunk.len() > most.saturating_sub(whole.len()) {
                 return Err(BodyError::TooLarge);
             }
-            whole.extend_from_slice(&chunk);
+            whole = joined(whole, chunk);
         }
-        Ok(Bytes::from(whole))
+        Ok(whole)
     };
     tokio::time::timeout(within, read).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+/// A body that comes in one piece, as most do, is not copied.
+fn joined(before: Bytes, chunk: Bytes) -> Bytes {
+    if before.is_empty() {
+        return chunk;
+    }
+    let mut whole = BytesMut::from(before);
+    whole.extend_from_slice(&chunk);
+    whole.freeze()
 }
 
 fn weight(headers: &HeaderMap) -> usize {
