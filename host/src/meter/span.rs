@@ -84,7 +84,7 @@ impl Span {
             Duration::try_from(step.started.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default();
         let started = SystemTime::UNIX_EPOCH + since;
         span.times(started, started + step.elapsed);
-        span.text("txco.stack", &step.stack)
+        span.text("txco.stack", step.stack.as_str())
             .number("txco.scope", u64::from(step.scope))
             .text("txco.rule", &step.rule)
             .text("txco.transport", step.transport);
@@ -145,7 +145,7 @@ fn host(url: &str) -> Option<(&str, Option<u64>)> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Failure, Fault, Path, SecretName, Slot};
+    use model::{Failure, Fault, Path, SecretName, Slot, StackName};
 
     use super::*;
 
@@ -166,10 +166,10 @@ mod tests {
 
     fn step() -> Step {
         Step {
-            stack: "web".to_owned(),
+            stack: StackName::parse("web").unwrap(),
             scope: 200,
-            rule: "call".to_owned(),
-            operation: "https://u:pass@api.vendor.com:8443/things?key=s3cret".to_owned(),
+            rule: "call".into(),
+            operation: "https://u:pass@api.vendor.com:8443/things?key=s3cret".into(),
             transport: "http",
             started: Timestamp::from_second(2).unwrap(),
             elapsed: Duration::from_millis(5),
@@ -178,7 +178,7 @@ mod tests {
                 name: SecretName::parse("VENDOR_KEY").unwrap(),
                 version: Some(3),
                 mode: "splice",
-                destination: "https://api.vendor.com".to_owned(),
+                destination: "https://api.vendor.com".into(),
             }],
             notes: vec!["a note".to_owned()],
             log: vec!["a line".to_owned()],

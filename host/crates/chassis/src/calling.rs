@@ -25,7 +25,7 @@ impl Place<'_> {
     ) -> Result<(Object, Option<Object>), Failure> {
         let Outbound { draft, on_error, into } = outbound(url, rule, prepared, &self.rooms.settings)?;
         let destination = draft.destination().clone();
-        self.remember(step, rule.secrets(), "splice", &destination.to_string());
+        self.remember(step, rule.secrets(), "splice", &destination.to_string().into());
         let bag = self.bag(destination, rule.secrets(), step)?;
         if !txcl::is_idempotent(draft.method()) {
             self.carried.touch(&self.rooms.vault, &self.rooms.life).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::quality::RandomState;
 use jiff::Timestamp;
 use model::{SecretName, TenantId, TenantSlug};
 
@@ -50,7 +51,7 @@ pub struct Counted {
 /// The counts of a running chassis.
 #[derive(Default)]
 pub(crate) struct Counts {
-    uses: Mutex<HashMap<Use, u64>>,
+    uses: Mutex<HashMap<Use, u64, RandomState>>,
     totals: Mutex<Counted>,
 }
 
@@ -159,11 +160,7 @@ fn why_not(used: &SecretUse, step: &Step) -> &'static str {
 
 /// Who used it, and where it went. Never the URL: its path and query are the rule's own.
 fn parties<'a>(used: &'a SecretUse, step: &'a Step) -> (&'a str, &'a str) {
-    if step.transport == "http" {
-        ("http", used.destination.as_str())
-    } else {
-        (step.operation.as_str(), "-")
-    }
+    if step.transport == "http" { ("http", &*used.destination) } else { (&*step.operation, "-") }
 }
 
 #[cfg(test)]
@@ -178,13 +175,13 @@ mod tests {
             name: SecretName::parse(name).unwrap(),
             version: *version,
             mode: "splice",
-            destination: "https://api.vendor.com".to_owned(),
+            destination: "https://api.vendor.com".into(),
         };
         Step {
-            stack: "web".to_owned(),
+            stack: model::StackName::parse("web").unwrap(),
             scope: 100,
-            rule: "call".to_owned(),
-            operation: "https://api.vendor.com/?token=of-the-rule".to_owned(),
+            rule: "call".into(),
+            operation: "https://api.vendor.com/?token=of-the-rule".into(),
             transport: "http",
             started: Timestamp::from_second(125).unwrap(),
             elapsed: std::time::Duration::ZERO,
@@ -212,7 +209,7 @@ mod tests {
         let taken = counts.take_uses(Timestamp::from_second(180).ok());
         let [(used, times)] = taken.as_slice() else { panic!("{taken:?}") };
         assert_eq!((used.minute, used.version, used.outcome, *times), (120, 2, "ok", 3));
-        assert_eq!((used.op.as_str(), used.destination.as_str()), ("http", "https://api.vendor.com"));
+        assert_eq!((used.op.as_str(), &*used.destination), ("http", "https://api.vendor.com"));
         assert_eq!(counts.take_uses(None), []);
     }
 
@@ -236,7 +233,7 @@ mod tests {
         let counts = Counts::default();
         let mut step = step(&[("A", Some(1))], None);
         for n in 0..=MOST_APART {
-            step.secrets[0].destination = format!("https://{n}.example");
+            step.secrets[0].destination = format!("https://{n}.example").into();
             count(&counts, &step);
         }
         count(&counts, &step);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use egress::Reply;
 use jiff::Timestamp;
 use model::{Envelope, Failure, Fault, Object, OpName, SecretRef, Value};
-use sandbox::{Op, OpInput, Randomness, Waiting};
+use sandbox::{Leash, Op, OpInput, Randomness, Waiting};
 use txcl::{Clock, Exec, Prepared, Rule};
 use vault::{Caller, Credentials, OpBags, SecretBag};
 
@@ -69,10 +69,10 @@ impl Place<'_> {
     pub(crate) async fn run(&self, rule: &Rule, mock: Option<&Object>, envelope: &Envelope) -> Done {
         let began = Instant::now();
         let mut step = Step {
-            stack: self.stack.as_str().to_owned(),
+            stack: self.stack.clone(),
             scope: self.scope,
-            rule: rule.name().to_owned(),
-            operation: rule.exec().map_or_else(String::new, operand),
+            rule: rule.shared_name(),
+            operation: Arc::clone(rule.operand()),
             transport: transport(rule.exec()),
             started: Timestamp::now(),
             elapsed: Duration::ZERO,
@@ -160,7 +160,7 @@ impl Place<'_> {
             Some(Exec::Http(_)) if rule.waits().for_worker() => return Ok(Gives::Job { mock: None }),
             Some(Exec::Http(url)) => Box::pin(self.http(rule, url, prepared, step)).await?,
             other if !rule.secrets().is_empty() => {
-                let what = other.map_or_else(|| "no EXEC".to_owned(), operand);
+                let what = other.map_or_else(|| "no EXEC".to_owned(), Exec::operand);
                 return Err(Failure::new(
                     Fault::SecretDeclarationInvalid,
                     format!("WITH secrets: there is nothing to give secrets to ({what})"),
@@ -192,7 +192,7 @@ impl Place<'_> {
         };
         if let Some(record) = upstream {
             let mut by_rule = Object::default();
-            by_rule.insert(rule.name().to_owned(), Value::Object(record));
+            by_rule.insert(rule.name(), Value::Object(record));
             crate::merge::merge(&mut output, control("upstream", Value::Object(by_rule)));
         }
         Ok(output)
@@ -243,7 +243,7 @@ impl Place<'_> {
         prepared: &Prepared,
         step: &mut Step,
     ) -> Result<Object, Failure> {
-        self.remember(step, rule.secrets(), "reveal", &step.operation.clone());
+        self.remember(step, rule.secrets(), "reveal", rule.operand());
         let (op, bags) =
             grant(self.rooms.vault.get().map(AsRef::as_ref), &self.caller(), builds, rule.secrets())?;
         if matches!(rule.exec(), Some(Exec::Op { .. })) {
@@ -281,7 +281,7 @@ impl Place<'_> {
             request: self.request.id.clone(),
             stack: self.stack.as_str().to_owned(),
             scope: self.scope,
-            rule: rule.name().to_owned(),
+            rule: rule.name().to_string(),
             now_millis: u64::try_from(self.clock.now.as_millisecond()).unwrap_or(0),
             params: Arc::clone(&prepared.params),
             envelope: Arc::new(prepared.input.clone()),
@@ -291,13 +291,23 @@ impl Place<'_> {
         let until = began + self.time(rule, prepared)?;
         let waiting = Waiting::default();
         let leash = waiting.leash(until);
-        let mut heard = Vec::new();
         if op.inline() && weight(prepared.input.document()) <= INLINE_WEIGHT {
+            let mut heard = Vec::new();
             let result = op.call_heard(input, bags, self.credentials, &mut heard, &leash);
             self.fuel.ran(began.elapsed());
             step.log = heard;
             return result.map_err(|e| e.failure());
         }
+        // It is seldom, and would make every request's future larger.
+        let elsewhere = Elsewhere { op, input, bags, until, waiting, leash, began };
+        Box::pin(self.call_elsewhere(elsewhere, step)).await
+    }
+
+    async fn call_elsewhere(
+        &self,
+        Elsewhere { op, input, bags, until, waiting, leash, began }: Elsewhere<'_>,
+        step: &mut Step,
+    ) -> Result<sandbox::OpOutput, Failure> {
         let tenant = &self.request.tenant_slug;
         // Of the one kind or the other: a large op that waits keeps no small one from running.
         let taken = async {
@@ -312,6 +322,7 @@ impl Place<'_> {
         let place = taken.ok_or_else(closing)?;
         let (op, credentials) = (Arc::clone(op), Arc::clone(self.credentials));
         let called = tokio::task::spawn_blocking(move || {
+            let mut heard = Vec::new();
             let result =
                 op.call_heard(input, bags, &credentials, &mut heard, &leash).map_err(|e| e.failure());
             drop(place);
@@ -342,14 +353,14 @@ impl Place<'_> {
         step: &mut Step,
         refs: &[SecretRef],
         mode: &'static str,
-        destination: &str,
+        destination: &Arc<str>,
     ) {
         step.secrets.extend(refs.iter().map(|r| SecretUse {
             slot: r.slot.clone(),
             name: r.name.clone(),
             version: None,
             mode,
-            destination: destination.to_owned(),
+            destination: Arc::clone(destination),
         }));
     }
 
@@ -367,6 +378,17 @@ impl Place<'_> {
             "rule failed"
         );
     }
+}
+
+/// A call of an op on another thread, by when it must have ended, and since when it is counted.
+struct Elsewhere<'a> {
+    op: &'a Arc<Op>,
+    input: OpInput,
+    bags: OpBags,
+    until: Instant,
+    waiting: Waiting,
+    leash: Leash,
+    began: Instant,
 }
 
 /// A rule that runs: who breaks its request off makes it a step all the same.
@@ -411,22 +433,10 @@ pub(crate) fn versions<P>(step: &mut Step, bag: &SecretBag<P>, mode: &'static st
 
 fn control(key: &str, value: Value) -> Object {
     let mut inner = Object::default();
-    inner.insert(key.to_owned(), value);
+    inner.insert(key, value);
     let mut outer = Object::default();
-    outer.insert("_txc".to_owned(), Value::Object(inner));
+    outer.insert("_txc", Value::Object(inner));
     outer
-}
-
-/// The operand as written.
-pub(crate) fn operand(exec: &Exec) -> String {
-    match exec {
-        Exec::Builtin { name, rest } if rest.is_empty() => format!("txco://{name}"),
-        Exec::Builtin { name, rest } => format!("txco://{name}/{rest}"),
-        Exec::Op { text, .. } | Exec::Http(text) | Exec::Stage(text) | Exec::Other { text, .. } => {
-            text.clone()
-        }
-        Exec::Noop => "txco://noop".to_owned(),
-    }
 }
 
 fn transport(exec: Option<&Exec>) -> &'static str {

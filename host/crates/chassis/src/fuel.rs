@@ -7,6 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use model::{Failure, Fault, Path, StackName, Value};
 
 use crate::settings::Settings;
@@ -70,7 +71,7 @@ pub(crate) struct Way<'a> {
     /// Stage entries that are left, when they are counted.
     left: Option<u32>,
     at: Option<Stage>,
-    gone: HashSet<Step>,
+    gone: HashSet<Step, RandomState>,
     last: VecDeque<Step>,
 }
 
@@ -86,7 +87,7 @@ impl<'a> Way<'a> {
             penalty: settings.repeat_penalty,
             left: (settings.stage_entries > 0).then_some(settings.stage_entries),
             at: None,
-            gone: HashSet::new(),
+            gone: HashSet::default(),
             last: VecDeque::new(),
         }
     }
@@ -155,7 +156,9 @@ pub(crate) fn said_ttl(envelope: &mut model::Envelope) -> Option<Value> {
 
 /// How many different secrets a rule asks for.
 pub(crate) fn secrets(refs: &[model::SecretRef]) -> u64 {
-    let names: HashSet<&str> = refs.iter().map(|one| one.name.as_str()).collect();
+    let mut names: Vec<&str> = refs.iter().map(|one| one.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
     u64::try_from(names.len()).unwrap_or(u64::MAX)
 }
 

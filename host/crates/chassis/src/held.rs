@@ -151,7 +151,7 @@ impl Join {
 
     fn of_kept(kept: Value) -> Option<Self> {
         let mut kept = kept.into_object()?;
-        let mut take = |name: &str| kept.shift_remove(name);
+        let mut take = |name: &str| kept.remove(name);
         Some(Self {
             wait: take("wait")?.as_str().map(|wait| Id::from_row(wait.to_owned())),
             mock: take("mock")?.into_object(),
@@ -194,7 +194,7 @@ impl Held {
         // Deeper than what comes in from outside: it holds envelopes.
         let json: serde_json::Value = parse(bytes)?;
         let mut all = Value::from(json).into_object()?;
-        let mut take = |name: &str| all.shift_remove(name);
+        let mut take = |name: &str| all.remove(name);
         if take("layout")?.as_i64()? != LAYOUT {
             return None;
         }
@@ -236,15 +236,15 @@ fn parse(bytes: &[u8]) -> Option<serde_json::Value> {
 fn part(part: Value) -> Option<HeldPart> {
     let mut part = part.into_object()?;
     let rule = part.get("rule")?.as_str()?.to_owned();
-    if let Some(prepared) = part.shift_remove("prepared") {
+    if let Some(prepared) = part.remove("prepared") {
         return Some(HeldPart::Waits { rule, prepared: Prepared::of_kept(prepared)? });
     }
-    let written = part.shift_remove("written").filter(|written| *written != Value::Null);
+    let written = part.remove("written").filter(|written| *written != Value::Null);
     let written = match written.map(Written::of_kept) {
         Some(None) => return None,
         written => written.flatten(),
     };
-    Some(HeldPart::Added { rule, output: part.shift_remove("output")?.into_object()?, written })
+    Some(HeldPart::Added { rule, output: part.remove("output")?.into_object()?, written })
 }
 
 /// Where the first credential is, for people.
@@ -258,7 +258,7 @@ fn credential(value: &Value, at: &mut Vec<String>) -> Option<String> {
             found
         }),
         Value::Object(members) => members.iter().find_map(|(name, member)| {
-            at.push(name.clone());
+            at.push(name.to_string());
             let found = credential(member, at);
             at.pop();
             found

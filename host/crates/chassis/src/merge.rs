@@ -16,14 +16,15 @@ use model::{Object, Value};
 /// Merges the members of `output` into `envelope`, in the output's order.
 pub(crate) fn merge(envelope: &mut Object, output: Object) {
     for (key, new) in output {
-        match (envelope.get_mut(&key), new) {
-            (Some(Value::Object(old)), Value::Object(new)) => merge_nested(old, new),
-            (Some(Value::Array(old)), Value::Array(new)) => old.extend(new),
-            (Some(old), new) => *old = new,
-            (None, new) => {
-                envelope.insert(key, new);
-            }
-        }
+        put(envelope, &key, new);
+    }
+}
+
+fn put(envelope: &mut Object, key: &str, new: Value) {
+    match (envelope.member(key), new) {
+        (Value::Object(old), Value::Object(new)) => merge_nested(old, new),
+        (Value::Array(old), Value::Array(new)) => old.extend(new),
+        (old, new) => *old = new,
     }
 }
 
@@ -31,7 +32,7 @@ fn merge_nested(envelope: &mut Object, output: Object) {
     for (key, new) in output {
         match (envelope.get_mut(&key), new) {
             (Some(Value::Object(_)), Value::Null) => {}
-            (_, new) => merge(envelope, [(key, new)].into_iter().collect()),
+            (_, new) => put(envelope, &key, new),
         }
     }
 }

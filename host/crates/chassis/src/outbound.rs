@@ -209,7 +209,7 @@ fn query(with: &Object) -> Result<Vec<(String, String)>, Failure> {
             return Err(Failure::new(Fault::CredentialNotAllowedHere, format!("WITH query.{name}")));
         }
         let values = txcl::query_value(value).map_err(|why| failed(format!("WITH query.{name}: {why}")))?;
-        all.extend(values.into_iter().map(|value| (name.clone(), value)));
+        all.extend(values.into_iter().map(|value| (name.to_string(), value)));
     }
     Ok(all)
 }

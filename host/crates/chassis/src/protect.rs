@@ -30,7 +30,7 @@ pub(crate) fn project(output: Object) -> Object {
 fn project_control(control: Object, at: &mut Vec<String>) -> Object {
     let mut kept = Object::default();
     for (key, value) in control {
-        at.push(key.clone());
+        at.push(key.to_string());
         let allowed = Path::from_segments(at.iter().cloned()).is_ok_and(|path| txcl::reply_may_write(&path));
         if allowed {
             kept.insert(key, value);

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use model::{SecretName, Slot, StackName};
 
-use crate::dispatch::operand;
 use crate::ruleset::RuleSet;
 
 /// A place where a rule names a secret.
@@ -36,7 +35,7 @@ impl RuleSet {
                         file: file.path.clone(),
                         rule: rule.name().to_owned(),
                         stack: stack.clone(),
-                        exec: rule.exec().map_or_else(String::new, operand),
+                        exec: rule.operand().to_string(),
                         slot: secret.slot.clone(),
                         name: secret.name.clone(),
                     }));

@@ -14,10 +14,10 @@ pub(crate) fn received(
     let mut record = Object::default();
     let mut output = Value::object();
     if let Some(reply) = reply {
-        record.insert("status".to_owned(), Value::from(u64::from(reply.status)));
-        record.insert("headers".to_owned(), headers(&reply.headers));
+        record.insert("status", Value::from(u64::from(reply.status)));
+        record.insert("headers", headers(&reply.headers));
         if reply.attempts > 1 {
-            record.insert("attempts".to_owned(), Value::from(u64::from(reply.attempts)));
+            record.insert("attempts", Value::from(u64::from(reply.attempts)));
         }
         let body = Value::parse(&reply.body).map(|body| sealed(body, &reply.arrived));
         match (body, &failure) {
@@ -33,7 +33,7 @@ pub(crate) fn received(
                 nested.map_err(|error| Failure::new(Fault::RuleFailed, format!("WITH into: {error}")))?;
             }
             (Ok(value), _) => {
-                record.insert("body".to_owned(), value);
+                record.insert("body", value);
             }
             (Err(_), _) if reply.body.is_empty() => {}
             (Err(_), _) => {
@@ -46,8 +46,8 @@ pub(crate) fn received(
     }
     if let Some(failure) = failure {
         let error = [("code", failure.fault.code()), ("message", failure.detail.as_str())];
-        let error: Value = error.into_iter().map(|(k, v)| (k.to_owned(), Value::from(v))).collect();
-        record.insert("error".to_owned(), error);
+        let error: Value = error.into_iter().map(|(k, v)| (k, Value::from(v))).collect();
+        record.insert("error", error);
     }
     Ok((output.into_object().unwrap_or_default(), Some(record)))
 }

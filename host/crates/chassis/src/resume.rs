@@ -104,7 +104,7 @@ impl<'a> Place<'a> {
         let has_failed = failure.is_some();
         let (output, mut record) = received(reply, failure, into.as_ref())?;
         if let Some(record) = record.as_mut().filter(|_| has_failed && ending == Ending::Failed) {
-            let error = said.into_object().and_then(|mut said| said.shift_remove("error"));
+            let error = said.into_object().and_then(|mut said| said.remove("error"));
             record.extend(error.map(|error| ("body".to_owned(), error)));
         }
         Ok(Added { rule, output: self.overlaid(rule, prepared, output, record)?, written: None })

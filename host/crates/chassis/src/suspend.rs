@@ -149,7 +149,7 @@ impl Place<'_> {
         let contract = Contract { contract: contract.into_iter().collect(), token: wait.token.text() };
         let (outbound, refs) = job(url, one.rule, &one.prepared, settings, contract)?;
         let destination = outbound.draft.destination().clone();
-        self.remember(&mut one.step, &refs, "splice", &destination.to_string());
+        self.remember(&mut one.step, &refs, "splice", &destination.to_string().into());
         let bag = self.bag(destination, &refs, &mut one.step)?;
         one.step.notes.push(format!("waits {}", wait.id));
         Ok((wait, Ready { outbound, bag }))

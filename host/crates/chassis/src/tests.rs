@@ -198,7 +198,7 @@ fn the_rules_of_a_file_run_one_after_the_other() {
     )]);
     let outcome = line.run(r#"{"n":1}"#);
     assert_eq!(text(&outcome, "m"), "2");
-    let names: Vec<_> = outcome.steps.iter().map(|s| s.rule.as_str()).collect();
+    let names: Vec<_> = outcome.steps.iter().map(|s| &*s.rule).collect();
     assert_eq!(names, ["f.1", "f.2"]);
 }
 

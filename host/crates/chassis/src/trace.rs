@@ -181,7 +181,7 @@ impl Recording {
     /// One rule's step: its facts, and in full mode its text, input and output.
     pub(crate) fn step(&self, step: &Step, text: &str, input: Option<&Envelope>, output: Option<&Object>) {
         self.event("step.end", || {
-            json!({ "stack": step.stack, "scope": step.scope, "name": step.rule, "status": step.status(),
+            json!({ "stack": step.stack.as_str(), "scope": step.scope, "name": &*step.rule, "status": step.status(),
                 "duration_ms": step.millis(), "error": step.failure.as_ref().map(|f| f.fault.code()) })
         });
         self.write(|open| {

@@ -322,11 +322,11 @@ fn said(body: &[u8]) -> Result<(Ending, Vec<u8>), String> {
     let status = said.get("status").and_then(Value::as_str).unwrap_or_default();
     match status {
         "completed" => {
-            let output = said.shift_remove("output").unwrap_or_else(Value::object);
+            let output = said.remove("output").unwrap_or_else(Value::object);
             Ok((Ending::Completed, output.to_json().into_bytes()))
         }
         "failed" | "fail" => {
-            let error = said.shift_remove("error").unwrap_or(Value::Null);
+            let error = said.remove("error").unwrap_or(Value::Null);
             Ok((Ending::Failed, json!({ "error": error }).to_string().into_bytes()))
         }
         _ => Err("status is not \"completed\" or \"failed\"".to_owned()),

@@ -208,7 +208,7 @@ impl Chassis {
                 (Came::Waits(pending), Ok(_)) => {
                     let envelope = pending.envelope.clone();
                     let here = Where { lane: &stack, left: way.left(), joins: &joins, before: None };
-                    match place.suspend(here, pending).await {
+                    match Box::pin(place.suspend(here, pending)).await {
                         Ok(ticket) => {
                             (outcome.waits, outcome.ticket) = (true, ticket);
                             return outcome;
@@ -252,12 +252,14 @@ impl Chassis {
     ) -> ScopeRun<'r> {
         let all = files.iter().flat_map(|file| &file.rules);
         let promised = if begun { None } else { promised(all).map(txcl::Rule::waits) };
-        let mut scope = pin!(run_scope(place, files, envelope));
-        let Some(Waits::Promised { after }) = promised else { return scope.await };
+        let Some(Waits::Promised { after }) = promised else {
+            return run_scope(place, files, envelope).await;
+        };
+        let mut scope = Box::pin(run_scope(place, files, envelope));
         match tokio::time::timeout(after.unwrap_or(self.rooms.settings.waiting.after), &mut scope).await {
             Ok(came) => came,
             Err(_elapsed) => {
-                self.promise(run, place).await;
+                Box::pin(self.promise(run, place)).await;
                 scope.await
             }
         }

@@ -327,7 +327,7 @@ fn drop_foreign(value: &mut Value, at: &mut Vec<String>, own: &[Path], dropped: 
         }
         Value::Object(members) => {
             members.retain(|name, member| {
-                at.push(name.clone());
+                at.push(name.to_string());
                 let was_sealed = matches!(member, Value::Sealed(_));
                 drop_foreign(member, at, own, dropped);
                 at.pop();

@@ -245,7 +245,10 @@ mod tests {
         let written = write(&body, Encoding::Json, &One(b"a\",\"admin\":\"\n\x02\\")).unwrap();
         let parsed = Value::parse(&written).unwrap();
         assert_eq!(parsed.as_object().unwrap().len(), 1);
-        assert_eq!(parsed.as_object().unwrap()["k"].as_str(), Some("<\"a\",\"admin\":\"\n\u{2}\\>"));
+        assert_eq!(
+            parsed.as_object().unwrap().get("k").unwrap().as_str(),
+            Some("<\"a\",\"admin\":\"\n\u{2}\\>")
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The travelling document of one request.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use crate::{CREDENTIAL_TEXT, Object, Path, PathError, Segment, Value};
 
@@ -68,7 +70,7 @@ impl Envelope {
     }
 
     /// The members of the document.
-    pub fn members(&self) -> impl Iterator<Item = (&String, &Value)> {
+    pub fn members(&self) -> impl Iterator<Item = (&SmolStr, &Value)> {
         self.document.as_object().into_iter().flatten()
     }
 
@@ -162,7 +164,7 @@ fn received_at<'a>(received: &'a [u8], segments: &[Segment]) -> Option<Cow<'a, [
     };
     let raw: &RawValue = match received.iter().find(|b| !b.is_ascii_whitespace())? {
         b'{' => {
-            let members: indexmap::IndexMap<String, &RawValue> = serde_json::from_slice(received).ok()?;
+            let members: HashMap<String, &RawValue> = serde_json::from_slice(received).ok()?;
             members.get(first.as_str()).copied()?
         }
         b'[' => {

@@ -1,5 +1,6 @@
 //! Identifiers of rows and requests: prefixed, time-sortable, unguessable.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -105,11 +106,14 @@ impl RequestId {
     /// # Errors
     /// When the operating system has no randomness to give.
     pub fn mint() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0_u8; 16];
-        getrandom::fill(&mut bytes)?;
-        let text = bs58::encode(bytes).into_string();
-        // 16 bytes are 16 to 22 characters in base58; `1` is its zero digit.
-        Ok(Self(format!("req_{text:1>22}").into()))
+        let mut digits = [0; 22];
+        // 16 bytes are 16 to 22 digits of base58, whose zero is `1`. It always fits.
+        let len = bs58::encode(ahead()?).onto(digits.as_mut_slice()).unwrap_or_default();
+        let mut text = *b"req_1111111111111111111111";
+        for (place, digit) in text.iter_mut().rev().zip(digits.iter().take(len).rev()) {
+            *place = *digit;
+        }
+        Ok(Self(str::from_utf8(&text).unwrap_or_default().into()))
     }
 
     /// The 16 bytes that it stands for: as many as a trace id of OpenTelemetry has.
@@ -123,6 +127,25 @@ impl RequestId {
         }
         bytes
     }
+}
+
+/// How many ids' randomness a thread asks the system for at once: every request has an id.
+const AHEAD: usize = 32;
+
+thread_local! {
+    static RANDOM: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// 16 random bytes of the operating system's, asked for ahead.
+fn ahead() -> Result<[u8; 16], getrandom::Error> {
+    RANDOM.with_borrow_mut(|random| {
+        if random.is_empty() {
+            let mut fresh = [[0; 16]; AHEAD];
+            getrandom::fill(fresh.as_flattened_mut())?;
+            random.extend(fresh);
+        }
+        random.pop().ok_or(getrandom::Error::UNEXPECTED)
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use smol_str::SmolStr;
 
 use crate::{Object, Value, ValueError};
 
@@ -97,7 +98,7 @@ impl<'de> Visitor<'de> for Inside<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let inside = self.deeper()?;
         let mut object = Object::default();
-        while let Some(name) = members.next_key()? {
+        while let Some(name) = members.next_key::<SmolStr>()? {
             object.insert(name, members.next_value_seed(inside)?);
         }
         Ok(Value::Object(object))

@@ -49,4 +49,6 @@ pub use policy::{Callee, Denied, HostRule, OpRule, Ops, Policy, Purpose, Unknown
 pub use secret::{SecretName, SecretRef, Slot, StackName};
 pub use template::{FormatTemplate, TemplateError};
 pub use tenant::{TenantId, TenantSlug};
-pub use value::{CREDENTIAL_TEXT, CredentialId, EXACT, Object, Sealed, SealedPart, Value, ValueError, exact};
+pub use value::{
+    CREDENTIAL_TEXT, CredentialId, EXACT, Members, Object, Sealed, SealedPart, Value, ValueError, exact,
+};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 /// The highest number of segments a path may have; documents are no deeper (see
 /// [`Value::MAX_DEPTH`](crate::Value::MAX_DEPTH)).
 const MAX_SEGMENTS: usize = 64;
@@ -40,7 +42,7 @@ pub enum PathError {
 
 /// One step of a [`Path`]: a member name, which is an index where the document has an array.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Segment(String);
+pub struct Segment(SmolStr);
 
 impl Segment {
     /// The member name.
@@ -88,7 +90,8 @@ impl Path {
                     if segment.is_empty() {
                         return Err(PathError::EmptySegment { path: text.to_owned() });
                     }
-                    segments.push(Segment(std::mem::take(&mut segment)));
+                    segments.push(Segment(SmolStr::new(&segment)));
+                    segment.clear();
                 }
                 Some(c) => segment.push(c),
             }
@@ -120,7 +123,7 @@ impl Path {
     ///
     /// # Errors
     /// As [`Path::parse`].
-    pub fn from_segments<S: Into<String>>(segments: impl IntoIterator<Item = S>) -> Result<Self, PathError> {
+    pub fn from_segments<S: Into<SmolStr>>(segments: impl IntoIterator<Item = S>) -> Result<Self, PathError> {
         let segments: Vec<Segment> = segments.into_iter().map(|s| Segment(s.into())).collect();
         if segments.len() > MAX_SEGMENTS {
             return Err(PathError::TooDeep);

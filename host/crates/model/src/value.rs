@@ -1,17 +1,17 @@
 //! JSON values as rules and ops see them, and the one kind that is not JSON: a sealed value.
 
-use indexmap::IndexMap;
+mod object;
+
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use smol_str::SmolStr;
 
 use crate::{Path, PathError, Segment};
+
+pub use object::{Members, Object};
 
 /// What everything that looks at a sealed value sees in its place (R1). It parses back
 /// as plain text and grants nothing.
 pub const CREDENTIAL_TEXT: &str = "[credential]";
-
-/// An object; members keep the order in which they came. Their names are hashed with a seed of
-/// this process, and not by SipHash, which took an eighth of a short request (decision 0056).
-pub type Object = IndexMap<String, Value, foldhash::fast::RandomState>;
 
 /// The number of a credential among those of one request. Only `vault::Credentials`
 /// of that very request turns it into bytes.
@@ -208,7 +208,7 @@ impl Value {
                         None => return Ok(()),
                     }
                 }
-                Self::Object(object) => object.entry(segment.as_str().to_owned()).or_insert(Self::Null),
+                Self::Object(object) => object.member(segment.as_str()),
                 // Just made an object or an array.
                 Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => {
                     return Ok(());
@@ -223,7 +223,7 @@ impl Value {
     pub fn remove(&mut self, path: &Path) -> Option<Self> {
         let (last, parents) = path.segments().split_last()?;
         match parents.iter().try_fold(self, Self::child_mut)? {
-            Self::Object(object) => object.shift_remove(last.as_str()),
+            Self::Object(object) => object.remove(last.as_str()),
             Self::Array(items) => last.index().filter(|i| *i < items.len()).map(|i| items.remove(i)),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => None,
         }
@@ -337,8 +337,8 @@ impl From<f64> for Value {
     }
 }
 
-impl FromIterator<(String, Self)> for Value {
-    fn from_iter<I: IntoIterator<Item = (String, Self)>>(members: I) -> Self {
+impl<K: Into<SmolStr> + AsRef<str>> FromIterator<(K, Self)> for Value {
+    fn from_iter<I: IntoIterator<Item = (K, Self)>>(members: I) -> Self {
         Self::Object(members.into_iter().collect())
     }
 }

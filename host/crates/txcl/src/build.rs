@@ -14,7 +14,7 @@ use crate::hidden;
 use crate::ops::Ops;
 use crate::params::{self, Named};
 use crate::request::IDEMPOTENCY_KEY;
-use crate::rule::{Assignment, Choice, Rule, Set};
+use crate::rule::{Assignment, Choice, Params, Rule, Set};
 use crate::secrets::{self, Declared};
 use crate::token::Keyword;
 use crate::waits;
@@ -56,13 +56,14 @@ pub(crate) fn rule(
     };
     let params = with.into_iter().filter(for_the_op);
     Rule {
-        name,
+        name: name.into(),
+        operand: exec.map_or_else(String::new, Exec::operand).into(),
         position,
         text,
         condition: parts.condition,
         priority: parts.priority,
         before,
-        params: params.map(Assignment::from).collect(),
+        params: Params::of(params.map(Assignment::from)),
         choices: parts.choices.into_iter().map(Choice::from).collect(),
         exec: parts.exec.map(|named| named.exec),
         secrets: declared.into_iter().map(|d| d.secret).collect(),

@@ -55,6 +55,19 @@ pub(crate) enum Refusal {
 }
 
 impl Exec {
+    /// The operand as written.
+    #[must_use]
+    pub fn operand(&self) -> String {
+        match self {
+            Self::Builtin { name, rest } if rest.is_empty() => format!("txco://{name}"),
+            Self::Builtin { name, rest } => format!("txco://{name}/{rest}"),
+            Self::Op { text, .. } | Self::Http(text) | Self::Stage(text) | Self::Other { text, .. } => {
+                text.clone()
+            }
+            Self::Noop => "txco://noop".to_owned(),
+        }
+    }
+
     /// Reads an operand.
     pub(crate) fn read(text: &str, span: &Span) -> Result<Self, Box<Refusal>> {
         let text = text.trim();

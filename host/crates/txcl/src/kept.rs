@@ -34,17 +34,17 @@ impl Prepared {
     pub fn of_deferred(kept: Value, envelope: &Envelope) -> Option<Self> {
         let mut kept = kept.into_object()?;
         let mut input = envelope.clone();
-        for Chosen { path, value, .. } in unlisted(kept.shift_remove("wrote")?)? {
+        for Chosen { path, value, .. } in unlisted(kept.remove("wrote")?)? {
             // Where the envelope has grown so that it cannot be written, it is not seen.
             let _in_the_way = input.set(&path, value);
         }
         Some(Self {
             input,
-            params: Arc::new(kept.shift_remove("params")?),
+            params: Arc::new(kept.remove("params")?),
             headers: Vec::new(),
             own: Vec::new(),
             full: None,
-            selected: unlisted(kept.shift_remove("selected")?)?,
+            selected: unlisted(kept.remove("selected")?)?,
         })
     }
 
@@ -53,12 +53,12 @@ impl Prepared {
     pub fn of_kept(kept: Value) -> Option<Self> {
         let mut kept = kept.into_object()?;
         Some(Self {
-            input: Envelope::new(kept.shift_remove("under")?).ok()?,
-            params: Arc::new(kept.shift_remove("params")?),
+            input: Envelope::new(kept.remove("under")?).ok()?,
+            params: Arc::new(kept.remove("params")?),
             headers: Vec::new(),
             own: Vec::new(),
             full: None,
-            selected: unlisted(kept.shift_remove("selected")?)?,
+            selected: unlisted(kept.remove("selected")?)?,
         })
     }
 }
@@ -90,12 +90,12 @@ fn unlisted(kept: Value) -> Option<Vec<Chosen>> {
     let Value::Array(items) = kept else { return None };
     let one = |item: Value| {
         let mut item = item.into_object()?;
-        let Value::Array(segments) = item.shift_remove("path")? else { return None };
+        let Value::Array(segments) = item.remove("path")? else { return None };
         let segments: Option<Vec<_>> = segments.iter().map(|s| s.as_str().map(str::to_owned)).collect();
         let line = item.get("line")?.as_i64()?;
         Some(Chosen {
             path: Path::from_segments(segments?).ok()?,
-            value: item.shift_remove("value")?,
+            value: item.remove("value")?,
             line: usize::try_from(line).ok()?,
         })
     };

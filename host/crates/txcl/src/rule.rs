@@ -96,15 +96,16 @@ pub(crate) struct Choice {
 /// One rule: immutable, compiled once, shared by all requests.
 #[derive(Debug)]
 pub struct Rule {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) position: usize,
     pub(crate) text: String,
     pub(crate) condition: Condition,
     pub(crate) priority: i64,
     pub(crate) before: Vec<Set>,
-    pub(crate) params: Vec<Assignment>,
+    pub(crate) params: Params,
     pub(crate) choices: Vec<Choice>,
     pub(crate) exec: Option<Exec>,
+    pub(crate) operand: Arc<str>,
     pub(crate) secrets: Vec<SecretRef>,
     pub(crate) emit: Vec<Assignment>,
     pub(crate) after: Vec<Assignment>,
@@ -118,6 +119,12 @@ impl Rule {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same, shared.
+    #[must_use]
+    pub fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
     }
 
     /// Its place among the rules of its file, from 0.
@@ -142,6 +149,12 @@ impl Rule {
     #[must_use]
     pub fn exec(&self) -> Option<&Exec> {
         self.exec.as_ref()
+    }
+
+    /// The operand of its EXEC as written; empty without one.
+    #[must_use]
+    pub fn operand(&self) -> &Arc<str> {
+        &self.operand
     }
 
     /// The secrets it declares, in the order of the text.
@@ -210,7 +223,7 @@ impl Rule {
         let budget = Budget::default();
         let mut prepared = Prepared {
             input: envelope.clone(),
-            params: Arc::new(Value::object()),
+            params: Arc::clone(&self.params.fixed),
             headers: Vec::new(),
             own: Vec::new(),
             full: None,
@@ -219,13 +232,11 @@ impl Rule {
         for set in &self.before {
             set.apply(&mut prepared, clock, &budget)?;
         }
-        let mut params = Value::object();
-        for param in &self.params {
+        for param in &self.params.others {
             let scope = Scope::of(&prepared.input, clock, &budget);
             let value = param.value(scope).map_err(param.failed("WITH"))?;
-            write(&mut params, &param.path, value).map_err(param.failed("WITH"))?;
+            write(Arc::make_mut(&mut prepared.params), &param.path, value).map_err(param.failed("WITH"))?;
         }
-        prepared.params = Arc::new(params);
         if !self.choices.is_empty() {
             self.select(&mut prepared, clock, &budget)?;
         }
@@ -353,6 +364,33 @@ impl Set {
             }
         }
         Ok(())
+    }
+}
+
+/// What WITH gives the op.
+#[derive(Debug)]
+pub(crate) struct Params {
+    /// The values that are the same for all requests: literals, up to the first that is none.
+    fixed: Arc<Value>,
+    /// What has to be evaluated, and what follows it.
+    others: Vec<Assignment>,
+}
+
+impl Params {
+    pub(crate) fn of(all: impl Iterator<Item = Assignment>) -> Self {
+        let (mut fixed, mut others) = (Value::object(), Vec::new());
+        for param in all {
+            let is_written = others.is_empty()
+                && param
+                    .value
+                    .literal()
+                    .is_some_and(|value| write(&mut fixed, &param.path, value.clone()).is_ok());
+            if !is_written {
+                // One that cannot be written fails when the rule runs, and says so there.
+                others.push(param);
+            }
+        }
+        Self { fixed: Arc::new(fixed), others }
     }
 }
 

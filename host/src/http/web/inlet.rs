@@ -30,34 +30,30 @@ impl Arrived<'_> {
     /// as received for as long as no rule writes to it (R4).
     pub(super) fn into_envelope(self) -> Result<Envelope, QueryInvalid> {
         let mut request = Object::default();
-        request.insert("method".to_owned(), Value::from(self.parts.method.as_str()));
-        request.insert("proto".to_owned(), Value::from(protocol(self.parts.version)));
-        request.insert("host".to_owned(), Value::from(host(self.parts)));
-        request.insert("headers".to_owned(), Value::Object(headers(&self.parts.headers)));
+        request.insert("method", Value::from(self.parts.method.as_str()));
+        request.insert("proto", Value::from(protocol(self.parts.version)));
+        request.insert("host", Value::from(host(self.parts)));
+        request.insert("headers", Value::Object(headers(&self.parts.headers)));
         let cookies = cookies(&self.parts.headers);
         if !cookies.is_empty() {
-            request.insert("cookies".to_owned(), Value::Object(cookies));
+            request.insert("cookies", Value::Object(cookies));
         }
-        request.insert("url".to_owned(), Value::Object(url(self.parts)?));
+        request.insert("url", Value::Object(url(self.parts)?));
         if !self.body.is_empty() {
-            request.insert("body".to_owned(), Value::from(BASE64_STANDARD.encode(&self.body)));
+            request.insert("body", Value::from(BASE64_STANDARD.encode(&self.body)));
         }
         let control: Object = [
             ("src", Value::from("http")),
             ("rid", Value::from(self.request.as_str())),
             ("tenant", Value::from(self.tenant.as_str())),
             ("stack", Value::from(self.stack.as_str())),
-            ("web", [("req".to_owned(), Value::Object(request))].into_iter().collect()),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect();
-        let document: Object = [
-            ("_ts".to_owned(), Value::from(self.at.to_string())),
-            ("_txc".to_owned(), Value::Object(control)),
+            ("web", [("req", Value::Object(request))].into_iter().collect()),
         ]
         .into_iter()
         .collect();
+        let document: Object = [("_ts", Value::from(self.at.to_string())), ("_txc", Value::Object(control))]
+            .into_iter()
+            .collect();
         // An object is always an envelope.
         let mut envelope = Envelope::new(Value::Object(document)).unwrap_or_default();
         if !self.body.is_empty() {
@@ -133,7 +129,7 @@ const fn protocol(version: Version) -> &'static str {
 fn headers(headers: &HeaderMap) -> Object {
     let mut object = Object::default();
     for (name, value) in headers.iter().filter(|(name, _)| *name != header::HOST) {
-        push(&mut object, canonical(name.as_str()), text(value.as_bytes()));
+        push(&mut object, &canonical(name.as_str()), text(value.as_bytes()));
     }
     object
 }
@@ -158,7 +154,7 @@ fn cookies(headers: &HeaderMap) -> Object {
                 && !name.is_empty()
             {
                 let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
-                push(&mut object, name.to_owned(), value.to_owned());
+                push(&mut object, name, value.to_owned());
             }
         }
     }
@@ -174,7 +170,7 @@ fn url(parts: &Parts) -> Result<Object, QueryInvalid> {
     let mut url = Object::default();
     let mut put = |key: &str, text: &str| {
         if !text.is_empty() {
-            url.insert(key.to_owned(), Value::from(text));
+            url.insert(key, Value::from(text));
         }
     };
     put("full", &if absolute { uri.to_string() } else { origin_form() });
@@ -188,7 +184,7 @@ fn url(parts: &Parts) -> Result<Object, QueryInvalid> {
     let path = decoded(uri.path(), Plus::Literal).map_or_else(|| uri.path().to_owned(), |bytes| text(&bytes));
     put("path", &path);
     if let Some(raw) = uri.query().filter(|raw| !raw.is_empty()) {
-        url.insert("query".to_owned(), Value::Object(query(raw)?));
+        url.insert("query", Value::Object(query(raw)?));
     }
     Ok(url)
 }
@@ -202,9 +198,9 @@ fn query(raw: &str) -> Result<Object, QueryInvalid> {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = decoded(key, Plus::Space).ok_or(QueryInvalid)?;
         let value = decoded(value, Plus::Space).ok_or(QueryInvalid)?;
-        push(&mut object, text(&key), text(&value));
+        push(&mut object, &text(&key), text(&value));
     }
-    object.insert("raw".to_owned(), Value::from(raw));
+    object.insert("raw", Value::from(raw));
     Ok(object)
 }
 
@@ -237,9 +233,12 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn push(object: &mut Object, key: String, value: String) {
-    if let Value::Array(items) = object.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
+fn push(object: &mut Object, key: &str, value: String) {
+    let member = object.member(key);
+    if let Value::Array(items) = member {
         items.push(Value::from(value));
+    } else {
+        *member = Value::Array(vec![Value::from(value)]);
     }
 }
 

@@ -60,11 +60,11 @@ impl Hiding {
 
 /// Masks credentials in everything that is called `headers` or `cookies`.
 fn mask(members: &mut Object) {
-    for (name, value) in members {
+    for (name, value) in members.iter_mut() {
         match (name.as_str(), value) {
             ("cookies", cookies) => *cookies = Value::from(MASKED),
             ("headers", Value::Object(headers)) => {
-                for (name, value) in headers {
+                for (name, value) in headers.iter_mut() {
                     if CREDENTIALS.iter().any(|credential| credential.eq_ignore_ascii_case(name)) {
                         *value = Value::from(MASKED);
                     }
@@ -100,7 +100,7 @@ fn hide(value: &mut Value, places: Below<'_>, parent: &str) {
                 let wanted = first.as_str();
                 if parent == "headers" {
                     for name in members.keys().filter(|name| name.eq_ignore_ascii_case(wanted)) {
-                        named.entry(name.clone()).or_default().push((rest, how));
+                        named.entry(name.to_string()).or_default().push((rest, how));
                     }
                 } else if members.contains_key(wanted) {
                     named.entry(wanted.to_owned()).or_default().push((rest, how));
@@ -109,7 +109,7 @@ fn hide(value: &mut Value, places: Below<'_>, parent: &str) {
             for (name, places) in named {
                 let Some(below) = members.get_mut(&name) else { continue };
                 if hidden(below, places, &name) == Some(How::Omit) {
-                    members.shift_remove(&name);
+                    members.remove(&name);
                 }
             }
         }

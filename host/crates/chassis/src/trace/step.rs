@@ -1,7 +1,9 @@
 //! What one rule did, as its step's `meta.json` says it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use model::{Failure, RequestId, SecretName, Slot};
+use model::{Failure, RequestId, SecretName, Slot, StackName};
 use serde::Serialize;
 use serde_json::json;
 
@@ -19,7 +21,8 @@ pub struct SecretUse {
     /// `reveal` (into a guest) or `splice` (into a request).
     pub mode: &'static str,
     /// The op, or the origin that the request went to.
-    pub destination: String,
+    #[serde(serialize_with = "shown")]
+    pub destination: Arc<str>,
 }
 
 fn shown<T: ToString, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,13 +33,13 @@ fn shown<T: ToString, S: serde::Serializer>(value: &T, serializer: S) -> Result<
 #[derive(Debug, Clone)]
 pub struct Step {
     /// The stack that the rule belongs to.
-    pub stack: String,
+    pub stack: StackName,
     /// Its scope.
     pub scope: u32,
     /// Its name.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// The operand of its EXEC as written, empty without one.
-    pub operation: String,
+    pub operation: Arc<str>,
     /// `txco`, `http`, `noop`, …
     pub transport: &'static str,
     /// When it began.
@@ -81,8 +84,8 @@ impl Step {
         output_bytes: usize,
     ) -> serde_json::Value {
         json!({
-            "trace_id": request.as_str(), "stack": self.stack, "scope": self.scope, "name": self.rule,
-            "operation": self.operation, "transport": self.transport,
+            "trace_id": request.as_str(), "stack": self.stack.as_str(), "scope": self.scope, "name": &*self.rule,
+            "operation": &*self.operation, "transport": self.transport,
             "started_at": self.started.to_string(),
             "finished_at": (self.started + self.elapsed).to_string(),
             "duration_ms": self.millis(), "status": self.status(),

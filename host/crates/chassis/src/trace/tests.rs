@@ -15,10 +15,10 @@ fn settings(mode: TraceMode, queue: Option<usize>) -> TraceSettings {
 
 fn step(rule: &str) -> Step {
     Step {
-        stack: "shop".to_owned(),
+        stack: model::StackName::parse("shop").unwrap(),
         scope: 7,
-        rule: rule.to_owned(),
-        operation: "txco://noop".to_owned(),
+        rule: rule.into(),
+        operation: "txco://noop".into(),
         transport: "noop",
         started: Timestamp::now(),
         elapsed: std::time::Duration::from_micros(1_500),

@@ -41,7 +41,7 @@ fn functions_give_what_the_table_says() {
         let prepared = rules[0].prepare(&envelope(on), &clock());
         match (gives, fails, prepared) {
             (Some(gives), None, Ok(prepared)) => {
-                let result = prepared.input.document().as_object().unwrap()["result"].to_json();
+                let result = prepared.input.document().as_object().unwrap().get("result").unwrap().to_json();
                 assert_eq!(result, Value::from(gives).to_json(), "{call}");
             }
             (None, Some(words), Err(failure)) => {
