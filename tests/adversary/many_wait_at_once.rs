@@ -17,6 +17,8 @@ use crate::TXCO;
 const PARKED: usize = 200;
 const MORE: usize = 2;
 const BODY: usize = 16 << 10;
+/// How many others are answered meanwhile, one after the other: who waits keeps no thread.
+const OTHERS: usize = 100;
 /// What each may hold, its connections included.
 const EACH: u64 = 1 << 20;
 /// How much more as many may hold a second time: an allocator keeps its pages, and gives them out again.
@@ -82,6 +84,10 @@ fn what_each_holds_is_bounded_counted_and_given_back() {
         });
         thread::sleep(Duration::from_millis(300));
         assert_eq!(reached.load(Ordering::SeqCst), PARKED, "no more reach the upstream than may");
+        for _ in 0..OTHERS {
+            assert_eq!(host.event("/", &json!({ "body": { "wait": false } })).status, 200);
+        }
+        assert_eq!(active(host), PARKED + MORE, "others were answered while all of them waited");
         let held_now = host.resident().saturating_sub(before);
         drop(clients);
         until("nobody waits any more", || active(host) == 0);
