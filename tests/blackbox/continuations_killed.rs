@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::continuations::{asking, callback, done};
-use support::faults::{Fault, From, MARK};
+use support::faults::{Fault, From, SIGN};
 use support::{Answer, Builder, Host, Received, Reply, Request, Upstream, send};
 
 use crate::TXCO;
@@ -238,18 +238,18 @@ fn t5_killed_at_each_step_it_ends_once_and_does_nothing_twice() {
         let (mut completed, mut failed, mut untold) = (0, 0, 0);
         for at in 1.. {
             assert!(at < 100, "it never comes through");
-            for (name, value) in fault(at).environment(From::Mark) {
+            for (name, value) in fault(at).environment(From::Sign) {
                 host.set_env(name, &value);
             }
             host.start();
             world.serves(&host);
-            host.write(MARK, "");
+            host.write(SIGN, "");
             n += 1;
             let mut deaths = 0;
             let end = world.order(n, || {
                 deaths += 1;
                 assert_eq!(host.wait(), None, "{}", host.log());
-                std::fs::remove_file(host.path(MARK)).unwrap();
+                std::fs::remove_file(host.path(SIGN)).unwrap();
                 host.start();
                 world.serves(&host);
             });
@@ -263,7 +263,7 @@ fn t5_killed_at_each_step_it_ends_once_and_does_nothing_twice() {
             host.kill();
             if deaths == 0 {
                 assert_eq!(status, Some(200));
-                std::fs::remove_file(host.path(MARK)).unwrap();
+                std::fs::remove_file(host.path(SIGN)).unwrap();
                 break;
             }
         }

@@ -11,7 +11,8 @@
  *                     full   from the N-th call on there is no room on the disk
  *                     io     from the N-th call on writing fails in the device
  *   TXCO_FAULT_AT     N, from 1
- *   TXCO_FAULT_FROM   "start", or the file whose presence begins the counting
+ *   TXCO_FAULT_FROM   "start"; "mark": counting begins when the program removes a file called faults-begin, and when it
+ *                     removes one called faults-end, there are no faults any more; or the file whose presence begins it
  *   TXCO_FULL_WHILE   there is no room on the disk while this file exists
  *   TXCO_READ_ONLY    below this path nothing can be changed
  *   TXCO_CLOCK        seconds by which the wall clock is wrong
@@ -57,6 +58,8 @@ __attribute__((constructor)) static void begin(void) {
                                         : IO;
         at = number ? atol(number) : 0;
         armed = from && !strcmp(from, "start");
+        if (armed || (from && !strcmp(from, "mark")))
+            from = NULL;
         strike_at_syncs = fault == SYNC || fault == SYNCED;
         forgets = fault == CUT || fault == SYNC;
     }
@@ -269,9 +272,17 @@ int link(const char *from, const char *to) {
 }
 
 int unlink(const char *path) {
-    if (is_read_only(path))
-        return fails(EROFS);
-    CHANGE(REAL(unlink)(path));
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    if (!strcmp(name, "faults-begin"))
+        armed = 1;
+    else if (!strcmp(name, "faults-end"))
+        armed = 0;
+    else {
+        if (is_read_only(path))
+            return fails(EROFS);
+        CHANGE(REAL(unlink)(path));
+    }
+    return REAL(unlink)(path);
 }
 
 int mkdir(const char *path, mode_t mode) {

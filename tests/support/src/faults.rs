@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 const SOURCE: &str = include_str!("../faults.c");
 
-/// The file whose presence begins faults of [`From::Mark`].
-pub const MARK: &str = "faults-begin";
+/// The file whose presence begins faults of [`From::Sign`].
+pub const SIGN: &str = "faults-are-here";
 
 /// What happens to a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,10 @@ pub enum Fault {
 pub enum From {
     /// At once.
     Start,
-    /// When there is a file called `faults-begin` where the program runs.
+    /// When the program removes a file called `faults-begin`; the removal of `faults-end` ends all faults.
     Mark,
+    /// When there is a file called [`SIGN`] where the program runs: for one that knows of no marks.
+    Sign,
 }
 
 impl Fault {
@@ -58,7 +60,8 @@ impl Fault {
         };
         let from = match from {
             From::Start => "start",
-            From::Mark => MARK,
+            From::Mark => "mark",
+            From::Sign => SIGN,
         };
         let told = [("TXCO_FAULT", word.to_owned()), ("TXCO_FAULT_AT", at.to_string())];
         [vec![preload()], told.to_vec(), vec![("TXCO_FAULT_FROM", from.to_owned())]].concat()
@@ -137,8 +140,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let output = run(folder.path(), Fault::Kill(1).environment(From::Mark));
         assert!(output.status.success(), "nothing is counted before the mark");
-        std::fs::write(folder.path().join(MARK), "").unwrap();
-        let output = run(folder.path(), Fault::Kill(1).environment(From::Mark));
+        let output = run(folder.path(), Fault::Kill(1).environment(From::Sign));
+        assert!(output.status.success(), "nor without the sign");
+        std::fs::write(folder.path().join(SIGN), "").unwrap();
+        let output = run(folder.path(), Fault::Kill(1).environment(From::Sign));
         assert!(was_killed(output.status));
     }
 

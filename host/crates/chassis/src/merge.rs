@@ -30,7 +30,7 @@ fn put(envelope: &mut Object, key: &str, new: Value) {
 
 fn merge_nested(envelope: &mut Object, output: Object) {
     for (key, new) in output {
-        match (envelope.get_mut(&key), new) {
+        match (envelope.value_mut(&key), new) {
             (Some(Value::Object(_)), Value::Null) => {}
             (_, new) => put(envelope, &key, new),
         }

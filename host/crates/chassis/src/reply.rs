@@ -66,7 +66,7 @@ fn headers(all: &[(String, String)]) -> Value {
     let mut object = Object::default();
     for (name, value) in all {
         let value = Value::from(value.as_str());
-        match object.get_mut(&name.to_ascii_lowercase()) {
+        match object.value_mut(&name.to_ascii_lowercase()) {
             Some(Value::Array(values)) => values.push(value),
             Some(first) => *first = Value::Array(vec![std::mem::replace(first, Value::Null), value]),
             None => {

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use smol_str::SmolStr;
-
 /// The highest number of segments a path may have; documents are no deeper (see
 /// [`Value::MAX_DEPTH`](crate::Value::MAX_DEPTH)).
 const MAX_SEGMENTS: usize = 64;
@@ -42,7 +40,7 @@ pub enum PathError {
 
 /// One step of a [`Path`]: a member name, which is an index where the document has an array.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Segment(SmolStr);
+pub struct Segment(String);
 
 impl Segment {
     /// The member name.
@@ -90,8 +88,7 @@ impl Path {
                     if segment.is_empty() {
                         return Err(PathError::EmptySegment { path: text.to_owned() });
                     }
-                    segments.push(Segment(SmolStr::new(&segment)));
-                    segment.clear();
+                    segments.push(Segment(std::mem::take(&mut segment)));
                 }
                 Some(c) => segment.push(c),
             }
@@ -123,7 +120,7 @@ impl Path {
     ///
     /// # Errors
     /// As [`Path::parse`].
-    pub fn from_segments<S: Into<SmolStr>>(segments: impl IntoIterator<Item = S>) -> Result<Self, PathError> {
+    pub fn from_segments<S: Into<String>>(segments: impl IntoIterator<Item = S>) -> Result<Self, PathError> {
         let segments: Vec<Segment> = segments.into_iter().map(|s| Segment(s.into())).collect();
         if segments.len() > MAX_SEGMENTS {
             return Err(PathError::TooDeep);
@@ -138,6 +135,11 @@ impl Path {
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.0
+    }
+
+    /// The names of the segments, outermost first, for whoever must wipe them.
+    pub fn into_names(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().map(|Segment(name)| name)
     }
 
     /// Whether this is the document itself.

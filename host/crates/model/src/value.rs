@@ -239,7 +239,7 @@ impl Value {
 
     fn child_mut(&mut self, segment: &Segment) -> Option<&mut Self> {
         match self {
-            Self::Object(object) => object.get_mut(segment.as_str()),
+            Self::Object(object) => object.value_mut(segment.as_str()),
             Self::Array(items) => items.get_mut(segment.index()?),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Sealed(_) => None,
         }

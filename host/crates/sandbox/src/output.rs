@@ -2,6 +2,7 @@
 
 use model::{Class, OpManifest, Path, Reach, Sealed, Value};
 use vault::Credentials;
+use zeroize::Zeroize as _;
 
 use crate::error::{OutputFlaw, printable};
 use crate::hostcalls::{Contact, Host};
@@ -82,7 +83,11 @@ impl Terms<'_> {
         let flawed = Refused::Flawed;
         let path = Path::parse_sugared(&field.path).map_err(|_| flawed(OutputFlaw::Path))?;
         let class = Class::from(field.class);
-        self.check(&path, class, host).map_err(flawed)?;
+        if let Err(flaw) = self.check(&path, class, host) {
+            // An op that was shown a secret can spell it.
+            path.into_names().for_each(|mut name| name.zeroize());
+            return Err(flawed(flaw));
+        }
         let value = match (class, &field.value) {
             (Class::Credential, ValueOut::Text(text)) => {
                 let id = host.bags.reveal.derive(credentials, text.as_bytes());

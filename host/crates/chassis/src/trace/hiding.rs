@@ -41,7 +41,7 @@ impl Hiding {
     pub(crate) fn shown(&self, document: &Value) -> Value {
         let mut shown = document.clone();
         if let Value::Object(members) = &mut shown
-            && let Some(Value::Object(own)) = members.get_mut("_txc")
+            && let Some(Value::Object(own)) = members.value_mut("_txc")
         {
             mask(own);
             if self.hides_of_the_event() {
@@ -79,9 +79,9 @@ fn mask(members: &mut Object) {
 
 /// The body as it was received holds what is hidden elsewhere.
 fn hide_received(own: &mut Object) {
-    if let Some(Value::Object(web)) = own.get_mut("web")
-        && let Some(Value::Object(request)) = web.get_mut("req")
-        && let Some(body) = request.get_mut("body")
+    if let Some(Value::Object(web)) = own.value_mut("web")
+        && let Some(Value::Object(request)) = web.value_mut("req")
+        && let Some(body) = request.value_mut("body")
     {
         *body = Value::from(REDACTED);
     }
@@ -107,7 +107,7 @@ fn hide(value: &mut Value, places: Below<'_>, parent: &str) {
                 }
             }
             for (name, places) in named {
-                let Some(below) = members.get_mut(&name) else { continue };
+                let Some(below) = members.value_mut(&name) else { continue };
                 if hidden(below, places, &name) == Some(How::Omit) {
                     members.remove(&name);
                 }

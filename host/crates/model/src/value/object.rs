@@ -43,7 +43,7 @@ impl Object {
 
     /// The member of this name, to be changed.
     #[must_use]
-    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+    pub fn value_mut(&mut self, name: &str) -> Option<&mut Value> {
         let at = self.at(name)?;
         self.members.get_mut(at).map(|(_, value)| value)
     }
@@ -56,7 +56,7 @@ impl Object {
 
     /// Puts a member where its name already is, or behind the others; gives what was there.
     pub fn insert(&mut self, name: impl Into<SmolStr> + AsRef<str>, value: Value) -> Option<Value> {
-        match self.get_mut(name.as_ref()) {
+        match self.value_mut(name.as_ref()) {
             Some(old) => Some(std::mem::replace(old, value)),
             None => {
                 self.push(name.into(), value);
