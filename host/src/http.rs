@@ -55,8 +55,8 @@ const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(500);
 pub(crate) struct Front {
     /// Its routes.
     router: Router,
-    /// On the web head, who answers everything that no route could be for. That is nearly all, so no route is looked
-    /// for there: layers on the way would cost each event what its three scopes do (decision 0096).
+    /// On the web head, who answers everything that no route could be for. That is nearly all, and the router's layers
+    /// would cost each of them 3 % more (decision 0096).
     events: Option<Arc<web::Web>>,
 }
 
