@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use rusqlite::Connection;
 use support::faults::{Fault, From, was_killed};
@@ -18,14 +19,18 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
 /// Fewer deaths than this mean that nothing was tried.
 const AT_LEAST: u32 = 300;
 
+/// One beside the other: most of each is waiting for its children.
 fn every_deed() {
-    let mut deaths = 0;
-    for deed in DEEDS {
+    let one = |deed: &Deed| {
         let of_this = die_at_every_change(deed);
         println!("  {}: killed {of_this} times", deed.name);
         assert!(of_this >= 10, "{}: only {of_this} changes of a file", deed.name);
-        deaths += of_this;
-    }
+        of_this
+    };
+    let deaths: u32 = thread::scope(|scope| {
+        let deeds: Vec<_> = DEEDS.iter().map(|deed| scope.spawn(|| one(deed))).collect();
+        deeds.into_iter().map(|deed| deed.join().unwrap()).sum()
+    });
     assert!(deaths >= AT_LEAST, "killed only {deaths} times");
 }
 
