@@ -45,7 +45,11 @@ impl Hiding {
         {
             mask(own);
             if self.hides_of_the_event() {
-                hide_received(own);
+                redact(own, &["web", "req", "body"]);
+            }
+            if self.hides_of_the_url() {
+                redact(own, &["web", "req", "url", "full"]);
+                redact(own, &["web", "req", "url", "query", "raw"]);
             }
         }
         hide(&mut shown, self.0.iter().map(|(path, how)| (path.segments(), *how)).collect(), "");
@@ -55,6 +59,11 @@ impl Hiding {
     /// Whether something is hidden that the bytes of the event's body may hold too.
     fn hides_of_the_event(&self) -> bool {
         self.0.iter().any(|(path, _)| path.first() != Some("_txc"))
+    }
+
+    /// Whether something is hidden that the whole URL, or the whole query, holds too.
+    fn hides_of_the_url(&self) -> bool {
+        self.0.iter().any(|(path, _)| path.starts_with(&["_txc", "web", "req", "url"]))
     }
 }
 
@@ -77,13 +86,12 @@ fn mask(members: &mut Object) {
     }
 }
 
-/// The body as it was received holds what is hidden elsewhere.
-fn hide_received(own: &mut Object) {
-    if let Some(Value::Object(web)) = own.value_mut("web")
-        && let Some(Value::Object(request)) = web.value_mut("req")
-        && let Some(body) = request.value_mut("body")
-    {
-        *body = Value::from(REDACTED);
+/// Hides a text that holds what is hidden elsewhere.
+fn redact(object: &mut Object, at: &[&str]) {
+    match (at, at.first().and_then(|name| object.value_mut(name))) {
+        ([_, below @ ..], Some(Value::Object(inner))) if !below.is_empty() => redact(inner, below),
+        ([_], Some(text)) => *text = Value::from(REDACTED),
+        _ => {}
     }
 }
 
@@ -193,6 +201,19 @@ mod tests {
         assert!(!shown(&["card"], &[], document).contains("eyJ"));
         assert!(!shown(&[], &["body.card"], document).contains("eyJ"));
         assert!(shown(&["@web.req.method"], &[], document).contains("eyJ"));
+    }
+
+    /// A member of the query stands in the whole query and in the whole URL as well.
+    #[test]
+    fn a_url_does_not_show_what_is_hidden_of_it() {
+        let event = r#"{"_txc":{"web":{"req":{"url":{"full":"/a?key=k1","path":"/a","query":{"key":["k1"],"raw":"key=k1"}}}}}}"#;
+        for places in [["_txc.web.req.url.query.key"], ["_txc.web.req.url.query"], ["_txc.web.req.url.path"]]
+        {
+            for text in [shown(&places, &[], event), shown(&[], &places, event)] {
+                assert!(!text.contains("?key") && !text.contains("key=k1"), "{places:?}: {text}");
+            }
+        }
+        assert!(shown(&["_txc.web.req.method"], &[], event).contains("/a?key=k1"));
     }
 
     #[test]
