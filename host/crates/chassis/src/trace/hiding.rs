@@ -34,6 +34,9 @@ impl Hiding {
     pub(crate) fn add(&mut self, hidden: &txcl::Hidden) {
         for (paths, how) in [(&hidden.redacted, How::Redact), (&hidden.omitted, How::Omit)] {
             self.0.extend(paths.iter().map(|path| (path.clone(), how)));
+            let wholes =
+                paths.iter().flat_map(wholes).filter_map(|at| Path::from_segments(at.iter().copied()).ok());
+            self.0.extend(wholes.map(|path| (path, How::Redact)));
         }
     }
 
@@ -44,27 +47,19 @@ impl Hiding {
             && let Some(Value::Object(own)) = members.value_mut("_txc")
         {
             mask(own);
-            if self.hides_of_the_event() {
-                redact(own, &["web", "req", "body"]);
-            }
-            if self.hides_of_the_url() {
-                redact(own, &["web", "req", "url", "full"]);
-                redact(own, &["web", "req", "url", "query", "raw"]);
-            }
         }
         hide(&mut shown, self.0.iter().map(|(path, how)| (path.segments(), *how)).collect(), "");
         shown
     }
+}
 
-    /// Whether something is hidden that the bytes of the event's body may hold too.
-    fn hides_of_the_event(&self) -> bool {
-        self.0.iter().any(|(path, _)| path.first() != Some("_txc"))
+/// The texts that hold as a whole what is hidden at `path`: of the event its body as it was received, of the URL the URL
+/// and the query as they came.
+fn wholes(path: &Path) -> &'static [&'static [&'static str]] {
+    if path.starts_with(&["_txc", "web", "req", "url"]) {
+        return &[&["_txc", "web", "req", "url", "full"], &["_txc", "web", "req", "url", "query", "raw"]];
     }
-
-    /// Whether something is hidden that the whole URL, or the whole query, holds too.
-    fn hides_of_the_url(&self) -> bool {
-        self.0.iter().any(|(path, _)| path.starts_with(&["_txc", "web", "req", "url"]))
-    }
+    if path.first() == Some("_txc") { &[] } else { &[&["_txc", "web", "req", "body"]] }
 }
 
 /// Masks credentials in everything that is called `headers` or `cookies`.
@@ -83,15 +78,6 @@ fn mask(members: &mut Object) {
             (_, Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_))
             | (_, Value::Sealed(_)) => {}
         }
-    }
-}
-
-/// Hides a text that holds what is hidden elsewhere.
-fn redact(object: &mut Object, at: &[&str]) {
-    match (at, at.first().and_then(|name| object.value_mut(name))) {
-        ([_, below @ ..], Some(Value::Object(inner))) if !below.is_empty() => redact(inner, below),
-        ([_], Some(text)) => *text = Value::from(REDACTED),
-        _ => {}
     }
 }
 
