@@ -190,3 +190,16 @@ fn with_changed_nothing_to_do_is_said() {
     there(&mut host, &["apply", "--changed", "--force"]).fails(2);
     host.finish();
 }
+
+#[test]
+fn what_only_shows_when_rules_are_seen_together_is_told_when_they_are_applied() {
+    let mut host = Host::serve(TXCO).start();
+    let login = "WHEN .a == 1\nEXEC \"https://id.example/\" WITH credential = \"token\"\n";
+    host.write("workspace/OPS/shop/10/m.txcl", login);
+    host.write("workspace/OPS/shop/20/j.txcl", "EXEC \"https://w.example/\" WITH mode = \"async\"\n");
+    let applied = there(&mut host, &["apply"]);
+    let want = "OPS/shop/20/j.txcl: rule j waits for a worker, and shop/10/m may have put a credential";
+    assert!(applied.stderr.contains(want), "{applied:?}");
+    applied.succeeds();
+    host.finish();
+}

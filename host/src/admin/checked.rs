@@ -118,6 +118,12 @@ impl Checking {
             }
         };
         checked.warnings = rules.let_pass().iter().map(of_file).collect();
+        let together = rules.cannot_wait().into_iter().map(|one| Problem {
+            err: format!("{}: {}; {}", one.path, one.message, one.hint),
+            path: one.path,
+            kind: ProblemKind::Rule,
+        });
+        checked.warnings.extend(together);
         for name in rules.called() {
             checked.pins.extend(ops.pins(&name)?);
         }
