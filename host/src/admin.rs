@@ -30,7 +30,7 @@ pub(crate) use audit::{Audit, Deed, Effect, Kind};
 pub(crate) use checked::{Checked, Checking};
 pub(crate) use error::{AdminError, Denial, Extra};
 pub(crate) use explain::{Answer, Ask};
-pub(crate) use hostnames::{Hostnames, VERIFY};
+pub(crate) use hostnames::{Bound, Hostnames, VERIFY};
 pub(crate) use inquiry::{Chain, Wanted};
 pub(crate) use ops::{Arriving, OpBounds, Ops, TenantOps};
 pub(crate) use people::{EVERYTHING, FIRST_TENANT, Oneself, People, accept, enrol};

@@ -69,3 +69,54 @@ fn a_host_that_another_tenant_bound_is_taken_by_a_record_of_its_zone() {
     assert!(silent.contains(&format!("the name server {server} cannot be asked")), "{silent}");
     host.finish();
 }
+
+/// A host may be bound before its stack is applied; that it leads nowhere until then is said at once.
+#[test]
+fn a_host_that_leads_to_no_stack_is_told() {
+    let names = NameServer::start();
+    let server = names.address().to_string();
+    let mut host = Host::serve(TXCO).flags(&["--dns-server", &server]).start();
+    let url = format!("http://{}", host.admin_address());
+    let verb = |host: &mut Host, words: &[&str]| {
+        let output = host.txco(&[&["auth", "tenant", "hostnames"], words, &["--url", &url]].concat());
+        assert_eq!(output.code, Some(0), "{output:?}");
+        output
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with('→'))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let nothing = verb(&mut host, &["add", "shop.example"]);
+    let want = "⚠ shop.example leads to tenant default, which has applied nothing: 404 until it has\n";
+    assert_eq!(nothing, want);
+    applied(&mut host, "default", "shop", &says("shop"));
+    assert_eq!(verb(&mut host, &["add", "shop.example"]), "");
+    let nosuch = verb(&mut host, &["add", "shop.example", "--stack", "nosuch"]);
+    let want = "⚠ shop.example leads to stack nosuch, of which tenant default has applied nothing: 404 until it has\n";
+    assert_eq!(nosuch, want);
+    let get = |host: &mut Host| host.web(&Request::new("GET", "/").header("Host", "shop.example"));
+    assert_eq!(get(&mut host).status, 404);
+    applied(&mut host, "default", "site", &says("site"));
+    let which = verb(&mut host, &["add", "shop.example"]);
+    assert!(which.contains("but not to one of its stacks: 404; name one (--stack)"), "{which}");
+
+    let path = "/v1/tenants/default/hostnames/shop.example/verify";
+    let method = json!({ "method": "dns-txt", "stack": "site" });
+    let asked = ask(&mut host, "POST", path, &method);
+    assert_eq!((asked.status, get(&mut host).status), (422, 404), "unproven, it leads where it led");
+    names.add("_txco-challenge.shop.example", asked.json()["detail"]["answer"].as_str().unwrap());
+    let wrong = ask(&mut host, "POST", path, &json!({ "method": "dns-txt", "stack": "a//b" }));
+    assert_eq!(wrong.status, 400, "{}", wrong.text());
+    let proven = verb(&mut host, &["verify", "shop.example", "--method", "dns-txt", "--stack", "site"]);
+    assert_eq!((proven.as_str(), get(&mut host).json()["says"].clone()), ("", json!("site")));
+
+    let asked = ask(&mut host, "POST", path, &method);
+    names.add("_txco-challenge.shop.example", asked.json()["detail"]["answer"].as_str().unwrap());
+    let nosuch = verb(&mut host, &["verify", "shop.example", "--method", "dns-txt", "--stack", "nosuch"]);
+    assert!(
+        nosuch.contains("leads to stack nosuch, of which tenant default has applied nothing"),
+        "{nosuch}"
+    );
+    host.finish();
+}

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chassis::Chassis;
+use chassis::{Chassis, NoRoute};
 use jiff::{SignedDuration, Timestamp};
 use model::{Hostname, StackName};
 use store::{HostnameProof, HostnameRecord, ProofMethod, Store, Tenant};
@@ -17,6 +17,13 @@ pub(crate) const VERIFY: &str = "/.well-known/txco-verify/";
 const RECORD: &str = "_txco-challenge.";
 /// How long a question stays open.
 const OPEN: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// A host as it is bound now.
+pub(crate) struct Bound {
+    pub record: HostnameRecord,
+    /// Why its requests would be answered by no rule.
+    pub warning: Option<String>,
+}
 
 /// The hosts of one tenant, handled by one actor.
 pub(crate) struct Hostnames<'a> {
@@ -49,29 +56,57 @@ impl Hostnames<'_> {
     ///
     /// # Errors
     /// [`AdminError`]: the host, the stack, `hostname_taken`.
-    pub(crate) fn bind(&self, hostname: &str, stack: Option<&str>) -> Result<HostnameRecord, AdminError> {
+    pub(crate) fn bind(&self, hostname: &str, stack: Option<&str>) -> Result<Bound, AdminError> {
         self.may(Need::HOSTNAMES_WRITE)?;
-        let hostname = parsed(hostname)?;
-        let stack = stack.filter(|stack| !stack.is_empty()).map(StackName::parse).transpose();
-        let stack = stack.map_err(|e| AdminError::InvalidStack(e.rule.to_owned()))?;
+        let (hostname, stack) = (parsed(hostname)?, named(stack)?);
         let (tenant, by) = (&self.tenant.id, self.actor.by());
         self.store.bind_hostname(tenant, &hostname, stack.as_ref(), by)?;
-        self.applied.renew_changed()?;
-        self.record(&hostname)
+        self.renewed(&hostname)
     }
 
-    fn record(&self, hostname: &Hostname) -> Result<HostnameRecord, AdminError> {
+    /// The host, once what is served knows of it. Its stack may be applied later, so that there is none
+    /// is no error.
+    fn renewed(&self, hostname: &Hostname) -> Result<Bound, AdminError> {
+        self.applied.renew_changed()?;
         let all = self.store.hostnames(Some(&self.tenant.id))?;
-        all.into_iter().find(|one| one.hostname == *hostname).ok_or(AdminError::Internal)
+        let record = all.into_iter().find(|one| one.hostname == *hostname).ok_or(AdminError::Internal)?;
+        let leads = self.chassis.space().enters(&self.tenant.id, record.stack.clone());
+        let warning = leads.err().map(|why| self.leads_nowhere(&record, why));
+        Ok(Bound { record, warning })
+    }
+
+    fn leads_nowhere(&self, record: &HostnameRecord, why: NoRoute) -> String {
+        let (host, tenant) = (&record.hostname, &self.tenant.slug);
+        match (why, &record.stack) {
+            (NoRoute::Broken, _) => format!("{host} leads to a stack whose rules cannot be used: 503"),
+            (_, Some(stack)) => format!(
+                "{host} leads to stack {stack}, of which tenant {tenant} has applied nothing: 404 until it has"
+            ),
+            (NoRoute::NoStack, None) => {
+                format!(
+                    "{host} leads to tenant {tenant}, but not to one of its stacks: 404; name one (--stack)"
+                )
+            }
+            (NoRoute::NoRules | NoRoute::UnknownHost, None) => {
+                format!("{host} leads to tenant {tenant}, which has applied nothing: 404 until it has")
+            }
+        }
     }
 
     /// Asks a host, or its name servers, for what only whoever rules it can make them say. A host is asked over http,
-    /// which one without a certificate speaks, on the way that tenants' requests take. On a thread that may block.
+    /// which one without a certificate speaks, on the way that tenants' requests take. When it is proven, it leads to
+    /// `stack`, if there is one. On a thread that may block.
     ///
     /// # Errors
-    /// [`AdminError`]: the host, the method, `hostname_not_found`, `hostname_unverified`.
-    pub(crate) fn verify(&self, hostname: &str, method: Option<&str>) -> Result<HostnameRecord, AdminError> {
+    /// [`AdminError`]: the host, the method, the stack, `hostname_not_found`, `hostname_unverified`.
+    pub(crate) fn verify(
+        &self,
+        hostname: &str,
+        method: Option<&str>,
+        stack: Option<&str>,
+    ) -> Result<Bound, AdminError> {
         self.may(Need::HOSTNAMES_WRITE)?;
+        let stack = named(stack)?;
         let methods = [ProofMethod::Http, ProofMethod::Dns];
         let method = methods.into_iter().find(|one| one.word() == method.unwrap_or("http-01"));
         let method = method.ok_or(AdminError::MethodUnsupported)?;
@@ -94,8 +129,10 @@ impl Hostnames<'_> {
             });
         }
         self.store.verify_hostname(tenant, &hostname, &token, method, self.actor.by())?;
-        self.applied.renew_changed()?;
-        self.record(&hostname)
+        if stack.is_some() {
+            self.store.bind_hostname(tenant, &hostname, stack.as_ref(), self.actor.by())?;
+        }
+        self.renewed(&hostname)
     }
 
     /// Why what is said at `at` does not prove the host; nothing when it does.
@@ -130,6 +167,12 @@ impl Hostnames<'_> {
 
 fn parsed(hostname: &str) -> Result<Hostname, AdminError> {
     Hostname::parse(hostname).map_err(|e| AdminError::InvalidHostname(e.rule.to_owned()))
+}
+
+/// The stack that is named; none for an empty name.
+fn named(stack: Option<&str>) -> Result<Option<StackName>, AdminError> {
+    let stack = stack.filter(|stack| !stack.is_empty()).map(StackName::parse).transpose();
+    stack.map_err(|e| AdminError::InvalidStack(e.rule.to_owned()))
 }
 
 /// 128 bits as text.

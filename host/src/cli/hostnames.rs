@@ -54,6 +54,9 @@ pub(crate) struct VerifyFlags {
     /// takes a host that another tenant has
     #[arg(long, value_name = "METHOD", default_value = "http-01", value_parser = ["http-01", "dns-txt"])]
     method: String,
+    /// The stack that its requests enter once it is proven [default: the one they entered]
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
     #[command(flatten)]
     change: ChangeFlags,
 }
@@ -109,19 +112,30 @@ fn add(flags: &AddFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let bound = reply.body.pointer("/hostname/hostname").and_then(Value::as_str).unwrap_or(&flags.hostname);
     let stack = flags.stack.as_deref().unwrap_or("its only stack");
     let shown = format!("{bound} leads to {stack} of tenant {:?}", place.tenant);
-    place.done(console, &reply.body, &shown)
+    place.done(console, &reply.body, &shown)?;
+    warn(&reply.body, console);
+    Ok(())
+}
+
+/// Says what the chassis says of a host that leads to no rules.
+fn warn(reply: &Value, console: &mut Console<'_>) {
+    if let Some(warning) = reply.get("warning").and_then(Value::as_str) {
+        console.note(&format!("⚠ {warning}"));
+    }
 }
 
 fn verify(flags: &VerifyFlags, console: &mut Console<'_>) -> Result<(), Complaint> {
     let place = Place::to_change(&flags.change, console)?;
-    let body = json!({ "method": flags.method });
+    let body = json!({ "method": flags.method, "stack": flags.stack });
     let rest = format!("/hostnames/{}/verify", encoded(&flags.hostname));
     let reply = place.of_tenant_or(unproven, "POST", &rest, Some(&body))?;
     place.done(
         console,
         &reply.body,
         &format!("{} is proven to be of tenant {:?}", flags.hostname, place.tenant),
-    )
+    )?;
+    warn(&reply.body, console);
+    Ok(())
 }
 
 /// What the host said, and what it was to say, is more than a line of details.

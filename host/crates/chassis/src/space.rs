@@ -132,6 +132,14 @@ impl Space {
                 }
             }
         };
+        self.enters(tenant, stack)
+    }
+
+    /// Where a request of a tenant goes, to a stack that was named or to its only one.
+    ///
+    /// # Errors
+    /// [`NoRoute`].
+    pub fn enters(&self, tenant: &TenantId, stack: Option<StackName>) -> Result<Route, NoRoute> {
         let (slug, rules) = self.tenants.get(tenant).ok_or(NoRoute::NoRules)?;
         let stack = stack.or_else(|| rules.entry().cloned()).ok_or(NoRoute::NoStack)?;
         if rules.is_broken(&stack) {

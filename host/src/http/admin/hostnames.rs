@@ -13,7 +13,7 @@ use super::doors::{Door, Doors, Who};
 use super::gate::Caller;
 use super::wire::first_of;
 use super::{AdminHead, MAX_BODY};
-use crate::admin::{Deed, Effect, Kind, Need};
+use crate::admin::{Bound, Deed, Effect, Kind, Need};
 use crate::http::problem::{json_reply, nothing};
 
 /// The verbs on hosts.
@@ -83,12 +83,13 @@ fn verb(method: MethodFilter, verb: Verb) -> MethodRouter<Arc<AdminHead>> {
                         let Binding { hostname, stack } = first_of(body)?;
                         deed.subject.clone_from(&hostname);
                         let bound = hostnames.bind(&hostname, stack.as_deref())?;
-                        json_reply(200, &Answer { hostname: Record::of(&bound) })
+                        json_reply(200, &Answer::of(bound))
                     }
                     Verb::Verify => {
                         let asked: Proof = if body.is_empty() { Proof::default() } else { first_of(body)? };
-                        let verified = hostnames.verify(&hostname, asked.method.as_deref())?;
-                        json_reply(200, &Answer { hostname: Record::of(&verified) })
+                        let Proof { method, stack } = asked;
+                        let verified = hostnames.verify(&hostname, method.as_deref(), stack.as_deref())?;
+                        json_reply(200, &Answer::of(verified))
                     }
                     Verb::Release => {
                         hostnames.release(&hostname)?;
@@ -114,6 +115,8 @@ struct Binding {
 struct Proof {
     /// `http-01`, also when absent, or `dns-txt`.
     method: Option<String>,
+    /// Where its requests go once it is proven; absent: where they went.
+    stack: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -124,6 +127,15 @@ struct Records {
 #[derive(Serialize, JsonSchema)]
 struct Answer {
     hostname: Record,
+    /// Why no rule would answer its requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
+}
+
+impl Answer {
+    fn of(bound: Bound) -> Self {
+        Self { hostname: Record::of(&bound.record), warning: bound.warning }
+    }
 }
 
 /// A host's record.
