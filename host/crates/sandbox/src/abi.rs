@@ -25,8 +25,6 @@ const PIECE: u32 = 12;
 pub(crate) struct Wires {
     pub(crate) memory: Memory,
     pub(crate) realloc: TypedFunc<(u32, u32, u32, u32), u32>,
-    /// Whether the guest is making room, or cleaning up: then it may not call the host.
-    pub(crate) lending: bool,
 }
 
 /// A piece of a message; a blob by its number.

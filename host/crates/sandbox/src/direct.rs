@@ -56,23 +56,16 @@ impl Direct {
         let handle = export(&self.handle)?.into_func().ok_or(Broken)?;
         let handle: TypedFunc<(), u32> = handle.typed(&*store)?;
         let realloc = realloc.typed(&*store)?;
-        store.data_mut().wires = Some(Wires { memory, realloc, lending: false });
+        store.data_mut().wires = Some(Wires { memory, realloc });
         let at = handle.call(store.as_context_mut(), ())?;
         let returned = returned(memory.data(&*store), at, most)?;
         if let Some(post) = &self.post {
             let post = instance.get_module_export(&mut *store, post).and_then(Extern::into_func);
             let post: TypedFunc<u32, ()> = post.ok_or(Broken)?.typed(&*store)?;
-            lend(store.data_mut(), true);
+            store.data_mut().wires = None;
             post.call(&mut *store, at)?;
         }
         Ok(returned)
-    }
-}
-
-/// Between the two, the guest may not call the host.
-fn lend(host: &mut Host, lending: bool) {
-    if let Some(wires) = &mut host.wires {
-        wires.lending = lending;
     }
 }
 
@@ -268,10 +261,10 @@ fn parts<'a>(to: &'a mut To<'_>) -> Result<(&'a mut [u8], &'a mut Host), Broken>
 
 /// The same at the beginning of a host call, which is counted.
 fn entered<'a>(to: &'a mut To<'_>) -> wasmtime::Result<(&'a mut [u8], &'a mut Host)> {
-    let (memory, host) = parts(to)?;
-    if host.wires.as_ref().is_none_or(|wires| wires.lending) {
+    if to.data().wires.is_none() {
         return Err(Trap::CannotLeaveComponent.into());
     }
+    let (memory, host) = parts(to)?;
     host.meter.host_call()?;
     Ok((memory, host))
 }
@@ -287,10 +280,10 @@ fn give(to: &mut To<'_>, bytes: &[u8]) -> wasmtime::Result<[u32; 2]> {
 /// Where the guest makes room for so many bytes: `[address, length]`.
 fn make_room(to: &mut To<'_>, len: usize) -> wasmtime::Result<[u32; 2]> {
     let len = u32::try_from(len).map_err(|_| Broken)?;
-    let realloc = to.data().wires.as_ref().ok_or(Broken)?.realloc.clone();
-    lend(to.data_mut(), true);
-    let at = realloc.call(&mut *to, (0, 0, 1, len))?;
-    lend(to.data_mut(), false);
+    // Taken away for so long, so that the guest cannot call the host meanwhile.
+    let wires = to.data_mut().wires.take().ok_or(Broken)?;
+    let at = wires.realloc.call(&mut *to, (0, 0, 1, len))?;
+    to.data_mut().wires = Some(wires);
     Ok([at, len])
 }
 

@@ -39,7 +39,8 @@ pub(crate) struct Host {
     pub(crate) keys: Handles<Key>,
     pub(crate) contact: Contact,
     pub(crate) deadline: Instant,
-    /// The ways into a module that is called directly.
+    /// The ways into a module that is called directly; none while it makes room or cleans up, when it may not call the
+    /// host.
     pub(crate) wires: Option<Wires>,
     blobs: Handles<Blob>,
     handed: Handed,

@@ -1,6 +1,6 @@
 //! The key of one version of one secret: drawn for it, wrapped by the master key, never reused.
 
-use store::{AadScheme, WRAPPED_DEK_BYTES};
+use store::{AadScheme, SealedSecret, WRAPPED_DEK_BYTES};
 
 use crate::cleartext::Cleartext;
 use crate::context::Context;
@@ -46,17 +46,7 @@ impl Dek {
         nonce: &[u8; NONCE_BYTES],
         wrapped: &[u8; WRAPPED_DEK_BYTES],
     ) -> Result<Self, Unopened> {
-        let aad = context.dek_aad();
-        let open = |key: &MasterKey| {
-            pages::clearing_stack(CIPHER_STACK, || key.cipher()?.open(nonce, &aad, wrapped).ok()).map(Self)
-        };
-        match context.scheme {
-            AadScheme::Two { key_id } | AadScheme::One { key_id: Some(key_id), .. } => {
-                let key = ring.find(key_id).ok_or(Unopened::OtherKey(key_id))?;
-                open(key).ok_or(Unopened::NotAuthentic)
-            }
-            AadScheme::One { key_id: None, .. } => ring.keys().find_map(open).ok_or(Unopened::NotAuthentic),
-        }
+        pages::clearing_stack(CIPHER_STACK, || Self::unwrapped(ring, context, nonce, wrapped))
     }
 
     /// Opens the value that was sealed under this DEK.
@@ -66,8 +56,49 @@ impl Dek {
         nonce: &[u8; NONCE_BYTES],
         ciphertext: &[u8],
     ) -> Result<Cleartext, Unopened> {
+        pages::clearing_stack(CIPHER_STACK, || self.opened(context, nonce, ciphertext))
+    }
+
+    /// The two, one after the other.
+    pub(crate) fn unseal(
+        ring: &KeyRing,
+        context: &Context<'_>,
+        sealed: &SealedSecret,
+    ) -> Result<Cleartext, Unopened> {
+        pages::clearing_stack(CIPHER_STACK, || {
+            Self::unwrapped(ring, context, &sealed.dek_nonce, &sealed.wrapped_dek)?.opened(
+                context,
+                &sealed.nonce,
+                &sealed.ciphertext,
+            )
+        })
+    }
+
+    fn unwrapped(
+        ring: &KeyRing,
+        context: &Context<'_>,
+        nonce: &[u8; NONCE_BYTES],
+        wrapped: &[u8; WRAPPED_DEK_BYTES],
+    ) -> Result<Self, Unopened> {
+        let aad = context.dek_aad();
+        let open = |key: &MasterKey| key.cipher()?.open(nonce, &aad, wrapped).ok().map(Self);
+        match context.scheme {
+            AadScheme::Two { key_id } | AadScheme::One { key_id: Some(key_id), .. } => {
+                let key = ring.find(key_id).ok_or(Unopened::OtherKey(key_id))?;
+                open(key).ok_or(Unopened::NotAuthentic)
+            }
+            AadScheme::One { key_id: None, .. } => ring.keys().find_map(open).ok_or(Unopened::NotAuthentic),
+        }
+    }
+
+    fn opened(
+        &self,
+        context: &Context<'_>,
+        nonce: &[u8; NONCE_BYTES],
+        ciphertext: &[u8],
+    ) -> Result<Cleartext, Unopened> {
         let aad = context.value_aad();
         let open = || Cipher::of(&self.0)?.open(nonce, &aad, ciphertext).ok();
-        pages::clearing_stack(CIPHER_STACK, open).ok_or(Unopened::NotAuthentic)
+        open().ok_or(Unopened::NotAuthentic)
     }
 }

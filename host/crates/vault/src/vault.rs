@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use store::{
-    AadScheme, AuditSeal, By, Deed, KeyId, NONCE_BYTES, SealedSecret, Store, WRAPPED_DEK_BYTES, WrappedRow,
-};
+use store::{AadScheme, AuditSeal, By, Deed, KeyId, SealedSecret, Store, WrappedRow};
 
 use crate::audit::{self, AuditKey};
 use crate::cleartext::Cleartext;
@@ -180,7 +178,7 @@ impl Vault {
     /// Opens what was sealed for `context`: the DEK with the key that wrapped it, the value with
     /// the DEK.
     pub(crate) fn unseal(&self, context: &Context<'_>, sealed: &SealedSecret) -> Result<Cleartext, Unopened> {
-        self.unwrap(context, sealed)?.open(context, &sealed.nonce, &sealed.ciphertext)
+        self.with_ring(context, |ring| Dek::unseal(ring, context, sealed))
     }
 
     /// Seals for `to` what was sealed for `from`: the same version under another policy. Only
@@ -215,19 +213,18 @@ impl Vault {
 
     /// Unwraps the DEK of a version.
     pub(crate) fn unwrap(&self, context: &Context<'_>, sealed: &SealedSecret) -> Result<Dek, Unopened> {
-        self.unwrap_with(context, &sealed.dek_nonce, &sealed.wrapped_dek)
+        self.with_ring(context, |ring| Dek::unwrap(ring, context, &sealed.dek_nonce, &sealed.wrapped_dek))
     }
 
-    /// Unwraps a DEK with a key of the ring, and of the next ring when this one lacks it: a
-    /// rotated key arrives with the first row that was sealed under it.
-    fn unwrap_with(
+    /// Opens with a key of the ring, and of the next ring when this one lacks it: a rotated key
+    /// arrives with the first row that was sealed under it.
+    fn with_ring<T>(
         &self,
         context: &Context<'_>,
-        nonce: &[u8; NONCE_BYTES],
-        wrapped: &[u8; WRAPPED_DEK_BYTES],
-    ) -> Result<Dek, Unopened> {
-        let unopened = match Dek::unwrap(&self.keeper.ring(), context, nonce, wrapped) {
-            Ok(dek) => return Ok(dek),
+        open: impl Fn(&KeyRing) -> Result<T, Unopened>,
+    ) -> Result<T, Unopened> {
+        let unopened = match open(&self.keeper.ring()) {
+            Ok(opened) => return Ok(opened),
             Err(unopened) => unopened,
         };
         let key = match (unopened, context.scheme) {
@@ -236,7 +233,7 @@ impl Vault {
             _ => return Err(unopened),
         };
         let ring = self.keeper.looking_for(&self.store, key).ok_or(unopened)?;
-        Dek::unwrap(&ring, context, nonce, wrapped)
+        open(&ring)
     }
 }
 

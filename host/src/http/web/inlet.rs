@@ -137,13 +137,12 @@ fn headers(headers: &HeaderMap) -> Object {
 /// `stripe-signature` as rules write it: `Stripe-Signature`.
 pub(super) fn canonical(name: &str) -> String {
     let mut capital = true;
-    name.chars()
-        .map(|c| {
-            let written = if capital { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
-            capital = c == '-';
-            written
-        })
-        .collect()
+    let mut written = String::with_capacity(name.len());
+    for c in name.chars() {
+        written.push(if capital { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() });
+        capital = c == '-';
+    }
+    written
 }
 
 fn cookies(headers: &HeaderMap) -> Object {
