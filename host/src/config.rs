@@ -132,6 +132,7 @@ settings! {
     trace_dir: PathBuf = "trace-dir" "DIR" ["./data/trace"] "The folder of the traces";
     trace_async: Switch = "trace-async" "YES|NO" ["no"] "Traces are written by a thread of their own; when it cannot keep up, requests wait and nothing is lost";
     trace_buffer_size: u32 = "trace-buffer-size" "COUNT" ["1024"] "How many writes may wait for that thread";
+    trace_body_cap_bytes: Bytes = "trace-body-cap-bytes" "BYTES" ["64KiB"] "How much of each body a full trace keeps; 0 keeps all of it";
     trace_max_age: Option<Duration> = "trace-max-age" "TIME" ["168h"] "Traces of requests that ended longer ago are removed; empty keeps them";
     trace_max_bytes: Bytes = "trace-max-bytes" "BYTES" ["1024MiB"] "The oldest traces are removed beyond this size; 0 is no limit";
     egress_policy: EgressPolicy = "egress-policy" "POLICY" ["private"] "Which addresses ops may call: private (only public ones) or open (any)";

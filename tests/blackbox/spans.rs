@@ -208,6 +208,23 @@ fn a_step_that_failed_says_with_which_code() {
 }
 
 #[test]
+fn a_step_after_whose_error_its_rule_goes_on_says_with_which_code() {
+    let collector = collector();
+    let vendor = Upstream::https("vendor", &["api.vendor.com"], |_| Answer::new(503, &[], "{}"));
+    let mut host = told(&collector)
+        .rule("OPS/web/100/a.txcl", "EXEC \"https://api.vendor.com/\"\nWITH on_error = \"continue\"\n")
+        .upstream(&vendor, "api.vendor.com:443")
+        .start();
+    assert_eq!(host.event("/", &json!({})).status, 200);
+    host.stop();
+    let spans = received(&collector);
+    let (step, request) = (one(&spans, "web/100/a"), one(&spans, "POST"));
+    assert!(step.text.contains("error.type") && step.text.contains("upstream_status"), "{step:?}");
+    assert!(!request.text.contains("error.type"), "{request:?}");
+    host.finish();
+}
+
+#[test]
 fn what_rules_hide_of_a_path_no_span_tells() {
     let collector = collector();
     let mut host = Host::serve(TXCO)

@@ -503,6 +503,7 @@ fn trace_settings(config: &Config) -> chassis::TraceSettings {
             TraceMode::Full => chassis::TraceMode::Full,
         },
         queue: config.trace_async.0.then(|| usize::try_from(config.trace_buffer_size).unwrap_or(usize::MAX)),
+        body_cap: Some(config.trace_body_cap_bytes.0).filter(|bytes| *bytes > 0).unwrap_or(usize::MAX),
         retention: chassis::Retention {
             age: config.trace_max_age,
             bytes: u64::try_from(config.trace_max_bytes.0).ok().filter(|bytes| *bytes > 0),

@@ -31,7 +31,6 @@ const VALUES: &[&str] = &[
     "structured-host-suffix",
     "system-opstacks-dir",
     "tcp-listen-addrs",
-    "trace-body-cap-bytes",
     "web-debug",
     "web-idle-timeout",
     "web-pass",

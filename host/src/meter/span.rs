@@ -105,8 +105,8 @@ impl Span {
         if !used.is_empty() {
             span.text("txco.secret.name", &used.join(", "));
         }
-        if let Some(failure) = &step.failure {
-            span.failed(failure.fault.code());
+        if let Some(fault) = step.failure.as_ref().map(|failure| failure.fault).or(step.gone_on_after) {
+            span.failed(fault.code());
         }
         span
     }
@@ -183,6 +183,7 @@ mod tests {
             notes: vec!["a note".to_owned()],
             log: vec!["a line".to_owned()],
             failure: Some(Failure::new(Fault::OpFailed, "a detail")),
+            gone_on_after: None,
             broken_off: false,
         }
     }

@@ -48,6 +48,7 @@ impl Place<'_> {
                 let gone_on =
                     |failure: &Failure| format!("went_on_after {}: {}", failure.fault.code(), failure.detail);
                 step.notes.extend(failure.as_ref().map(gone_on));
+                step.gone_on_after = failure.as_ref().map(|failure| failure.fault);
                 received(reply, failure, into.as_ref())
             }
         }

@@ -189,6 +189,7 @@ mod tests {
             notes: Vec::new(),
             log: Vec::new(),
             failure,
+            gone_on_after: None,
             broken_off: false,
         }
     }

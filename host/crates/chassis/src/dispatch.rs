@@ -80,6 +80,7 @@ impl Place<'_> {
             notes: Vec::new(),
             log: Vec::new(),
             failure: None,
+            gone_on_after: None,
             broken_off: false,
         };
         let prepared = rule.prepare(envelope, &self.clock);

@@ -13,8 +13,12 @@ use vault::{By, MasterKey, SecretAddress, SecretValue, Vault};
 
 use super::*;
 
-const FULL: TraceSettings =
-    TraceSettings { mode: TraceMode::Full, queue: None, retention: Retention { age: None, bytes: None } };
+const FULL: TraceSettings = TraceSettings {
+    mode: TraceMode::Full,
+    queue: None,
+    body_cap: 65_536,
+    retention: Retention { age: None, bytes: None },
+};
 
 /// Which build of an op is called.
 mod builds;

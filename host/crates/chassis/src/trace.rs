@@ -46,8 +46,6 @@ pub enum TraceMode {
     Full,
 }
 
-/// How much of one body a trace keeps, in bytes.
-const BODY_CAP: usize = 65_536;
 /// How much of a value that a test looked at is told, in bytes.
 const FOUND_CAP: usize = 120;
 
@@ -57,8 +55,10 @@ pub struct TraceSettings {
     /// How much is kept of a request.
     pub mode: TraceMode,
     /// With a number, a thread beside the requests writes, and so many writes may wait for it
-    /// (each with at most 64 KiB) before a request has to; without, each request writes itself.
+    /// before a request has to; without, each request writes itself.
     pub queue: Option<usize>,
+    /// How much of one body is kept, in bytes.
+    pub body_cap: usize,
     /// How long traces are kept.
     pub retention: Retention,
 }
@@ -67,6 +67,7 @@ pub struct TraceSettings {
 #[derive(Debug)]
 pub struct Trace {
     mode: TraceMode,
+    body_cap: usize,
     folder: PathBuf,
     writer: Arc<Writer>,
     keeper: Arc<Keeper>,
@@ -86,6 +87,7 @@ impl Trace {
         let keeper = Keeper::start(folder, settings.retention)?;
         Ok(Self {
             mode: settings.mode,
+            body_cap: settings.body_cap,
             folder: folder.to_owned(),
             writer: Arc::new(writer),
             keeper: Arc::new(keeper),
@@ -96,7 +98,7 @@ impl Trace {
     #[must_use]
     pub fn off() -> Self {
         let (writer, keeper) = (Arc::default(), Arc::default());
-        Self { mode: TraceMode::Off, folder: PathBuf::new(), writer, keeper }
+        Self { mode: TraceMode::Off, body_cap: 0, folder: PathBuf::new(), writer, keeper }
     }
 
     /// Waits until everything traced so far is in its file.
@@ -112,6 +114,7 @@ impl Trace {
         }
         let recording = Recording(Some(Arc::new(Open {
             mode: self.mode,
+            body_cap: self.body_cap,
             request: start.request.clone(),
             folder: self.folder.join("requests").join(start.request.as_str()),
             hiding: Arc::clone(start.hiding),
@@ -148,6 +151,7 @@ pub(crate) struct Recording(Option<Arc<Open>>);
 
 struct Open {
     mode: TraceMode,
+    body_cap: usize,
     request: RequestId,
     folder: PathBuf,
     hiding: Arc<Hiding>,
@@ -188,11 +192,17 @@ impl Recording {
             let input = input.map(|input| open.shown(input.document()).to_json()).unwrap_or_default();
             let output = output.map(|output| open.shown(&Value::Object(output.clone())).to_json());
             let output = output.unwrap_or_default();
-            let meta = format!("{:#}\n", step.meta(&open.request, input.len(), output.len()));
+            let mut meta = step.meta(&open.request, input.len(), output.len());
+            let cut = [("input_truncated", input.len()), ("output_truncated", output.len())];
             let bodies = (open.mode == TraceMode::Full).then(|| {
                 let op = format!("{:#}\n", json!({ "txcl": text }));
-                [("op.json", op), ("in.json", capped(input)), ("out.json", capped(output))]
+                [("op.json", op), ("in.json", open.capped(input)), ("out.json", open.capped(output))]
             });
+            if let (Some(meta), true) = (meta.as_object_mut(), bodies.is_some()) {
+                let cut = cut.into_iter().filter(|(_, bytes)| *bytes > open.body_cap);
+                meta.extend(cut.map(|(name, _)| (name.to_owned(), json!(true))));
+            }
+            let meta = format!("{meta:#}\n");
             let folder = open.folder.join("steps").join(format!("{:04}-{}", step.scope, step.rule));
             Box::new(move |_| {
                 let folder = again(&folder)?;
@@ -263,7 +273,7 @@ impl Recording {
         });
         if self.0.as_ref().is_some_and(|open| open.mode == TraceMode::Full) {
             self.write(|open| {
-                let text = open.shown(envelope.document()).to_json();
+                let text = open.capped(open.shown(envelope.document()).to_json());
                 Box::new(move |open| write_private(&open.folder.join("out.json"), &text))
             });
         }
@@ -292,6 +302,12 @@ impl Open {
         self.hiding.shown(document)
     }
 
+    /// As much of a body as is kept, and whether that is not all of it.
+    fn capped(&self, text: String) -> String {
+        let (cut, truncated) = cap(&text, self.body_cap);
+        if truncated { format!("{:#}\n", json!({ "truncated": true, "text": cut })) } else { text }
+    }
+
     /// The text of `in.json`.
     fn facts(&self, start: &Start<'_>) -> String {
         let mut facts = json!({
@@ -302,7 +318,7 @@ impl Open {
             let payload = self.shown(start.envelope.document()).to_json();
             facts.insert("payload_bytes".to_owned(), json!(payload.len()));
             if self.mode == TraceMode::Full {
-                let (cut, truncated) = cap(&payload, BODY_CAP);
+                let (cut, truncated) = cap(&payload, self.body_cap);
                 facts.insert("payload_truncated".to_owned(), json!(truncated));
                 facts.insert("payload".to_owned(), serde_json::from_str(cut).unwrap_or_else(|_| json!(cut)));
             }
@@ -337,11 +353,6 @@ fn cap(text: &str, most: usize) -> (&str, bool) {
         end -= 1;
     }
     (text.get(..end).unwrap_or_default(), true)
-}
-
-fn capped(text: String) -> String {
-    let (cut, truncated) = cap(&text, BODY_CAP);
-    if truncated { format!("{:#}\n", json!({ "truncated": true, "text": cut })) } else { text }
 }
 
 fn private_folder(folder: &Path) -> io::Result<()> {

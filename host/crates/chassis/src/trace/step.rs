@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Failure, RequestId, SecretName, Slot, StackName};
+use model::{Failure, Fault, RequestId, SecretName, Slot, StackName};
 use serde::Serialize;
 use serde_json::json;
 
@@ -54,6 +54,8 @@ pub struct Step {
     pub log: Vec<String>,
     /// What went wrong.
     pub failure: Option<Failure>,
+    /// What its upstream went wrong with, where its rule goes on nevertheless.
+    pub gone_on_after: Option<Fault>,
     /// Whether it was broken off together with its request.
     pub broken_off: bool,
 }

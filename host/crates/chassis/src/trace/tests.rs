@@ -10,7 +10,7 @@ fn envelope() -> Envelope {
 }
 
 fn settings(mode: TraceMode, queue: Option<usize>) -> TraceSettings {
-    TraceSettings { mode, queue, retention: Retention::default() }
+    TraceSettings { mode, queue, body_cap: 65_536, retention: Retention::default() }
 }
 
 fn step(rule: &str) -> Step {
@@ -26,6 +26,7 @@ fn step(rule: &str) -> Step {
         notes: Vec::new(),
         log: Vec::new(),
         failure: None,
+        gone_on_after: None,
         broken_off: false,
     }
 }
@@ -102,9 +103,42 @@ fn off_writes_nothing() {
 
 #[test]
 fn long_bodies_are_cut_at_a_character() {
-    let text = "ä".repeat(BODY_CAP);
-    let (cut, truncated) = cap(&text, BODY_CAP);
-    assert!(truncated && cut.len() <= BODY_CAP && cut.chars().all(|c| c == 'ä'));
+    let text = "ä".repeat(100);
+    let (cut, truncated) = cap(&text, 101);
+    assert!(truncated && cut.len() == 100 && cut.chars().all(|c| c == 'ä'));
+}
+
+#[test]
+fn of_every_body_as_much_is_kept_as_is_wanted() {
+    let of = |body_cap: usize| {
+        let root = tempfile::tempdir().unwrap();
+        let settings = TraceSettings { body_cap, ..settings(TraceMode::Full, None) };
+        let trace = Trace::open(settings, root.path()).unwrap();
+        let request = RequestId::mint().unwrap();
+        let envelope = envelope();
+        let recording = begun(&trace, &request, &envelope);
+        recording.step(&step("a"), "", Some(&envelope), Some(&Object::default()));
+        recording.end(&envelope, None, std::time::Duration::ZERO);
+        let folder = root.path().join("requests").join(request.as_str());
+        let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
+        let read = |file: &str| serde_json::from_str::<serde_json::Value>(&read(file)).unwrap();
+        ["in.json", "steps/0007-a/meta.json", "steps/0007-a/in.json", "out.json"].map(read)
+    };
+    let [start, meta, input, end] = of(10);
+    assert_eq!((&start["payload_truncated"], &start["payload"]), (&json!(true), &json!("{\"a\":1,\"_t")));
+    assert_eq!(
+        (&meta["input_truncated"], &meta["output_truncated"]),
+        (&json!(true), &serde_json::Value::Null)
+    );
+    for cut in [input, end] {
+        assert_eq!(cut, json!({ "truncated": true, "text": "{\"a\":1,\"_t" }));
+    }
+    let [start, meta, input, end] = of(usize::MAX);
+    assert_eq!((&start["payload"]["a"], &start["payload_truncated"]), (&json!(1), &json!(false)));
+    assert_eq!(
+        (&meta["input_truncated"], &input["a"], &end["a"]),
+        (&serde_json::Value::Null, &json!(1), &json!(1))
+    );
 }
 
 #[test]
