@@ -203,30 +203,39 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
     }
 }
 
-/// Takes settings of the Go chassis out of a line that starts a chassis, and tells each once.
+/// Takes flags and settings of the Go chassis out of a line whose command knows them there, and tells each once.
 fn without_settings_of_go(
     arguments: Vec<OsString>,
     console: &mut Console<'_>,
 ) -> Result<Vec<OsString>, Complaint> {
-    let verb =
-        arguments.get(1).and_then(|word| word.to_str()).filter(|word| matches!(*word, "serve" | "dev"));
-    let Some(verb) = verb.map(str::to_owned) else { return Ok(arguments) };
+    let words =
+        arguments.iter().skip(1).map_while(|word| word.to_str().filter(|word| !word.starts_with('-')));
+    let words: Vec<_> = words.collect();
+    let Some(command) = of_go::command(&words) else { return Ok(arguments) };
     let line = Line::command();
+    let found = command.split(' ').try_fold(&line, |line, word| line.find_subcommand(word));
     let ours = |name: &str| {
-        let verb = line.find_subcommand(&verb);
-        verb.is_some_and(|verb| verb.get_arguments().any(|argument| argument.get_long() == Some(name)))
+        found.is_some_and(|found| {
+            let mut arguments = found.get_arguments();
+            arguments.any(|one| one.get_long_and_visible_aliases().is_some_and(|all| all.contains(&name)))
+        })
     };
-    let (left, flags) = of_go::without_flags(&verb, arguments, ours);
+    let (left, flags) = of_go::without_flags(command, arguments, ours);
     let flags = flags.into_iter().map(|flag| format!("--{flag}"));
-    for setting in flags.chain(of_go::variables(console.environment, ours)) {
+    let variables =
+        if of_go::starts(command) { of_go::variables(console.environment, ours) } else { Vec::new() };
+    for setting in flags.chain(variables) {
         if of_go::guards(&setting) {
             return Err(Complaint::usage(format!(
-                "{verb}: {setting} protects the web head of the Go chassis and does nothing here: put a proxy before \
+                "{command}: {setting} protects the web head of the Go chassis and does nothing here: put a proxy before \
                  it that asks for the password, and remove the setting"
             )));
         }
-        console
-            .note(&format!("{setting} is a setting of the Go chassis that this one does not have: ignored"));
+        let kind = if of_go::starts(command) { "setting" } else { "flag" };
+        let instead = of_go::instead(&setting);
+        console.note(&format!(
+            "{setting} is a {kind} of the Go chassis that this one does not have: ignored{instead}"
+        ));
     }
     Ok(left)
 }

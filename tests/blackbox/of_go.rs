@@ -104,3 +104,53 @@ fn what_lies_beside_rules_and_is_none_is_told() {
     }
     host.finish();
 }
+
+/// Issue 5 §2: every flag that the Go chassis's commands have is taken, by ours or with exactly one warning.
+#[test]
+fn every_flag_of_its_commands_is_taken() {
+    let mut host = Host::at_rest(TXCO);
+    let (mut ours, mut ignored) = (0, 0);
+    for line in include_str!("../vectors/cli/flags-of-go.txt").lines().filter(|line| !line.starts_with('#')) {
+        let (command, flags) = line.split_once('|').unwrap();
+        for flag in flags.split_whitespace() {
+            // What is wrong for certain ends the command before it does anything.
+            let words: Vec<_> = command.split_whitespace().chain([flag, "--no-such-flag"]).collect();
+            let said = host.txco(&words);
+            assert_eq!(said.code, Some(2), "{words:?}: {said:?}");
+            let name = flag.split('=').next().unwrap();
+            let told = said.stderr.matches("of the Go chassis that this one does not have: ignored").count();
+            assert!(told <= 1 && said.stderr.contains("'--no-such-flag'"), "{words:?}: {}", said.stderr);
+            assert!(!said.stderr.contains(&format!("'{name}'")), "{words:?}: {}", said.stderr);
+            if told == 1 {
+                ignored += 1;
+            } else {
+                ours += 1;
+            }
+        }
+    }
+    assert!(ours > 150 && ignored > 20, "{ours} flags are ours, and {ignored} are ignored");
+    let said = host.txco(&["apply", "nowhere", "--user", "me", "--pass=s3cret", "--no-such-flag"]).stderr;
+    assert!(said.contains(
+        "--pass is a flag of the Go chassis that this one does not have: ignored; TXCO_ADMIN_USER"
+    ));
+    assert!(!said.contains("s3cret"), "{said}");
+    // What would do harm when it is ignored stays an error.
+    for harmful in
+        [&["activate", "shop", "--dry-run"][..], &["dev", "--no-chassis"], &["op", "run", "--secret=K=V"]]
+    {
+        let said = host.txco(harmful).fails(2);
+        assert!(said.contains("unexpected argument '--"), "{harmful:?}: {said}");
+    }
+    host.finish();
+}
+
+#[test]
+fn stacks_that_a_glob_names_are_skipped() {
+    let mut host = Host::serve(TXCO).start();
+    for stack in ["shop", "shop-eu", "mail"] {
+        host.write(&format!("workspace/OPS/{stack}/100/a.txcl"), "EMIT .a = 1\n");
+    }
+    let said = there(&mut host, &["apply", "--skip", "shop*", "--skip=x?"]).succeeds();
+    assert!(said.contains("✓ mail v1 activated") && !said.contains("shop"), "{said}");
+    host.finish();
+}

@@ -38,9 +38,58 @@ const VALUES: &[&str] = &[
     "web-user",
 ];
 
-/// Flags of its `dev` alone, with a value and without; `--no-chassis` is none of them, since here a chassis is all there is.
-const OF_DEV: (&[&str], &[&str]) =
-    (&["watch-ignore"], &["apply", "dns", "force-opstacks", "lmtp", "tcp", "ui", "verbose", "watch"]);
+/// A command of the Go chassis, and those of its flags that ours does not have: with a value, and without.
+type Command = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+/// Name and password on a command line everybody on the machine can read.
+const WHO: &[&str] = &["pass", "user"];
+
+/// Not among them is what would do harm when it is ignored: `dev --no-chassis`, since here a chassis is all there
+/// is, `activate --dry-run`, `op run --secret`.
+const COMMANDS: &[Command] = &[
+    ("activate", &["pass", "skip", "user"], &["changed", "force", "no-validate", "verbose"]),
+    ("apply", WHO, &[]),
+    ("auth accept", &[], &["new-key"]),
+    ("auth tenant hostnames add", &["method"], &[]),
+    ("auth tenant hostnames attach", &["method"], &[]),
+    ("auth tenant hostnames list", &["method", "stack"], &["mint"]),
+    ("auth tenant hostnames ls", &["method", "stack"], &["mint"]),
+    ("auth tenant hostnames remove", &["method", "stack"], &["mint"]),
+    ("auth tenant hostnames rm", &["method", "stack"], &["mint"]),
+    ("auth tenant hostnames verify", &[], &["mint"]),
+    ("cat", WHO, &[]),
+    ("deactivate", WHO, &[]),
+    ("demo", &["admin-addr", "web-addr"], &["no-browser", "verbose"]),
+    (
+        "dev",
+        &["chassis-addr", "target", "watch-ignore"],
+        &["apply", "dns", "force-opstacks", "lmtp", "tcp", "ui", "verbose", "watch"],
+    ),
+    ("diff", WHO, &[]),
+    ("draft", WHO, &[]),
+    ("pull", WHO, &["yes"]),
+    ("push", WHO, &[]),
+    ("serve", &[], &[]),
+    ("status", WHO, &["verbose"]),
+    ("versions", WHO, &[]),
+];
+
+/// The command that these words begin with, if the Go chassis has flags for it that ours does not have.
+pub(crate) fn command(words: &[&str]) -> Option<&'static str> {
+    let begins = |command: &str| command.split(' ').zip(words).filter(|(a, b)| a == *b).count();
+    let whole = |(command, ..): &&Command| begins(command) == command.split(' ').count();
+    COMMANDS.iter().find(whole).map(|(command, ..)| *command)
+}
+
+/// Whether it is one that starts a chassis, and so takes settings.
+pub(crate) fn starts(command: &str) -> bool {
+    ["serve", "dev"].contains(&command)
+}
+
+/// What is read in place of a flag that is not.
+pub(crate) fn instead(flag: &str) -> &'static str {
+    if ["--user", "--pass"].contains(&flag) { "; TXCO_ADMIN_USER and TXCO_ADMIN_PASS are read" } else { "" }
+}
 
 /// Settings that are on or off; alone they mean on.
 const SWITCHES: &[&str] = &[
@@ -67,31 +116,36 @@ fn of_a_family(name: &str) -> bool {
     name.split('-').next().is_some_and(|first| FAMILIES.contains(&first))
 }
 
-/// Takes flags of the Go chassis out of a command line that starts a chassis; those that
+/// Takes flags of the Go chassis out of the line of a command; those that
 /// `known` says are ours stay. Gives what is left, and the flags that were there.
 pub(crate) fn without_flags(
-    verb: &str,
+    command: &str,
     arguments: Vec<OsString>,
     known: impl Fn(&str) -> bool,
 ) -> (Vec<OsString>, Vec<String>) {
     let (mut left, mut found) = (Vec::new(), Vec::new());
+    let none: Command = ("", &[], &[]);
+    let (_, values, switches) = COMMANDS.iter().find(|(name, ..)| *name == command).unwrap_or(&none);
+    let starts = starts(command);
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
         let Some((flag, value)) = split(&argument) else {
             left.push(argument);
             continue;
         };
-        let of_dev = |all: &[&str]| verb == "dev" && all.contains(&flag.as_str());
+        let is_among = |all: &[&str], settings: &[&str]| {
+            all.contains(&flag.as_str()) || starts && settings.contains(&flag.as_str())
+        };
         if known(&flag) {
             left.push(argument);
-        } else if SWITCHES.contains(&flag.as_str()) || of_dev(OF_DEV.1) {
+        } else if is_among(switches, SWITCHES) {
             found.push(flag);
-        } else if VALUES.contains(&flag.as_str()) || of_dev(OF_DEV.0) {
+        } else if is_among(values, VALUES) {
             if value.is_none() {
                 drop(arguments.next());
             }
             found.push(flag);
-        } else if of_a_family(&flag) {
+        } else if starts && of_a_family(&flag) {
             // Whether it takes a value nobody here knows. These commands take no words of their
             // own, so a word behind it is its value.
             let word = |next: &OsString| !next.to_string_lossy().starts_with('-');
@@ -168,6 +222,15 @@ mod tests {
         let (left, found) =
             without_flags("dev", line("dev --watch=false --watch-ignore x --no-chassis"), |_| false);
         assert_eq!((left, found.len()), (line("dev --no-chassis"), 2));
+    }
+
+    #[test]
+    fn commands_are_known_by_all_of_their_words() {
+        assert_eq!(command(&["apply", "some-folder"]), Some("apply"));
+        assert_eq!(command(&["auth", "tenant", "hostnames", "list"]), Some("auth tenant hostnames list"));
+        for none in [&["auth"][..], &["auth", "tenant"], &["lint", "apply"], &[]] {
+            assert_eq!(command(none), None, "{none:?}");
+        }
     }
 
     #[test]

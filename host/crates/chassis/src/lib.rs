@@ -73,6 +73,7 @@ pub use admission::{NotAdmitted, Pass, Suspension, Terms};
 pub use chassis::{Chassis, Parts};
 pub use count::{Counted, Totals, Use};
 pub use lint::Lint;
+pub use mock::fits;
 pub use operations::Operations;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::{OpSource, PinnedOps};

@@ -128,7 +128,7 @@ fn chosen(input: &Envelope, name: &str) -> bool {
             Some(pattern) => (true, pattern),
             None => (false, pattern),
         };
-        if fits(pattern.as_bytes(), name.as_bytes()) {
+        if fits(pattern, name) {
             chosen = !against;
         }
     }
@@ -137,7 +137,9 @@ fn chosen(input: &Envelope, name: &str) -> bool {
 
 /// Whether a pattern fits: `*` is any run of characters, `?` is one. In time of at most the
 /// product of both lengths.
-fn fits(pattern: &[u8], text: &[u8]) -> bool {
+#[must_use]
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -177,10 +179,10 @@ mod tests {
             ("*/b", "web/100/call", false),
             ("web/100/call?", "web/100/call", false),
         ] {
-            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
+            assert_eq!(fits(pattern, name), want, "{pattern} {name}");
         }
         let hard = format!("{}b", "*a".repeat(200));
-        assert!(!fits(hard.as_bytes(), "a".repeat(5_000).as_bytes()));
+        assert!(!fits(&hard, &"a".repeat(5_000)));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) struct CallFlags {
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
     /// A parameter; JSON, or else text
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, alias = "env", value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// Read the secret of a slot from an open descriptor. Slots without a source are asked for
     #[arg(long, value_name = "SLOT=N")]

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use model::StackName;
 use serde_json::{Value, json};
 use txcl::Mode;
 
@@ -53,6 +54,9 @@ struct ApplyFlags {
     /// Only what has changed, which is so without it
     #[arg(long, conflicts_with = "force")]
     changed: bool,
+    /// Leave out stacks whose name this fits: `*` is any run of characters, `?` is one. May be repeated
+    #[arg(long, value_name = "GLOB")]
+    skip: Vec<String>,
     #[command(flatten)]
     patience: PatienceFlags,
     /// Take what the Go chassis lets pass; the chassis itself must run with --rule-mode lenient
@@ -142,10 +146,12 @@ fn changed(
         json: args.space.json,
     };
     let chosen = chosen(&flags, console)?;
-    let local = Local::read(flags.workspace.as_deref(), only, &chosen, console)?;
+    let mut local = Local::read(flags.workspace.as_deref(), only, &chosen, console)?;
     if local.stacks.is_empty() {
         return Err(Complaint::failed("the workspace has no rules below OPS (`txco init` makes some)"));
     }
+    let skipped = |stack: &StackName| args.skip.iter().any(|glob| chassis::fits(glob, stack.as_str()));
+    local.stacks.retain(|stack, _| !skipped(stack));
     if !args.no_validate {
         local.check(if args.lenient { Mode::Lenient } else { Mode::Strict }, console)?;
     }
