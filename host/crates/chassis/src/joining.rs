@@ -1,19 +1,18 @@
 //! Jobs that a request goes on beside: kept and handed out where their rules stand, joined where it
 //! comes to their scope or leaves their stack.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
-use model::{Failure, Fault, Id, StackName, Value};
+use model::{Failure, Id, StackName, Value};
 use serde_json::json;
-use vault::{First, Joining, Wait, WaitEnd};
+use vault::{Joining, Wait, WaitEnd};
 
 use crate::dispatch::Place;
 use crate::fuel::Way;
 use crate::held::{Held, Join, can_wait};
 use crate::journey::{Run, path_of};
+use crate::keeping::Form;
 use crate::life::{blocking, lost};
-use crate::request::{Outcome, Ticket};
+use crate::request::Outcome;
 use crate::rooms::Rooms;
 use crate::scope::{Job, Pending};
 use crate::suspend::{Ready, Refused, Where, told};
@@ -40,10 +39,7 @@ impl Place<'_> {
         joins: &mut Vec<Join>,
     ) -> Result<Vec<Step>, Refused> {
         let none = |failure| (failure, String::new());
-        let run = match self.carried.run() {
-            Some(run) => run.clone(),
-            None => vault::Run::name().map_err(|error| none(error.failure()))?,
-        };
+        let run = self.run_name().map_err(none)?;
         let (mut waits, mut ready) = (Vec::new(), Vec::new());
         for job in &mut jobs {
             let (wait, prepared) = match self.deferred(&run, job) {
@@ -97,35 +93,13 @@ impl Place<'_> {
         Ok((wait, prepared))
     }
 
-    /// Stores the parts of workers. Who leaves meanwhile ends the run, be it stored yet or not.
+    /// Stores the parts of workers. From then on whoever drops the request ends it.
     async fn keep_deferred(&self, run: &Id, waits: Vec<Wait>) -> Result<Vec<Wait>, Failure> {
-        let is_new = self.carried.run().is_none();
-        if is_new && self.rooms.vault.get().is_some() {
-            self.carried.is(run.clone());
-        }
+        let (ticket, waits) = self.keep(run, Form::Defers(waits)).await?;
+        self.carried.is(run.clone());
         self.carried.has_touched();
-        let here = Arc::new(());
-        let (gone, id, owner) = (Arc::downgrade(&here), run.clone(), self.rooms.life.name.clone());
-        let (tenant, stack) = (self.request.tenant.clone(), self.request.stack.clone());
-        let (request, most) = (self.request.id.clone(), self.rooms.settings.waiting.runs);
-        let kept = blocking(&self.rooms.vault, move |vault| {
-            let kept = if is_new {
-                let most = (most > 0).then_some(most);
-                let run = vault::Run { id: &id, tenant: &tenant, stack: &stack, request: &request, most };
-                vault.begin_run(&run, &owner, First::Defers(&waits))?.map(Some)
-            } else {
-                vault.defer_waits(&id, &owner, &waits)?.then_some(None)
-            };
-            if kept.is_some() && gone.strong_count() == 0 {
-                vault.end_run(&id, &owner, Err(Fault::Interrupted.code()))?;
-            }
-            Ok(kept.map(|token| (token, waits)))
-        });
-        let kept = kept.await?;
-        drop(here);
-        let Some((token, waits)) = kept else { return Err(if is_new { self.full() } else { lost() }) };
-        if let Some(token) = token {
-            self.carried.keep_ticket(Ticket(token));
+        if let Some(ticket) = ticket {
+            self.carried.keep_ticket(ticket);
         }
         Ok(waits)
     }

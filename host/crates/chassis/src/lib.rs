@@ -60,6 +60,7 @@ mod references;
 mod scope;
 mod held;
 mod standing;
+mod keeping;
 mod suspend;
 mod journey;
 mod joining;

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use model::{Failure, Fault, Id, StackName, Value};
 use serde_json::json;
 use txcl::{Exec, Waits};
-use vault::{Ending, First, LateVault, Run, SecretBag, Splice, Step as Kept, Wait};
+use vault::{Ending, LateVault, SecretBag, Splice, Wait};
 
 use crate::calling::notes;
 use crate::dispatch::Place;
 use crate::held::{At, Join, held};
-use crate::life::{Life, blocking, lost};
+use crate::keeping::{Form, Keeping};
+use crate::life::{Life, blocking};
 use crate::outbound::{Job as Contract, OnError, Outbound, job};
 use crate::request::{Ticket, Watch};
 use crate::scope::{Job, Part, Pending};
@@ -60,10 +61,7 @@ impl Place<'_> {
             Ok(held) => held,
             Err(failure) => return Err(self.refused(pending.parts.iter_mut().find_map(waits), failure)),
         };
-        let run = match self.carried.run() {
-            Some(run) => run.clone(),
-            None => Run::name().map_err(|error| none(error.failure()))?,
-        };
+        let run = self.run_name().map_err(none)?;
         let (mut all, mut ready) = (Vec::new(), Vec::new());
         for job in pending.parts.iter_mut().filter_map(waits) {
             match self.ready(&run, job) {
@@ -78,7 +76,7 @@ impl Place<'_> {
         let (due, later): (Vec<_>, Vec<_>) = here.joins.iter().partition(is_due);
         let names = |joins: &[&Join]| joins.iter().filter_map(|join| join.wait.clone()).collect();
         let kept = Keeping { held, waits: all, due: names(&due), later: names(&later) };
-        let (ticket, minted) = self.keep(&run, kept).await.map_err(none)?;
+        let (ticket, minted) = self.keep(&run, Form::Waits(kept)).await.map_err(none)?;
         let mut hold = Hold { vault: &self.rooms.vault, life: &self.rooms.life, run: &run, let_go: false };
         self.recording.event("stage.suspend", || {
             let jobs = pending.parts.iter().filter_map(|part| part.job());
@@ -155,36 +153,6 @@ impl Place<'_> {
         Ok((wait, Ready { outbound, bag }))
     }
 
-    async fn keep(&self, run: &Id, kept: Keeping) -> Result<(Option<Ticket>, Vec<Wait>), Failure> {
-        let is_new = self.carried.run().is_none();
-        let (run, owner) = (run.clone(), self.rooms.life.name.clone());
-        let rules = std::sync::Arc::clone(&self.request.rules);
-        let (tenant, stack) = (self.request.tenant.clone(), self.request.stack.clone());
-        let (request, most) = (self.request.id.clone(), self.rooms.settings.waiting.runs);
-        self.rooms.life.remember(&rules);
-        let kept = blocking(&self.rooms.vault, move |vault| {
-            let snapshot = rules.snapshot();
-            let (rules, content) = (*snapshot.digest.as_bytes(), snapshot.content.as_str());
-            let Keeping { held, waits, due, later } = kept;
-            let step = Kept { rules, content, held, waits: &waits, due: &due, later: &later };
-            let kept = if is_new {
-                let most = (most > 0).then_some(most);
-                let run = Run { id: &run, tenant: &tenant, stack: &stack, request: &request, most };
-                vault.begin_run(&run, &owner, First::Waits(step))?.map(|token| Some(Ticket(token)))
-            } else {
-                vault.suspend_run(&run, &owner, step)?.then_some(None)
-            };
-            Ok(kept.map(|ticket| (ticket, waits)))
-        });
-        kept.await?.ok_or_else(|| if is_new { self.full() } else { lost() })
-    }
-
-    /// Why a run cannot begin.
-    pub(crate) fn full(&self) -> Failure {
-        let most = self.rooms.settings.waiting.runs;
-        Failure::new(Fault::ContinuationsFull, format!("{most} wait (--continuations-max)"))
-    }
-
     /// Hands a job to its worker. One that does not take it has ended its part: with an error
     /// that the request goes on with when its rule says so, and is told here when not.
     pub(crate) async fn hand_out(&self, job: &mut Job<'_>, ready: Ready, wait: &Wait) -> Result<(), Refused> {
@@ -223,14 +191,6 @@ impl Place<'_> {
         });
         ended.await.map(drop).map_err(|failure| (failure, job.rule.name().to_owned()))
     }
-}
-
-/// What is stored of a request that waits.
-struct Keeping {
-    held: Vec<u8>,
-    waits: Vec<Wait>,
-    due: Vec<Id>,
-    later: Vec<Id>,
 }
 
 fn none(failure: Failure) -> Refused {

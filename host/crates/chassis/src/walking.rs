@@ -10,7 +10,7 @@ use model::{Envelope, Failure, Fault, Id, StackName};
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
 use txcl::Waits;
-use vault::{Credentials, First, WaitEnd};
+use vault::{Credentials, WaitEnd};
 
 use crate::chassis::Chassis;
 use crate::dispatch::Place;
@@ -18,6 +18,7 @@ use crate::fuel::{Fuel, Way};
 use crate::held::Held;
 use crate::joining::Met;
 use crate::journey::{Run, path_of};
+use crate::keeping::Form;
 use crate::life::{Carried, blocking};
 use crate::modes::promised;
 use crate::request::{Outcome, Piece, Request, RequestFailure, Ticket};
@@ -274,7 +275,7 @@ impl Chassis {
         };
         let ticket = match run.carried.take_ticket() {
             Some(ticket) => Some(ticket),
-            None => self.promised(run).await,
+            None => self.promised(place).await,
         };
         let (Some(ticket), Some(name)) = (ticket, run.carried.run()) else { return };
         run.recording.event(
@@ -287,27 +288,18 @@ impl Chassis {
     }
 
     /// Notes that the request will run on its own; gives what its client is to be told with.
-    async fn promised(&self, run: &Run<'_>) -> Option<Ticket> {
-        let owner = self.rooms.life.name.clone();
-        let (request, waiting) = (run.request, &self.rooms.settings.waiting);
-        let (tenant, stack, id) = (request.tenant.clone(), request.stack.clone(), request.id.clone());
-        let most = (waiting.runs > 0).then_some(waiting.runs);
-        let begun = blocking(&self.rooms.vault, move |vault| {
-            let name = vault::Run::name()?;
-            let run = vault::Run { id: &name, tenant: &tenant, stack: &stack, request: &id, most };
-            Ok(vault.begin_run(&run, &owner, First::Promised)?.map(|token| (name, token)))
-        });
-        match begun.await {
-            Ok(Some((name, token))) => {
-                run.carried.is(name);
-                return Some(Ticket(token));
-            }
-            Ok(None) => {
-                tracing::warn!(tenant = %request.tenant_slug, "no more requests may wait (--continuations-max): a client waits on")
-            }
-            Err(error) => tracing::warn!(request_id = %request.id, %error, "a client waits on"),
-        }
-        None
+    async fn promised(&self, place: &Place<'_>) -> Option<Ticket> {
+        let begun = async {
+            let name = place.run_name()?;
+            let (ticket, _none) = place.keep(&name, Form::Promised).await?;
+            place.carried.is(name);
+            Ok::<_, Failure>(ticket)
+        };
+        let (request, begun) = (place.request, begun.await);
+        begun.unwrap_or_else(|error| {
+            tracing::warn!(request_id = %request.id, tenant = %request.tenant_slug, %error, "a client waits on");
+            None
+        })
     }
 }
 
