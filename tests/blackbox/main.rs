@@ -46,6 +46,7 @@ mod runs;
 mod continuations_joins;
 mod continuations_joins_end;
 mod continuations_killed;
+mod continuations_joins_killed;
 mod continuations_left;
 mod many_at_once;
 mod restart;
