@@ -4,6 +4,8 @@ use serde_json::json;
 use support::{Answer, Host, Received, Reply, Upstream};
 
 use crate::TXCO;
+use crate::continuations::ticket;
+use crate::continuations_joins::{ended, job_at, says};
 
 const RULE: &str = "EXEC \"https://api.vendor.com/things\"\n\
                     WITH secrets.headers.x-api-key.secret = \"VENDOR_KEY\", timeout = \"700ms\"";
@@ -41,6 +43,39 @@ fn a_redirect_is_not_followed() {
         failed(&reply, 502, "upstream_failed");
     }
     assert!(elsewhere.received().is_empty());
+}
+
+/// H11: there, a job goes out without its secrets, and so does what stands beside one that is waited for.
+#[test]
+fn h11_whatever_a_request_waits_for_all_that_it_sends_has_its_secrets() {
+    let vendor = Upstream::https("vendor", &["api.vendor.com"], |request| match request.target.as_str() {
+        "/waits" | "/joins" => Answer::new(202, &[], "{}"),
+        _ => Answer::json(&json!({})),
+    });
+    let rule = |path: &str, with: &str| {
+        format!(
+            "EXEC \"https://api.vendor.com/{path}\" WITH secrets.headers.x-api-key.secret = \"KEY\"{with}\n"
+        )
+    };
+    let mut host = Host::serve(TXCO)
+        .rule("OPS/web/50/promised.txcl", &rule("promised", ", mode = \"continuable\""))
+        .rule("OPS/web/100/beside.txcl", &rule("beside", ""))
+        .rule("OPS/web/100/joins.txcl", &rule("joins", ", mode = \"async\", join_at_scope = 300"))
+        .rule("OPS/web/100/waits.txcl", &rule("waits", ", mode = \"async\""))
+        .rule("OPS/web/300/after.txcl", &rule("after", ""))
+        .upstream(&vendor, "api.vendor.com:443")
+        .start();
+    let key = host.store("KEY");
+    let ticket = ticket(&host.event("/orders", &json!({})));
+    for path in ["/waits", "/joins"] {
+        assert_eq!(says(&mut host, &vendor, path, &json!({})).status, 200, "{path}");
+    }
+    assert_eq!(ended(&mut host, &ticket).status, 200);
+    for path in ["/promised", "/beside", "/joins", "/waits", "/after"] {
+        assert_eq!(job_at(&vendor, path).header("x-api-key"), Some(key.text()), "{path}");
+    }
+    host.allow(&key, "upstream vendor header x-api-key", 5);
+    host.finish();
 }
 
 /// H14: there, what a secret says becomes a part of the document, and names have a syntax of their own.

@@ -124,7 +124,8 @@ fn an_op_ends_when_nobody_waits_for_it() {
 /// H12 of the weaknesses: one time, and it holds for ops as well.
 #[test]
 fn the_time_of_a_rule_ends_its_op() {
-    let line = with(Settings::default());
+    // Without a time of its own it would have a minute.
+    let line = with(Settings { op_timeout: Duration::from_secs(60), ..Settings::default() });
     line.rules_with(&[("s/10/a.txcl", "EXEC \"op://spin\" WITH timeout = 50")], &Spinning);
     let began = Instant::now();
     assert_eq!(line.fault("{}").0, Fault::OpOverTime);
