@@ -117,10 +117,37 @@ fn a_request_names_one_host() {
         ("GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n", false),
         ("GET / HTTP/1.0\r\nHost: a.example\r\nHost: a.example\r\n", false),
         ("GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n", false),
+        ("GET http://a.example/ HTTP/1.1\r\n", false),
+        ("GET / HTTP/1.1\r\nHost: [::1]:80\r\n", true),
+        ("GET / HTTP/1.1\r\nHost: u@a.example\r\n", false),
+        ("GET / HTTP/1.1\r\nHost: a.example/b\r\n", false),
+        ("GET / HTTP/1.1\r\nHost: a.example, b.example\r\n", false),
     ] {
         let answer = status(head);
         let wanted = if served { "200 OK" } else { "400 Bad Request" };
         assert!(answer.contains(wanted) && answer.contains("host_invalid") != served, "{head}{answer}");
+    }
+    host.finish();
+}
+
+/// Rules would see what was packed, and somebody on the way may find another end of it.
+#[test]
+fn a_body_in_another_transfer_coding_is_refused_and_nothing_behind_it_is_heard() {
+    let mut host = Host::serve(TXCO).rule("OPS/web/100/a.txcl", "EMIT .seen = .body\n").start();
+    let web = host.web_address();
+    for (coding, wanted) in
+        [("chunked", "200"), ("gzip, chunked", "501"), ("chunked, chunked", "501"), ("identity", "400")]
+    {
+        let mut stream = TcpStream::connect(web).unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n");
+        let last = if wanted == "200" { "Connection: close\r\n" } else { "" };
+        let behind = "GET /behind HTTP/1.1\r\nHost: a\r\n\r\n";
+        write!(stream, "{head}{last}\r\n2\r\n{{}}\r\n0\r\n\r\n{behind}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        host.record("answer", answer.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {wanted} ")), "{coding}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{coding}: {answer}");
     }
     host.finish();
 }

@@ -1,5 +1,6 @@
 //! The web head: an HTTP event comes in, runs through the rules, and its answer goes out.
 
+mod head;
 mod inlet;
 mod outlet;
 mod stream;
@@ -149,8 +150,14 @@ impl Web {
         if parts.method == Method::CONNECT {
             return refuse(StatusCode::NOT_IMPLEMENTED, "method_unsupported");
         }
-        if !inlet::names_one_host(parts) {
+        if !head::names_one_host(parts) {
             return refuse(StatusCode::BAD_REQUEST, "host_invalid");
+        }
+        if !head::is_whole(&parts.headers) {
+            let mut response = refuse(StatusCode::NOT_IMPLEMENTED, "transfer_coding_unsupported");
+            // Who took another part of what was sent for the body is not heard again.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            return response;
         }
         let route = match self.chassis.space().route(&inlet::host(parts)) {
             Ok(route) => route,

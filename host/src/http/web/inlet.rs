@@ -92,20 +92,6 @@ fn says_json(headers: &HeaderMap) -> bool {
     essence.split_once('/').is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
 }
 
-/// Whether it is clear whose request this is: somebody on the way may look at another place than we do (RFC 9112 §3.2,
-/// RFC 9113 §8.3.1).
-pub(super) fn names_one_host(parts: &Parts) -> bool {
-    let mut said = parts.headers.get_all(header::HOST).iter();
-    let target =
-        parts.uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
-    match (said.next(), said.next(), target) {
-        (Some(one), None, Some(target)) => one.as_bytes().eq_ignore_ascii_case(target.as_bytes()),
-        (Some(_), None, None) => true,
-        (None, _, target) => target.is_some() || parts.version < Version::HTTP_11,
-        (Some(_), Some(_), _) => false,
-    }
-}
-
 /// The host as it was asked for.
 pub(super) fn host(parts: &Parts) -> String {
     match parts.headers.get(header::HOST) {
