@@ -1,13 +1,22 @@
 //! Compression hides neither an echo nor a flood, and a reply cannot choose mocks.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
-use support::{Answer, Upstream};
+use support::{Answer, Host, Request, Upstream, send};
 
+use crate::TXCO;
 use crate::attack::{SEND, chassis, fault, vendor_that};
+
+/// How many bombs come at once, and how many MiB they may take; unpacked all at once it would be 600.
+const AT_ONCE: usize = 100;
+const MORE_AT_MOST: u64 = 250;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -53,6 +62,39 @@ fn a_bomb_is_refused_and_others_are_served() {
     assert_eq!(reply.status, 502, "{}", reply.text());
     assert_eq!(fault(&host), "upstream_too_large");
     assert_eq!(host.event("/fine", &json!({})).json()["ok"], json!(true));
+    host.finish();
+}
+
+/// A hundred that come together are unpacked a few at a time: each takes as much memory as a reply may have.
+#[test]
+fn bombs_that_come_together_do_not_take_the_memory_of_all() {
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    let all = Arc::new(Barrier::new(AT_ONCE));
+    let together = Arc::clone(&all);
+    let vendor = Upstream::http("vendor", move |_| {
+        together.wait();
+        Answer::new(200, &[("Content-Encoding", "gzip")], &bomb)
+    });
+    let rule = format!("EXEC \"http://{}/\" WITH timeout = \"60s\"\n", vendor.address());
+    let host = Host::serve(TXCO).rule("OPS/web/100/call.txcl", &rule).start();
+    let (web, before) = (host.web_address(), host.resident());
+    let (peak, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                peak.fetch_max(host.resident(), Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let ask = || send(web, &Request::new("GET", "/")).unwrap().status;
+        let asking: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(ask)).collect();
+        let ended: Vec<_> = asking.into_iter().map(|one| one.join()).collect();
+        over.store(true, Ordering::SeqCst);
+        assert!(ended.into_iter().all(|status| status.unwrap() == 502));
+    });
+    let more = peak.into_inner().saturating_sub(before) >> 20;
+    println!("{more} MiB more");
+    assert!(more < MORE_AT_MOST, "{more} MiB more");
     host.finish();
 }
 

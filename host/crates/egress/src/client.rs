@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use model::{Destination, Failure, Fault, Path, Scheme, Sealed};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::{Host, Url};
 use vault::{Bonds, Credentials, SecretBag, Splice};
@@ -30,6 +32,8 @@ pub const MAX_REPLY_HEADER_BYTES: usize = 64 * 1024;
 /// Replies up to this size are masked on the request's own thread: it takes less time than
 /// a hop to another.
 const INLINE_MASK_BYTES: usize = 64 * 1024;
+/// How many replies are unpacked and masked at once where nobody knows how many cores there are.
+const MANY: usize = 8;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
@@ -86,6 +90,8 @@ pub struct Client {
     /// A resolver is not told the port, so each of the two has a client of its own.
     at_admin_port: Option<(u16, reqwest::Client)>,
     max_reply_bytes: usize,
+    /// How many replies are unpacked and masked at once, each with a thread and its whole body.
+    cleaning: Arc<Semaphore>,
     agent: String,
     dns_server: Option<SocketAddr>,
 }
@@ -198,6 +204,7 @@ impl Client {
             judge,
             connect_to,
             max_reply_bytes: settings.max_reply_bytes,
+            cleaning: Arc::new(Semaphore::new(available_parallelism().map_or(MANY, |cores| 2 * cores.get()))),
             agent: settings.agent,
             dns_server: settings.dns_server,
         })
@@ -267,9 +274,15 @@ impl Client {
         if (nothing_to_do && clean.arriving.is_empty()) || received.body.len() <= received.inline_bytes() {
             return clean.reply(received);
         }
-        tokio::task::spawn_blocking(move || clean.reply(received))
-            .await
-            .unwrap_or(Err(Error::Internal("the mask's thread ended early")))
+        // More at once would not be quicker, and what is packed is small until its turn.
+        let place = Arc::clone(&self.cleaning).acquire_owned().await;
+        let place = place.map_err(|_| Error::Internal("nothing is masked any more"))?;
+        let cleaned = tokio::task::spawn_blocking(move || {
+            let reply = clean.reply(received);
+            drop(place);
+            reply
+        });
+        cleaned.await.unwrap_or(Err(Error::Internal("the mask's thread ended early")))
     }
 
     /// Sends until there is a reply that will not be better later, and within `time`. A copy
