@@ -65,6 +65,16 @@ fn remove_closes_the_gap() {
     assert_eq!(value.to_json(), r#"{"a":[1,3]}"#);
 }
 
+/// Each is the shortest text of its number, and a reader that rounds on the way makes another of it.
+#[test]
+fn a_number_goes_out_as_it_came_in() {
+    for text in
+        ["948.5500000000001", "0.9368454836676531", "1.7711902069235201", "2.516343570257608e-301", "0.1"]
+    {
+        assert_eq!(Value::parse(text.as_bytes()).unwrap().to_json(), text);
+    }
+}
+
 #[test]
 fn a_number_without_fraction_is_whole_however_it_is_written() {
     let whole = |text: &str| Value::parse(text.as_bytes()).unwrap().as_i64();

@@ -1,7 +1,8 @@
 //! Functions of texts: join, cut, encode, digest.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use model::{Sealed, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +13,11 @@ use crate::coerce;
 
 /// The longest text that `&repeat` and `&pad` make: theirs grow by a number, not by input.
 const MAX_REPEATED: usize = 1 << 20;
+/// Base64 as the Go chassis reads it: bits that the last byte has no use for are not looked at (RFC 4648 §3.5).
+const PADDED: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 /// What the pieces of `&split` may weigh together.
 const MAX_PIECES: usize = 32 << 20;
 
@@ -101,7 +107,8 @@ pub(super) fn substr(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reas
     if from > to {
         return Err(Reason::failed("the first place lies behind the second"));
     }
-    let cut = text.get(from..to).ok_or_else(inside_of_a_character)?;
+    // Nothing of a character is none of it.
+    let cut = if from == to { "" } else { text.get(from..to).ok_or_else(inside_of_a_character)? };
     Ok(Value::from(cut))
 }
 
@@ -145,12 +152,12 @@ pub(super) fn pad(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason>
 pub(super) fn b64encode(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
     let text = text(arguments, 0)?;
     fits(text.len().div_ceil(3).saturating_mul(4))?;
-    Ok(Value::String(STANDARD.encode(text)))
+    Ok(Value::String(PADDED.encode(text)))
 }
 
 pub(super) fn b64decode(arguments: &Arguments<'_>, _: &Clock) -> Result<Value, Reason> {
     // Line ends do not count, as in the Go chassis: mail and the API of GitHub wrap what they encode.
-    let bytes = STANDARD
+    let bytes = PADDED
         .decode(text(arguments, 0)?.replace(['\r', '\n'], ""))
         .map_err(|_| Reason::failed("not base64 (standard alphabet, padded)"))?;
     decoded(bytes)
