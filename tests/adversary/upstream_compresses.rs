@@ -14,7 +14,7 @@ use support::{Answer, Host, Request, Upstream, send};
 use crate::TXCO;
 use crate::attack::{SEND, chassis, fault, vendor_that};
 
-/// How many bombs come at once, and how many MiB they may take; unpacked all at once it would be 600.
+/// How many bombs come at once, and how many MiB they may take; unpacked all at once it is 1,200.
 const AT_ONCE: usize = 100;
 const MORE_AT_MOST: u64 = 250;
 

@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::json;
-use support::{Answer, Host, Upstream};
+use support::{Answer, Host, Request, Upstream};
 
 use crate::TXCO;
 use crate::continuations::{ask, ticket};
@@ -97,5 +97,25 @@ fn a_client_that_leaves_where_its_request_begins_to_wait_for_a_job_ends_it() {
     drop(other);
     until("the end", || states(&mut host) == ["failed"]);
     assert_eq!(says(&mut host, &worker, "/later", &json!({})).status, 401);
+    host.finish();
+}
+
+/// What is to be noted of them waits for the database, and nobody else with it.
+#[test]
+fn clients_that_leave_while_somebody_else_writes_keep_nobody_waiting() {
+    let (worker, between) = (worker(), Upstream::http("between", |_| Answer::Hang));
+    let mut host = shop(&worker, "/later", &between).start();
+    let many = 8 + 2 * thread::available_parallelism().unwrap().get();
+    let clients: Vec<_> = (0..many).map(|_| comes(&host)).collect();
+    until("the upstream in between", || between.received().len() == many);
+    let other = writes(&host);
+    drop(clients);
+    thread::sleep(PAUSE);
+    // The chassis waits for the database for half a minute.
+    let begun = Instant::now();
+    assert_eq!(host.web(&Request::new("GET", "/healthz")).status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    drop(other);
+    until("their ends", || states(&mut host).iter().filter(|state| *state == "failed").count() == many);
     host.finish();
 }

@@ -6,7 +6,7 @@ use model::{Failure, Fault, Id};
 use vault::{First, LateVault, Run, Step, Wait};
 
 use crate::dispatch::Place;
-use crate::life::{blocking, lost};
+use crate::life::{aside, blocking, lost};
 use crate::request::Ticket;
 
 /// What is stored of a request.
@@ -107,14 +107,17 @@ impl Written {
 
 impl Drop for Written {
     fn drop(&mut self) {
-        let Some(vault) = self.store.get().filter(|_| !self.is_taken) else { return };
-        let undone = match self.is_new {
-            true => vault.forget_run(&self.run, &self.owner),
-            // Workers have heard of it before.
-            false => vault.end_run(&self.run, &self.owner, Err(Fault::Interrupted.code())),
-        };
-        if let Err(error) = undone {
-            tracing::error!(run = %self.run, err = %error, "a request that nobody carries on is stuck until the next start");
-        }
+        let Some(vault) = self.store.get().filter(|_| !self.is_taken).cloned() else { return };
+        let (run, owner, is_new) = (self.run.clone(), std::mem::take(&mut self.owner), self.is_new);
+        aside(move || {
+            let undone = match is_new {
+                true => vault.forget_run(&run, &owner),
+                // Workers have heard of it before.
+                false => vault.end_run(&run, &owner, Err(Fault::Interrupted.code())),
+            };
+            if let Err(error) = undone {
+                tracing::error!(%run, err = %error, "a request that nobody carries on is stuck until the next start");
+            }
+        });
     }
 }

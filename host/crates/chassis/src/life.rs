@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Digest, Failure, Fault, Id};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast};
 use vault::{LateVault, Vault};
 
@@ -19,7 +20,7 @@ pub(crate) struct Life {
     /// Its name, which no other life has.
     pub(crate) name: String,
     /// Told when a request may be ready to go on.
-    pub(crate) ready: Notify,
+    pub(crate) ready: Arc<Notify>,
     /// Told when a request ended that somebody may ask for.
     pub(crate) ends: broadcast::Sender<()>,
     /// Told which requests an administrator ended.
@@ -35,7 +36,7 @@ impl Life {
         let name = model::RequestId::mint().map(|id| id.as_str().replace("req_", "life_"));
         Self {
             name: name.unwrap_or_default(),
-            ready: Notify::new(),
+            ready: Arc::default(),
             ends: broadcast::Sender::new(ENDS),
             cancelled: broadcast::Sender::new(ENDS),
             places: Arc::new(Semaphore::new(places)),
@@ -177,4 +178,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
     let asked = tokio::task::spawn_blocking(move || ask(&vault)).await;
     let asked = asked.map_err(|_| Failure::new(Fault::Internal, "the vault's thread ended early"))?;
     asked.map_err(|error| error.failure())
+}
+
+/// Does something that may wait for the disk, where no thread that serves waits with it: for what is dropped.
+pub(crate) fn aside(does: impl FnOnce() + Send + 'static) {
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(does)),
+        Err(_no_runtime) => does(),
+    }
 }

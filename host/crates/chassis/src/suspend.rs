@@ -1,6 +1,8 @@
 //! A scope that waits for workers: kept first, then handed out, so that no worker calls back to
 //! a request that nobody knows.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use model::{Failure, Fault, Id, StackName, Value};
@@ -12,7 +14,7 @@ use crate::calling::notes;
 use crate::dispatch::Place;
 use crate::held::{At, Join, held};
 use crate::keeping::{Form, Keeping};
-use crate::life::{Life, blocking};
+use crate::life::{Life, aside, blocking};
 use crate::outbound::{Job as Contract, OnError, Outbound, job};
 use crate::request::{Ticket, Watch};
 use crate::scope::{Job, Part, Pending};
@@ -77,7 +79,9 @@ impl Place<'_> {
         let names = |joins: &[&Join]| joins.iter().filter_map(|join| join.wait.clone()).collect();
         let kept = Keeping { held, waits: all, due: names(&due), later: names(&later) };
         let (ticket, minted) = self.keep(&run, Form::Waits(kept)).await.map_err(none)?;
-        let mut hold = Hold { vault: &self.rooms.vault, life: &self.rooms.life, run: &run, let_go: false };
+        // One that was stored before ends with its request, like one that goes on beside its jobs.
+        let let_go = self.carried.run().is_some();
+        let mut hold = Hold { vault: &self.rooms.vault, life: &self.rooms.life, run: &run, let_go };
         self.recording.event("stage.suspend", || {
             let jobs = pending.parts.iter().filter_map(|part| part.job());
             let joins = due.iter().map(|join| json!({ "name": join.path(), "wait": join.wait.as_ref().map(Id::as_str) }));
@@ -221,16 +225,14 @@ struct Hold<'a> {
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
-        if self.let_go {
-            return;
-        }
-        let released = self.vault.get().map(|vault| vault.release_run(self.run, &self.life.name));
-        match released {
-            Some(Err(error)) => {
-                tracing::error!(run = %self.run, err = %error, "a request that waits is stuck until the next start")
+        let Some(vault) = self.vault.get().filter(|_| !self.let_go).cloned() else { return };
+        let (run, owner, ready) = (self.run.clone(), self.life.name.clone(), Arc::clone(&self.life.ready));
+        aside(move || match vault.release_run(&run, &owner) {
+            Err(error) => {
+                tracing::error!(%run, err = %error, "a request that waits is stuck until the next start")
             }
-            Some(Ok(true)) => self.life.ready.notify_one(),
-            Some(Ok(false)) | None => {}
-        }
+            Ok(true) => ready.notify_one(),
+            Ok(false) => {}
+        });
     }
 }

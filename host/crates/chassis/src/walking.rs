@@ -19,7 +19,7 @@ use crate::held::Held;
 use crate::joining::Met;
 use crate::journey::{Run, path_of};
 use crate::keeping::Form;
-use crate::life::{Carried, blocking};
+use crate::life::{Carried, aside, blocking};
 use crate::modes::promised;
 use crate::request::{Outcome, Piece, Request, RequestFailure, Ticket};
 use crate::rooms::Rooms;
@@ -345,10 +345,15 @@ impl Ending<'_> {
             return;
         }
         let fault = if std::thread::panicking() { Fault::Internal } else { Fault::Interrupted };
-        if let Err(error) = vault.end_run(run, &self.rooms.life.name, Err(fault.code())) {
-            tracing::error!(%run, err = %error, "the end of a request could not be kept");
-        }
-        let _nobody_asks = self.rooms.life.ends.send(());
+        let life = &self.rooms.life;
+        let (vault, run, owner, ends) =
+            (Arc::clone(vault), run.clone(), life.name.clone(), life.ends.clone());
+        aside(move || {
+            if let Err(error) = vault.end_run(&run, &owner, Err(fault.code())) {
+                tracing::error!(%run, err = %error, "the end of a request could not be kept");
+            }
+            let _nobody_asks = ends.send(());
+        });
     }
 }
 
