@@ -147,7 +147,14 @@ fn repeated(keyword: Keyword, span: &Span) -> Problem {
 
 fn exec(text: &str, span: &Span, findings: &mut Findings<'_>) -> Option<Exec> {
     match Exec::read(text, span) {
-        Ok(exec) => Some(exec),
+        Ok(exec) => {
+            if let Some(scheme) = exec.elsewhere() {
+                let problem = Problem::at(span, format!("this chassis has no {scheme}:// ops"));
+                findings
+                    .remark(problem.hint("a request to which the rule applies fails with op_unsupported"));
+            }
+            Some(exec)
+        }
         Err(refusal) => match *refusal {
             Refusal::Always(problem) => {
                 findings.refuse(problem);

@@ -47,7 +47,7 @@ pub enum Color {
 pub enum Severity {
     /// The file is refused.
     Error,
-    /// The file is taken; [`Mode::Lenient`] let something pass.
+    /// The file is taken; [`Mode::Lenient`] let something pass, or a request will fail.
     Warning,
 }
 
@@ -236,6 +236,11 @@ impl<'a> Findings<'a> {
             Mode::Lenient => Severity::Warning,
         };
         self.file_as(severity, problem);
+    }
+
+    /// Files what is worth knowing, and refuses nothing in any mode.
+    pub(crate) fn remark(&mut self, problem: Problem) {
+        self.file_as(Severity::Warning, problem);
     }
 
     pub(crate) fn mode(&self) -> Mode {

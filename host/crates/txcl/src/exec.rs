@@ -68,6 +68,14 @@ impl Exec {
         }
     }
 
+    /// Its scheme, when the language knows it and this chassis does not serve it.
+    pub(crate) fn elsewhere(&self) -> Option<&str> {
+        match self {
+            Self::Other { scheme, .. } if KNOWN_ELSEWHERE.contains(&scheme.as_str()) => Some(scheme),
+            _ => None,
+        }
+    }
+
     /// Reads an operand.
     pub(crate) fn read(text: &str, span: &Span) -> Result<Self, Box<Refusal>> {
         let text = text.trim();
@@ -127,10 +135,8 @@ impl Exec {
     }
 
     fn unsupported(scheme: String, text: &str, span: &Span) -> Box<Refusal> {
-        let problem = Problem::at(span, "unsupported EXEC value").hint(
-            "use \"txco://NAME\", \"http(s)://…\", \"op://NAME\", \"mcp+http(s)://host/path#tool\", \
-             or a stage like \"stack/10\"",
-        );
+        let problem = Problem::at(span, "unsupported EXEC value")
+            .hint("use \"txco://NAME\", \"http(s)://…\", \"op://NAME\", or a stage like \"stack/10\"");
         Box::new(Refusal::WhenRun(problem, Self::Other { scheme, text: text.to_owned() }))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use model::{HostRule, Path, Value};
+use model::{Destination, HostRule, Path, Value};
 
 use crate::clause::Pair;
 use crate::diagnostic::{Findings, Problem};
@@ -69,7 +69,15 @@ pub(crate) fn check(with: &[Pair], findings: &mut Findings<'_>) {
             ("idempotency_key", [], Some(value)) => {
                 header::value(value.clone()).err().map(|why| at_value(pair, why))
             }
+            ("url", [], Some(Value::String(url))) => Destination::of(url.trim())
+                .err()
+                .map(|why| at_value(pair, &format!("url cannot be called: {why}"))),
             (name, [], Some(Value::String(said))) => not_a_word(pair, name, said),
+            (
+                name @ ("url" | "method" | "body_path" | "body_encoding" | "into" | "on_error"),
+                [],
+                Some(_),
+            ) => Some(at_value(pair, &format!("{name} is a text"))),
             ("secrets" | "url" | "method" | "body_path" | "body_encoding" | "into" | "on_error", ..) => None,
             (_, [], Some(_)) => None,
             (name, _, _) => Some(at_name(pair, &format!("{name} has no parts"))),

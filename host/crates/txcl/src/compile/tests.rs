@@ -354,6 +354,23 @@ fn exec_operands() {
 }
 
 #[test]
+fn an_op_that_this_chassis_does_not_have_is_told_and_taken_in_both_modes() {
+    for (scheme, text) in
+        [("ai", "ai://chat"), ("compute", "compute://sha256/00"), ("mcp+https", "MCP+https://h/p")]
+    {
+        for mode in [Mode::Strict, Mode::Lenient] {
+            let text = format!("EXEC \"{text}\"");
+            let (rules, found) = check(&RuleFile { path: "t.txcl", name: "t", text: &text }, mode, &AnyOps);
+            assert!(rules.len() == 1 && !found.has_errors());
+            assert!(
+                found.to_string().contains(&format!("warning: this chassis has no {scheme}:// ops")),
+                "{found}"
+            );
+        }
+    }
+}
+
+#[test]
 fn rendering_is_stable_plain_and_coloured() {
     let findings = refused("WHEN .a == 1\nSET .b = null\n");
     let plain = "\

@@ -52,6 +52,16 @@ fn headers_have_the_names_that_a_rule_may_give_once() {
 }
 
 #[test]
+fn an_address_that_no_request_could_go_to_is_told() {
+    refused("url = \"ftp://x.example/\"", "url cannot be called: ");
+    refused("url = \"/path\"", "url cannot be called: ");
+    refused("url = 5", "url is a text");
+    refused("method = [\"GET\"]", "method is a text");
+    refused("into = 7", "into is a text");
+    assert_eq!(said("url = \" https://x.example/\", method = \"GET\", into = \"a.b\""), "");
+}
+
+#[test]
 fn a_query_has_names_and_texts() {
     refused("query = \"a=b\"", "a query parameter has one name");
     refused("query.a.b = 1", "a query parameter has one name");
