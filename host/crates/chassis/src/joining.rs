@@ -15,7 +15,7 @@ use crate::life::{blocking, lost};
 use crate::request::Outcome;
 use crate::rooms::Rooms;
 use crate::scope::{Job, Pending};
-use crate::suspend::{Ready, Refused, Where, told};
+use crate::suspend::{Ready, Refused, Where, none, told};
 use crate::trace::Step;
 use crate::walk::{Next, next};
 
@@ -38,7 +38,6 @@ impl Place<'_> {
         mut jobs: Vec<Job<'_>>,
         joins: &mut Vec<Join>,
     ) -> Result<Vec<Step>, Refused> {
-        let none = |failure| (failure, String::new());
         let run = self.run_name().map_err(none)?;
         let (mut waits, mut ready) = (Vec::new(), Vec::new());
         for job in &mut jobs {
@@ -186,7 +185,7 @@ impl Run<'_> {
             return Err((failure, path_of(&rule, place.stack, place.scope)));
         }
         let left = self.leave(outcome, way, &lane, (place.stack, place.scope), joins).await;
-        left.map_err(|failure| (failure, String::new()))
+        left.map_err(none)
     }
 
     /// Those that join before the request goes there, which are none any more.
@@ -216,7 +215,7 @@ impl Run<'_> {
             // What has ended has ended; only what is to be deleted counts.
             Next::Halt => next(&mut outcome.envelope, self.rules, place.stack, None).map(|_| Next::Halt),
         };
-        *to = steered.map_err(|failure| (failure, String::new()))?;
+        *to = steered.map_err(none)?;
         Ok(())
     }
 

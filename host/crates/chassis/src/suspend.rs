@@ -197,7 +197,7 @@ impl Place<'_> {
     }
 }
 
-fn none(failure: Failure) -> Refused {
+pub(crate) fn none(failure: Failure) -> Refused {
     (failure, String::new())
 }
 

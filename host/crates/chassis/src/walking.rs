@@ -25,7 +25,7 @@ use crate::request::{Outcome, Piece, Request, RequestFailure, Ticket};
 use crate::rooms::Rooms;
 use crate::ruleset::{File, RuleSet};
 use crate::scope::{Came, ScopeEnd, ScopeRun, run_scope};
-use crate::suspend::Where;
+use crate::suspend::{Where, none};
 use crate::trace::{CANCELLED, Recording, Start};
 use crate::walk::Next;
 
@@ -306,10 +306,6 @@ impl Chassis {
 fn cannot_come_back() -> Failure {
     let why = "a part of the answer was sent, and its client cannot be told to come back";
     Failure::new(Fault::RuleFailed, why)
-}
-
-fn none(failure: Failure) -> (Failure, String) {
-    (failure, String::new())
 }
 
 /// Writes down that a request ended whose client left before, or by a bug.

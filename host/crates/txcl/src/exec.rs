@@ -70,10 +70,8 @@ impl Exec {
 
     /// Its scheme, when the language knows it and this chassis does not serve it.
     pub(crate) fn elsewhere(&self) -> Option<&str> {
-        match self {
-            Self::Other { scheme, .. } if KNOWN_ELSEWHERE.contains(&scheme.as_str()) => Some(scheme),
-            _ => None,
-        }
+        let Self::Other { scheme, .. } = self else { return None };
+        KNOWN_ELSEWHERE.contains(&scheme.as_str()).then_some(scheme)
     }
 
     /// Reads an operand.
