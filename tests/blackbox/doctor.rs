@@ -44,7 +44,8 @@ fn what_rules_name_and_cannot_have_is_told_with_the_remedy() {
         let one = checks.iter().find(|one| one["text"].as_str().unwrap().contains(text));
         one.unwrap_or_else(|| panic!("{text}: {told}"))["status"].as_str().unwrap().to_owned()
     };
-    assert_eq!(status("VENDOR_KEY: any host"), "warning");
+    let bind = "VENDOR_KEY: any host; txco auth tenant secrets policy VENDOR_KEY --allow-host … binds it";
+    assert_eq!(status(bind), "warning");
     assert_eq!(status("its policy allows --purpose splice, not"), "error");
 
     host.secrets(&["policy", "KEY", "--allow-op", "txco://hmac-sign"]).succeeds();
@@ -121,5 +122,17 @@ fn broken_rules_and_a_chassis_that_is_not_there() {
     let output = host.txco(&["doctor", "workspace", "--url", "http://127.0.0.1:1"]);
     assert_eq!(output.code, Some(1));
     assert!(output.stdout.contains("Chassis\n  ✗ "), "{output:?}");
+    host.finish();
+}
+
+/// What binds a secret to where it belongs is said as it can be typed, also for one that an op has.
+#[test]
+fn a_secret_of_an_op_is_bound_by_that_op() {
+    let sign = "EXEC \"txco://hmac-sign\"\nWITH secrets.key.secret = \"KEY\", input_path = \"body\"\n";
+    let mut host = Host::serve(TXCO).rule("OPS/web/200/sign.txcl", sign).start();
+    host.store("KEY");
+    let told = doctor(&mut host, &[]).succeeds();
+    let want = "KEY: any host; txco auth tenant secrets policy KEY --allow-op txco://hmac-sign binds it";
+    assert!(told.contains(want), "{told}");
     host.finish();
 }

@@ -194,10 +194,10 @@ fn judged(reference: &Reference, answer: &Value) -> Option<(Mark, String)> {
     if is("has_policy") {
         return None;
     }
-    Some((
-        Mark::Odd,
-        format!("{place}: {name}: any host; txco auth tenant secrets policy {name} --allow-host … binds it"),
-    ))
+    let bound =
+        if exec.starts_with("http") { "--allow-host …".to_owned() } else { format!("--allow-op {exec}") };
+    let remedy = format!("txco auth tenant secrets policy {name} {bound} binds it");
+    Some((Mark::Odd, format!("{place}: {name}: any host; {remedy}")))
 }
 
 fn told(found: &[Finding]) -> String {
