@@ -300,6 +300,7 @@ mod tests {
         for (words, said) in [
             ("txco edit", "`txco edit` comes with a later release\n"),
             ("txco auth login", "auth: `txco auth login` comes with a later release\n"),
+            ("txco op init a", "op: `op init DIR` of the Go chassis is `txco op new DIR --lang js`\n"),
         ] {
             assert_eq!(answer(words), (ExitCode::from(2), String::new(), said.to_owned()));
         }

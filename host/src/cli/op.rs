@@ -23,8 +23,8 @@ use super::usage;
 
 pub(super) use push::parcel;
 
-/// Words of the existing command line that mean something else here.
-const LATER: &[&str] = &["init"];
+/// What the existing command line calls a command that has another name here.
+const OTHERWISE: &str = "op: `op init DIR` of the Go chassis is `txco op new DIR --lang js`";
 
 /// What stands behind `op`.
 #[derive(clap::Subcommand)]
@@ -63,7 +63,10 @@ pub(crate) enum Verb {
 pub(super) fn run(verb: Option<Verb>, console: &mut Console<'_>) -> ExitCode {
     let Some(verb) = verb else { return usage::print(&["op"], console) };
     let (word, json, result) = match verb {
-        Verb::Unknown(words) => return usage::unknown(&["op"], &words, LATER, console),
+        Verb::Unknown(words) if words.first().is_some_and(|word| word == "init") => {
+            return console.end(false, Err(Complaint::usage(OTHERWISE)));
+        }
+        Verb::Unknown(words) => return usage::unknown(&["op"], &words, &[], console),
         Verb::New(flags) => ("new", flags.json, new::run(&flags, console)),
         Verb::Build(flags) => ("build", flags.json, build::run(&flags, console)),
         Verb::Test(flags) => ("test", flags.json, test::run(&flags, console)),
