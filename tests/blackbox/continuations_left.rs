@@ -62,6 +62,36 @@ fn a_client_that_leaves_while_its_request_is_stored_takes_it_along() {
     }
 }
 
+/// Only one request may be under way to an upstream, so one of the two jobs still has its turn to come.
+#[test]
+fn a_client_that_leaves_while_jobs_are_handed_out_takes_none_of_them_along() {
+    let gate = Arc::new(Mutex::new(()));
+    let held = Arc::clone(&gate);
+    let worker = Upstream::http("worker", move |_| {
+        drop(held.lock().unwrap());
+        Answer::new(202, &[], "{}")
+    });
+    let rule = |path| format!("EXEC \"http://{}/{path}\" WITH mode = \"async\"\n", worker.address());
+    let mut host = Host::serve(TXCO)
+        .flags(&["--egress-calls", "1"])
+        .rule("OPS/web/100/one.txcl", &rule("one"))
+        .rule("OPS/web/100/two.txcl", &rule("two"))
+        .start();
+    let shut = gate.lock().unwrap();
+    let client = comes(&host);
+    until("the first job", || worker.received().len() == 1);
+    drop(client);
+    thread::sleep(PAUSE);
+    drop(shut);
+    until("the second job", || worker.received().len() == 2);
+    until("that it waits", || states(&mut host) == ["waiting"]);
+    for path in ["/one", "/two"] {
+        assert_eq!(says(&mut host, &worker, path, &json!({})).status, 200);
+    }
+    until("the end", || states(&mut host) == ["completed"]);
+    host.finish();
+}
+
 #[test]
 fn a_client_that_leaves_while_it_is_to_be_told_to_come_back_takes_its_request_along() {
     let slow = Upstream::http("slow", |_| Answer::Hang);

@@ -78,7 +78,7 @@ pub use mock::fits;
 pub use operations::Operations;
 pub use references::{Reference, newly_used, unpermitted_uses};
 pub use registry::{OpSource, PinnedOps};
-pub use request::{Outcome, Piece, Request, RequestFailure, Ticket, Watch, Watchers};
+pub use request::{Outcome, Owing, Piece, Request, RequestFailure, Ticket, Watch, Watchers};
 pub use ruleset::RuleSet;
 pub use settings::{Mocks, Settings, Waiting};
 pub use space::{NoRoute, Route, Space, Unbound};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{Envelope, Failure, Path, RequestId, StackName, TenantId, TenantSlug, Value};
 use vault::Token;
@@ -26,6 +27,8 @@ pub struct Request {
     pub rules: Arc<RuleSet>,
     /// What it brought.
     pub envelope: Envelope,
+    /// Whether workers are to have jobs of it.
+    owing: Owing,
     /// Who is told of it while it runs.
     watch: Option<Watched>,
     /// It counts as running for as long as it exists.
@@ -37,7 +40,8 @@ impl Request {
     #[must_use]
     pub fn new(id: RequestId, route: Route, envelope: Envelope) -> Self {
         let Route { tenant, tenant_slug, stack, rules } = route;
-        Self { id, tenant, tenant_slug, stack, rules, envelope, watch: None, _pass: None }
+        let owing = Owing::default();
+        Self { id, tenant, tenant_slug, stack, rules, envelope, owing, watch: None, _pass: None }
     }
 
     /// The same, let in by `pass`.
@@ -52,6 +56,17 @@ impl Request {
         Self { watch: Some(Watched(watch)), ..self }
     }
 
+    /// Tells, while it runs, whether it may be dropped.
+    #[must_use]
+    pub fn owing(&self) -> Owing {
+        self.owing.clone()
+    }
+
+    /// It waits from now on, and its workers have not all been told.
+    pub(crate) fn owes(&self) {
+        self.owing.0.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn watch(&self) -> Option<&dyn Watch> {
         self.watch.as_ref().map(|Watched(watch)| &**watch)
     }
@@ -62,6 +77,19 @@ impl Request {
         let mut envelope = Envelope::default();
         envelope.set(path, value).ok()?;
         self.rules.hiding().shown(envelope.document()).get(path).cloned()
+    }
+}
+
+/// Whether a request that runs owes workers their jobs: it is stored then, and whoever drops it leaves some of them
+/// without. When its client leaves it is to be run on, which ends as soon as they have them.
+#[derive(Debug, Clone, Default)]
+pub struct Owing(Arc<AtomicBool>);
+
+impl Owing {
+    /// Whether it does.
+    #[must_use]
+    pub fn is(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
     }
 }
 

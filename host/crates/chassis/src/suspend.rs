@@ -82,6 +82,9 @@ impl Place<'_> {
         // One that was stored before ends with its request, like one that goes on beside its jobs.
         let let_go = self.carried.run().is_some();
         let mut hold = Hold { vault: &self.rooms.vault, life: &self.rooms.life, run: &run, let_go };
+        if !let_go {
+            self.request.owes();
+        }
         self.recording.event("stage.suspend", || {
             let jobs = pending.parts.iter().filter_map(|part| part.job());
             let joins = due.iter().map(|join| json!({ "name": join.path(), "wait": join.wait.as_ref().map(Id::as_str) }));

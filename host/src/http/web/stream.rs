@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use chassis::{Chassis, Outcome, Piece, Request, Ticket};
+use chassis::{Chassis, Outcome, Owing, Piece, Request, Ticket};
 use futures_util::{FutureExt as _, stream};
 use model::{Envelope, RequestId};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::outlet;
@@ -48,9 +49,10 @@ impl Step {
 /// A request under way; no outcome is a panic.
 type Run = Pin<Box<dyn Future<Output = Option<Box<Outcome>>> + Send>>;
 
-/// A request that runs for as long as this exists.
+/// A request that runs for as long as this exists, and until its workers have their jobs.
 pub(super) struct Running {
     run: Option<Run>,
+    owing: Owing,
     pieces: Receiver<Piece>,
     ended: Option<Box<Outcome>>,
 }
@@ -63,6 +65,7 @@ impl Running {
         span: Option<Arc<RequestSpan>>,
     ) -> Self {
         let (out, pieces) = channel(WAITING);
+        let owing = request.owing();
         let run = async move {
             let request = match span {
                 Some(span) => span.entered(request),
@@ -73,13 +76,17 @@ impl Running {
                 Answer::AtOnce => chassis.run(request).await,
             }
         };
-        Self::of(run, pieces)
+        Self::of(run, owing, pieces)
     }
 
-    fn of(run: impl Future<Output = Outcome> + Send + 'static, pieces: Receiver<Piece>) -> Self {
+    fn of(
+        run: impl Future<Output = Outcome> + Send + 'static,
+        owing: Owing,
+        pieces: Receiver<Piece>,
+    ) -> Self {
         // A bug below must cost this one answer, not the connection or the process (E2).
         let run = AssertUnwindSafe(run).catch_unwind().map(|end| end.ok().map(Box::new));
-        Self { run: Some(Box::pin(run)), pieces, ended: None }
+        Self { run: Some(Box::pin(run)), owing, pieces, ended: None }
     }
 
     /// Runs it on, to its next piece or its end. Pieces come before the end, also when both
@@ -159,6 +166,16 @@ impl Running {
     }
 }
 
+/// A client that leaves takes its request along, but not the jobs that its workers are about to be given.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let (Some(run), Ok(runtime)) = (self.run.take().filter(|_| self.owing.is()), Handle::try_current())
+        {
+            drop(runtime.spawn(run));
+        }
+    }
+}
+
 /// The error that ends an answer early. What came before it is written first: an error at
 /// once would make the connection forget it.
 async fn broken_off(why: &'static str) -> io::Result<Bytes> {
@@ -192,7 +209,7 @@ mod tests {
         run: impl FnOnce(Sender<Piece>) -> F,
     ) -> Running {
         let (out, pieces) = channel(WAITING);
-        Running::of(run(out), pieces)
+        Running::of(run(out), Owing::default(), pieces)
     }
 
     async fn read(body: Body) -> Result<String, axum::Error> {
