@@ -1,17 +1,18 @@
 //! Requests that two jobs join, in a chassis that is killed at each step: each ends once, and nothing is done twice.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use support::continuations::{asking, callback, done};
-use support::faults::{Fault, From, SIGN};
+use support::faults::Fault;
 use support::{Builder, Host, Reply, Request, Upstream};
 
 use crate::TXCO;
 use crate::continuations_joins::runs;
-use crate::continuations_killed::{Calls, EFFECTS, WORKERS, World, call, rests, until, without_faults};
+use crate::continuations_killed::{
+    Calls, EFFECTS, WORKERS, World, after_death, call, rests, until, with_fault, without_faults,
+};
 
 /// When the first worker calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,21 +141,13 @@ fn t5_killed_at_each_step_what_two_jobs_join_ends_once_and_does_nothing_twice() 
         let mut ends = BTreeMap::<End, u32>::new();
         for at in 1.. {
             assert!(at < 100, "it never comes through");
-            for (name, value) in fault(at).environment(From::Sign) {
-                host.set_env(name, &value);
-            }
-            host.start();
-            world.serves(&host);
-            host.write(SIGN, "");
+            with_fault(&mut host, &world, fault(at));
             let (mut deaths, n) = (0, u64::from(at));
             let ask = |request: &Request| {
                 let reply = world.ask(request);
                 if reply.is_none() {
                     deaths += 1;
-                    assert_eq!(host.wait(), None, "{}", host.log());
-                    fs::remove_file(host.path(SIGN)).unwrap();
-                    host.start();
-                    world.serves(&host);
+                    after_death(&mut host, &world);
                 }
                 reply
             };

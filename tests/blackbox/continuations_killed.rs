@@ -228,6 +228,24 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// A life in which `fault` strikes, from now on.
+pub(crate) fn with_fault(host: &mut Host, world: &World, fault: Fault) {
+    for (name, value) in fault.environment(From::Sign) {
+        host.set_env(name, &value);
+    }
+    host.start();
+    world.serves(host);
+    host.write(SIGN, "");
+}
+
+/// The next life, of one that a fault struck; no more do.
+pub(crate) fn after_death(host: &mut Host, world: &World) {
+    assert_eq!(host.wait(), None, "{}", host.log());
+    std::fs::remove_file(host.path(SIGN)).unwrap();
+    host.start();
+    world.serves(host);
+}
+
 /// Another life, in which nothing strikes: the one before may die of something that it does on its own.
 pub(crate) fn without_faults(host: &mut Host) {
     host.kill();
@@ -256,20 +274,12 @@ fn t5_killed_at_each_step_it_ends_once_and_does_nothing_twice() {
         let (mut completed, mut failed, mut untold) = (0, 0, 0);
         for at in 1.. {
             assert!(at < 100, "it never comes through");
-            for (name, value) in fault(at).environment(From::Sign) {
-                host.set_env(name, &value);
-            }
-            host.start();
-            world.serves(&host);
-            host.write(SIGN, "");
+            with_fault(&mut host, &world, fault(at));
             n += 1;
             let mut deaths = 0;
             let end = world.order(n, || {
                 deaths += 1;
-                assert_eq!(host.wait(), None, "{}", host.log());
-                std::fs::remove_file(host.path(SIGN)).unwrap();
-                host.start();
-                world.serves(&host);
+                after_death(&mut host, &world);
             });
             let status = end.map(|end| end.reply.status);
             match status {

@@ -212,7 +212,7 @@ impl Web {
             }
             Step::Ticket(ticket) => {
                 // It has a place of its own, which the end of the chassis waits for.
-                drop(tokio::spawn(running.run_out(id.clone())));
+                drop(tokio::spawn(running.run_out()));
                 return waiting::accepted(&ticket, parts);
             }
             Step::Panicked => return self.panicked(id, &parts.method),
@@ -234,7 +234,6 @@ impl Web {
     }
 
     fn panicked(&self, id: &RequestId, method: &Method) -> Response<Body> {
-        tracing::error!(request_id = %id, "request ended by a panic");
         let failure = Failure::new(Fault::Internal, "a panic; see the log");
         outlet::failed(&failure, None, id, method, self.detail)
     }

@@ -89,7 +89,7 @@ impl Place<'_> {
 }
 
 /// What was just written of a request. The thread that wrote it hands it over; when there is nobody any
-/// more to take it, it is undone: no worker and no client has heard of it.
+/// more to take it, it is undone: nobody has heard of a new one, and one that was stored before ends.
 struct Written {
     store: LateVault,
     run: Id,

@@ -65,7 +65,7 @@ impl Running {
         span: Option<Arc<RequestSpan>>,
     ) -> Self {
         let (out, pieces) = channel(WAITING);
-        let owing = request.owing();
+        let (id, owing) = (request.id.clone(), request.owing());
         let run = async move {
             let request = match span {
                 Some(span) => span.entered(request),
@@ -76,16 +76,23 @@ impl Running {
                 Answer::AtOnce => chassis.run(request).await,
             }
         };
-        Self::of(run, owing, pieces)
+        Self::of(run, id, owing, pieces)
     }
 
     fn of(
         run: impl Future<Output = Outcome> + Send + 'static,
+        id: RequestId,
         owing: Owing,
         pieces: Receiver<Piece>,
     ) -> Self {
-        // A bug below must cost this one answer, not the connection or the process (E2).
-        let run = AssertUnwindSafe(run).catch_unwind().map(|end| end.ok().map(Box::new));
+        // A bug below must cost this one answer, not the connection or the process (E2). It is told here, as
+        // nobody may be there any more who takes the end.
+        let run = AssertUnwindSafe(run).catch_unwind().map(move |end| {
+            if end.is_err() {
+                tracing::error!(request_id = %id, "request ended by a panic");
+            }
+            end.ok().map(Box::new)
+        });
         Self { run: Some(Box::pin(run)), owing, pieces, ended: None }
     }
 
@@ -113,17 +120,8 @@ impl Running {
     }
 
     /// Runs it to its end, which it keeps itself.
-    pub(super) async fn run_out(mut self, request: RequestId) {
-        loop {
-            match self.step().await {
-                Step::Piece(_) | Step::Ticket(_) => {}
-                Step::End(_) => return,
-                Step::Panicked => {
-                    tracing::error!(request_id = %request, "request ended by a panic");
-                    return;
-                }
-            }
-        }
+    pub(super) async fn run_out(mut self) {
+        while let Step::Piece(_) | Step::Ticket(_) = self.step().await {}
     }
 
     /// The rest of the answer, behind `first`. A request that fails now breaks the answer off:
@@ -146,10 +144,7 @@ impl Running {
                             Some(failed) => (Err(failed.failure.clone()), None),
                             None => (outlet::piece(&outcome.envelope), None),
                         },
-                        Step::Panicked => {
-                            tracing::error!(request_id = %request, "request ended by a panic");
-                            return Some((broken_off("a panic").await, (None, None)));
-                        }
+                        Step::Panicked => return Some((broken_off("a panic").await, (None, None))),
                     };
                     match (piece, rest) {
                         (Ok(bytes), Some(rest)) if bytes.is_empty() => running = rest,
@@ -209,7 +204,7 @@ mod tests {
         run: impl FnOnce(Sender<Piece>) -> F,
     ) -> Running {
         let (out, pieces) = channel(WAITING);
-        Running::of(run(out), Owing::default(), pieces)
+        Running::of(run(out), id(), Owing::default(), pieces)
     }
 
     async fn read(body: Body) -> Result<String, axum::Error> {
